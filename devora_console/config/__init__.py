@@ -1,0 +1,1 @@
+"""Settings, secrets that cannot be printed, and where files live."""
