@@ -1,20 +1,24 @@
 """Secrets that cannot be printed, and connection strings that print without theirs.
 
-``str``, ``repr``, ``format``, JSON (through :func:`devora_console.core.snapshot.to_json`, which refuses the type) and
-pickle never carry the value: a worker's description, a crash report's locals and a log line show ``<redacted>``.
+``str``, ``repr``, ``format``, JSON (through :func:`devora_console.core.snapshot.to_json`, which refuses the
+type) and pickle never carry the value: a worker's description, a crash report's locals and a log line show
+``<redacted>``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any, NoReturn
-from urllib.parse import unquote
+from typing import Any, NoReturn, Self
 
 from pydantic import GetCoreSchemaHandler
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
-REDACTED = "<redacted>"
+from devora_console.config.redact import REDACTED, credentials, redact_dsn, redact_message, spellings
+
+__all__ = ["REDACTED", "Dsn", "Secret", "redact_dsn", "scrub"]
+
+# Shorter words would be found everywhere: replacing them would spoil the message and give the secret away.
+_SHORTEST = 3
 
 
 class Secret:
@@ -23,12 +27,18 @@ class Secret:
     __slots__ = ("__reveal",)
 
     def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"a secret is text, not {type(value).__name__}")
         # A closure, not an attribute: debuggers and crash reports that walk __slots__ find a function.
         self.__reveal: Callable[[], str] = lambda: value
 
     def reveal(self) -> str:
         """The value itself. Call it where the driver is called, and nowhere else."""
         return self.__reveal()
+
+    def secrets(self) -> frozenset[str]:
+        """Every spelling of the credential that a message may hold, for scrubbing."""
+        return spellings({self.reveal()})
 
     def __str__(self) -> str:
         return REDACTED
@@ -46,30 +56,33 @@ class Secret:
         return isinstance(other, Secret) and self.reveal() == other.reveal()
 
     def __hash__(self) -> int:
-        return hash((type(self).__name__, self.reveal()))
+        return hash(self.reveal())
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled: hand its revealed value to the worker over its own pipe")
 
-    def __deepcopy__(self, memo: object) -> Secret:
+    def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def __copy__(self) -> Secret:
+    def __copy__(self) -> Self:
         return self
+
+    @classmethod
+    def _from_input(cls, value: object) -> Self:
+        """What pydantic is given: text or a secret already. Anything else is refused without being quoted."""
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, str):
+            return cls(value)
+        raise PydanticCustomError("secret_type", "should be text")
 
     @classmethod
     def __get_pydantic_core_schema__(
         cls, source: type[Any], handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        return core_schema.no_info_before_validator_function(
-            lambda value: value if isinstance(value, cls) else cls(value),
-            core_schema.is_instance_schema(cls),
-            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        return core_schema.no_info_plain_validator_function(
+            cls._from_input, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )
-
-
-_USERINFO = re.compile(r"(?<=://)(?P<user>[^:@/?#\s]*)(?::(?P<password>[^@/?#]*(?:@(?=[^/?#]*@)[^@/?#]*)*))?@")
-_PARAMETER = re.compile(r"(?i)(?P<key>[\w-]*(?:password|secret|token|passphrase|sslkey)[\w-]*)=(?P<value>[^&\s]*)")
 
 
 class Dsn(Secret):
@@ -81,32 +94,13 @@ class Dsn(Secret):
         return redact_dsn(self.reveal())
 
     def secrets(self) -> frozenset[str]:
-        """Every credential inside, raw and percent-decoded, for scrubbing driver messages."""
-        text = self.reveal()
-        found = {match["password"] for match in _USERINFO.finditer(text) if match["password"]}
-        found |= {match["value"] for match in _PARAMETER.finditer(text) if match["value"]}
-        return frozenset(found | {unquote(value) for value in found})
-
-
-def redact_dsn(text: str) -> str:
-    """The connection string with every password and credential parameter replaced.
-
-    >>> redact_dsn('postgresql://ana:s3cret@db1,db2:6432/devora?sslmode=require&sslpassword=x')
-    'postgresql://ana:***@db1,db2:6432/devora?sslmode=require&sslpassword=***'
-    >>> redact_dsn('host=db1 user=ana password=s3cret')
-    'host=db1 user=ana password=***'
-    """
-    without = _USERINFO.sub(lambda m: m["user"] + (":***" if m["password"] is not None else "") + "@", text)
-    return _PARAMETER.sub(lambda m: f"{m['key']}=***", without)
+        """Every credential inside, in every spelling a driver's message may hold, for scrubbing."""
+        return credentials(self.reveal())
 
 
 def scrub(message: str, *secrets: Secret | None) -> str:
     """A driver's message without any of the credentials in ``secrets``, for errors shown to people."""
-    words: set[str] = set()
-    for secret in secrets:
-        if secret is None:
-            continue
-        words |= secret.secrets() if isinstance(secret, Dsn) else {secret.reveal()}
-    for word in sorted((w for w in words if len(w) >= 3), key=len, reverse=True):
+    words = {word for secret in secrets if secret is not None for word in secret.secrets()}
+    for word in sorted((word for word in words if len(word) >= _SHORTEST), key=len, reverse=True):
         message = message.replace(word, "***")
-    return redact_dsn(message)
+    return redact_message(message)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -48,10 +49,9 @@ class ServiceLoop:
         """Cancel what still runs, stop the loop and wait ``timeout`` seconds for its thread."""
         if not self._started or self._loop.is_closed():
             return
-        try:
+        # A task that will not end must not keep the process alive: the thread is a daemon.
+        with contextlib.suppress(concurrent.futures.TimeoutError):
             self.call(_cancel_others(), timeout)
-        except concurrent.futures.TimeoutError:
-            pass  # a task that will not end must not keep the process alive: the thread is a daemon
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout)
         if not self._thread.is_alive():

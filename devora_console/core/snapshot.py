@@ -23,7 +23,7 @@ def to_json(value: object) -> Json:
     an :class:`Unknown` ``{"unknown": reason, "remedy": ...}``. Raises TypeError for anything else, so that
     a secret or an open connection can never slip into a document.
     """
-    if value is None or isinstance(value, bool | int | float | str) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Unknown):
         return {"unknown": value.reason, "remedy": value.remedy}

@@ -1,0 +1,262 @@
+"""What can be configured: every key with its meaning, unit, range and built-in default.
+
+The descriptions here are the documentation: ``config.example.toml`` is made from them. Keys marked derived
+cannot be given; the loader works them out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from devora_console.config.conninfo import ConninfoError, wrong_scheme
+from devora_console.config.libpq import normalise
+from devora_console.config.quarantine import QuarantineBudget
+from devora_console.config.secret import Dsn, Secret
+
+DERIVED = {"derived": True}
+MONGO_SCHEMES = ("mongodb", "mongodb+srv")
+
+
+def _postgres_dsn(dsn: Dsn) -> Dsn:
+    """Judge the string, and bring both of libpq's forms into the one that every driver and tool takes."""
+    try:
+        return Dsn(normalise(dsn.reveal()))
+    except ConninfoError as error:
+        reason = str(error)
+    raise PydanticCustomError("dsn", "{reason}", {"reason": reason})
+
+
+def _mongo_url(url: Dsn) -> Dsn:
+    reason = _mongo_fault(url)
+    if reason:
+        raise PydanticCustomError("dsn", "{reason}", {"reason": reason})
+    return Dsn(url.reveal().strip())
+
+
+def _mongo_fault(url: Dsn) -> str:
+    scheme, separator, rest = url.reveal().strip().partition("://")
+    if not separator:
+        return "is not of the form 'mongodb://...' or 'mongodb+srv://...'"
+    if scheme not in MONGO_SCHEMES:
+        return wrong_scheme(scheme, MONGO_SCHEMES)
+    authority = rest.partition("?")[0].partition("/")[0]
+    if authority.count("@") > 1:
+        return "has more than one '@' before its host; write an '@' in a password as %40"
+    if not authority.rpartition("@")[2]:
+        return "names no host"
+    return ""
+
+
+def _key(secret: Secret) -> Secret:
+    stripped = Secret(secret.reveal().strip())
+    if not stripped:
+        raise PydanticCustomError("secret", "is empty; leave the key out instead")
+    if not _is_one_word(stripped):
+        raise PydanticCustomError("secret", "holds white space or control characters")
+    return stripped
+
+
+def _is_one_word(secret: Secret) -> bool:
+    return secret.reveal().isprintable() and " " not in secret.reveal()
+
+
+def _database(name: str) -> str:
+    if not name or len(name.encode()) > 63 or set(name) & set('/\\. "$*<>:|?\0'):
+        raise PydanticCustomError("database", "is not a database name MongoDB allows")
+    return name
+
+
+def _quarantine(value: object) -> object:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and QuarantineBudget.parse(text) is None:
+        raise PydanticCustomError(
+            "quarantine", "should be a count such as '50' or a percentage such as '10%'"
+        )
+    return text.strip() if isinstance(text, str) else text
+
+
+PostgresDsn = Annotated[Dsn, AfterValidator(_postgres_dsn)]
+MongoUrl = Annotated[Dsn, AfterValidator(_mongo_url)]
+ApiKey = Annotated[Secret, AfterValidator(_key)]
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[\x20-\x7e]+$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=False,
+    )
+
+
+class PostgresSettings(_Section):
+    """The target: how to reach PostgreSQL, and how patient to be."""
+
+    dsn: PostgresDsn | None = Field(
+        default=None,
+        description="Where PostgreSQL is: postgresql://user:password@host:5432/db, 'host=... dbname=...' or "
+        "'service=name'. Also POSTGRES_DSN. Without it libpq's own variables count (PGHOST, PGSERVICE, "
+        "PGDATABASE).",
+        examples=["postgresql://devora_user@localhost/devora_db"],
+    )
+    superuser_dsn: PostgresDsn | None = Field(
+        default=None,
+        description="A superuser's connection, for 'schema bootstrap' only: roles, database, extensions.",
+        examples=["postgresql://postgres@localhost/postgres"],
+    )
+    connect_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=600, description="Seconds to wait for a connection."
+    )
+    statement_timeout_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=86_400,
+        description="Seconds after which the server ends a statement of the watching screens.",
+    )
+    application_name: Name = Field(
+        default="devora-console", description="What pg_stat_activity shows for the console's sessions."
+    )
+    from_libpq: bool = Field(
+        default=False,
+        description="True when no dsn is given and libpq's variables name the server.",
+        json_schema_extra={**DERIVED},
+    )
+
+
+class MongoSettings(_Section):
+    """The source: how to reach MongoDB."""
+
+    url: MongoUrl | None = Field(
+        default=None,
+        description="Where MongoDB is: mongodb://host:27017 or mongodb+srv://host. Also MONGO_URL.",
+        examples=["mongodb://localhost:27017"],
+    )
+    database: Annotated[str, AfterValidator(_database)] = Field(
+        default="devora_db", description="The database to migrate. Also DB_NAME."
+    )
+    server_selection_timeout_seconds: float = Field(
+        default=5.0, gt=0, le=600, description="Seconds to wait for a usable member of the deployment."
+    )
+    read_preference: (
+        Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] | None
+    ) = Field(
+        default=None,
+        description="Which member to read from: primary, primaryPreferred, secondary, secondaryPreferred or "
+        "nearest. Without it the url decides, and MongoDB's own default is primary.",
+        examples=["primary"],
+    )
+
+
+class MigrationSettings(_Section):
+    """The copy from MongoDB to PostgreSQL."""
+
+    # Not strict: a path is written as text.
+    mapping: Path | None = Field(
+        default=None,
+        strict=False,
+        description="A mapping file of your own instead of the one that comes with the console. In this file "
+        "relative to its directory, elsewhere to the current one.",
+        examples=["maps/devora.toml"],
+    )
+    batch_bytes: int = Field(
+        default=2_000_000,
+        ge=10_000,
+        le=256_000_000,
+        description="Bytes of source documents copied in one transaction.",
+    )
+    max_quarantine: Annotated[str, BeforeValidator(_quarantine)] = Field(
+        default="10%",
+        description="How many documents may be quarantined before a run stops: a count ('50') or a part of "
+        "the collection ('10%').",
+    )
+    sample: int = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="Documents of each collection compared field by field by 'verify'.",
+    )
+
+
+class AnalyticsSettings(_Section):
+    """Product analytics (PostHog). Optional."""
+
+    posthog_api_key: ApiKey | None = Field(
+        default=None,
+        description="The PostHog project's API key. Also POSTHOG_API_KEY. Better kept in the "
+        "environment than here.",
+        examples=["phc_your_key"],
+    )
+
+
+class SearchSettings(_Section):
+    """Semantic search and RAG (OpenAI). Optional."""
+
+    openai_api_key: ApiKey | None = Field(
+        default=None,
+        description="The OpenAI API key for embeddings. Also OPENAI_API_KEY. Better kept in the "
+        "environment than here.",
+        examples=["sk-your_key"],
+    )
+
+
+class TerminalSettings(_Section):
+    """The screens."""
+
+    refresh_seconds: float = Field(
+        default=2.0, ge=0.25, le=3600, description="Seconds between two looks at the servers."
+    )
+    theme: Name = Field(
+        default="auto", description="A theme's name; auto chooses one that suits the terminal."
+    )
+    unicode: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Line drawing and signs beyond ASCII: auto (as the locale says), always or never.",
+    )
+
+
+class Settings(_Section):
+    """Everything the console is told. Frozen; prints, dumps and compares without giving a secret away."""
+
+    environment: Name = Field(
+        default="development",
+        description="What these servers are: development, staging, production, ... Also ENVIRONMENT. In a "
+        "profile the default is the profile's name. production (or prod) makes the console read-only.",
+    )
+    read_only: bool = Field(
+        default=False,
+        description="Refuse everything that changes a server. Production is always read-only; there only "
+        "--allow-writes on the command line arms a command.",
+    )
+    production: bool = Field(
+        default=False,
+        description="True when the environment, or the profile in use, is production.",
+        json_schema_extra={**DERIVED},
+    )
+    postgres: PostgresSettings = PostgresSettings()
+    mongo: MongoSettings = MongoSettings()
+    migration: MigrationSettings = MigrationSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
+    search: SearchSettings = SearchSettings()
+    terminal: TerminalSettings = TerminalSettings()
+    extra_secrets: tuple[Secret, ...] = Field(
+        default=(),
+        description="Values of the application's own keys in .env, to be kept out of messages.",
+        json_schema_extra={**DERIVED},
+    )
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret here, for :func:`devora_console.config.secret.scrub`."""
+        own = (
+            self.postgres.dsn,
+            self.postgres.superuser_dsn,
+            self.mongo.url,
+            self.analytics.posthog_api_key,
+            self.search.openai_api_key,
+        )
+        return (*(secret for secret in own if secret is not None), *self.extra_secrets)

@@ -1,0 +1,229 @@
+"""The one declaration of what a person can do: footer, palette, help, bindings and keymap come from here.
+
+A *place* is a screen with a number key. An *action* belongs to the screens it names, or to all of them.
+Keys are written as people write them (``X``, ``?``, ``space``, ``ctrl+p``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from devora_console.core.problems import ConsoleError, usage_error
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A screen reached by a number key; ``short`` is its name where the strip is narrow."""
+
+    id: str
+    key: str
+    title: str
+    short: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a person can do.
+
+    ``id`` is stable (keymaps name it), ``words`` fit a footer, ``about`` is a sentence for help and palette.
+    ``screens`` empty means everywhere. ``changes`` marks acts on a server: greyed and refused when read-only.
+    ``rank`` orders the footer, the lowest stays longest on a narrow terminal; 0 keeps it out of the footer.
+    """
+
+    id: str
+    key: str
+    words: str
+    about: str
+    screens: tuple[str, ...] = ()
+    changes: bool = False
+    rank: int = 0
+    more_keys: tuple[str, ...] = ()
+
+    @property
+    def verb(self) -> str:
+        """The name a screen implements it under: ``migration.dry_run`` is ``dry_run``."""
+        return self.id.rpartition(".")[2]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that triggers it, the one to show first."""
+        return (self.key, *self.more_keys)
+
+
+PLACES: tuple[Place, ...] = (
+    Place("overview", "1", "Overview", "Over", "Both servers and every verdict at a glance."),
+    Place("migration", "2", "Migration", "Migr", "Dry run, copy, verification and quarantine."),
+)
+
+_MIGRATION = ("migration",)
+_QUARANTINE = ("quarantine",)
+_LISTS = ("migration", "quarantine")
+
+ACTIONS: tuple[Action, ...] = (
+    Action(
+        "overview.open",
+        "enter",
+        "open",
+        "Go to the screen that explains the line under the cursor.",
+        ("overview",),
+        rank=10,
+    ),
+    Action(
+        "migration.dry_run",
+        "d",
+        "dry run",
+        "Convert every document and write nothing.",
+        _MIGRATION,
+        rank=10,
+    ),
+    Action(
+        "migration.execute",
+        "X",
+        "execute",
+        "Copy into PostgreSQL, after a preview and the typed name.",
+        _MIGRATION,
+        changes=True,
+        rank=11,
+    ),
+    Action(
+        "migration.pause_run",
+        "P",
+        "pause",
+        "Pause the run after the batches in flight, or resume it.",
+        _MIGRATION,
+        rank=12,
+    ),
+    Action(
+        "migration.stop_run",
+        "S",
+        "stop",
+        "Stop the run; what is written stays and can be continued.",
+        _MIGRATION,
+        rank=17,
+    ),
+    Action(
+        "migration.verify",
+        "v",
+        "verify",
+        "Compare source and target, row by row.",
+        _MIGRATION,
+        rank=13,
+    ),
+    Action(
+        "migration.quarantine",
+        "q",
+        "quarantine",
+        "List the documents that could not be converted.",
+        _MIGRATION,
+        rank=14,
+    ),
+    Action(
+        "migration.tables",
+        "t",
+        "tables",
+        "Switch between collections and the verification table.",
+        _MIGRATION,
+        rank=15,
+    ),
+    Action("quarantine.open", "enter", "document", "Show the whole document.", _QUARANTINE, rank=10),
+    Action(
+        "quarantine.reload",
+        "r",
+        "reload",
+        "Read the list again.",
+        _QUARANTINE,
+        rank=12,
+    ),
+    Action("list.filter", "/", "filter", "Keep the lines that hold a text.", _LISTS, rank=20),
+    Action("list.sort", "s", "sort", "Sort by the next column.", _LISTS, rank=21),
+    Action(
+        "list.copy_command",
+        "y",
+        "as command",
+        "Copy the same thing as a command line.",
+        _LISTS,
+        rank=23,
+    ),
+    Action(
+        "list.copy",
+        "c",
+        "copy",
+        "Copy the line under the cursor, exactly.",
+        ("overview", "migration", "quarantine", "document"),
+        rank=24,
+    ),
+    Action(
+        "list.export",
+        "e",
+        "export",
+        "Write what is shown to a file, as JSON.",
+        ("overview", "migration", "quarantine", "document"),
+        rank=22,
+    ),
+    Action("app.freeze", "space", "freeze", "Pause or resume the refresh of this screen.", rank=25),
+    Action("app.palette", ":", "palette", "Find an action by its name.", more_keys=("ctrl+p",)),
+    Action("app.help", "?", "help", "Explain what is under the cursor, and list the keys."),
+    Action("app.back", "escape", "back", "Go back, or close the message."),
+    Action(
+        "app.quit",
+        "Q",
+        "quit",
+        "End the console; asks first while a run is active.",
+        rank=30,
+        more_keys=("ctrl+c",),
+    ),
+)
+
+# Eaten by plain terminals (ctrl+m is Enter, ctrl+j a line end, ctrl+h Backspace, ctrl+i Tab, ctrl+[ Esc), by
+# flow control (ctrl+s, ctrl+q), by job control (ctrl+z) or by screen and tmux (ctrl+a, ctrl+b).
+UNSAFE_KEYS = frozenset(f"ctrl+{letter}" for letter in "mjhi[sqzab")
+
+
+def actions_of(screen: str, actions: tuple[Action, ...] = ACTIONS) -> tuple[Action, ...]:
+    """The actions of one screen: its own first, then those of every screen."""
+    own = tuple(action for action in actions if screen in action.screens)
+    return own + tuple(action for action in actions if not action.screens)
+
+
+def with_keymap(keymap: Mapping[str, str], actions: tuple[Action, ...] = ACTIONS) -> tuple[Action, ...]:
+    """The actions with the keys of ``keymap`` (id to key) instead of their own.
+
+    Raises a usage error naming the id for an unknown action, a key that does not survive terminals, or a key
+    that two actions of one screen would share.
+    """
+    known = {action.id: action for action in actions}
+    for name, key in keymap.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
+            raise usage_error("keymap.unknown_action", f"keymap: there is no action {name!r}", hint)
+        if key.lower() in UNSAFE_KEYS or not key.strip():
+            remedy = "Choose a letter, a sign, or another ctrl key."
+            raise usage_error("keymap.unsafe_key", f"keymap: {name} = {key!r} is lost on the way", remedy)
+    mapped = tuple(
+        replace(action, key=keymap[action.id], more_keys=()) if action.id in keymap else action
+        for action in actions
+    )
+    _refuse_clashes(mapped)
+    return mapped
+
+
+def _refuse_clashes(actions: tuple[Action, ...]) -> None:
+    screens = {screen for action in actions for screen in action.screens} | {place.id for place in PLACES}
+    for screen in sorted(screens):
+        taken = {place.key: f"go.{place.id}" for place in PLACES}
+        for action in actions_of(screen, actions):
+            for key in action.keys:
+                if taken.setdefault(key, action.id) != action.id:
+                    raise _clash(key, taken[key], action.id, screen)
+
+
+def _clash(key: str, first: str, second: str, screen: str) -> ConsoleError:
+    return usage_error(
+        "keymap.clash",
+        f"keymap: {key!r} would be both {first} and {second} on screen {screen}",
+        "Give one of them another key.",
+    )

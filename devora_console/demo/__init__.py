@@ -1,0 +1,1 @@
+"""The demo: servers that live and die with the console, data like Devora's, and a workload."""

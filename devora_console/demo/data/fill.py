@@ -1,0 +1,77 @@
+"""Filling a MongoDB database with the generated source."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, InvalidURI, PyMongoError
+
+from devora_console.config.secret import Dsn, scrub
+from devora_console.core.problems import ConsoleError, connect_error, refused, usage_error
+from devora_console.core.safetext import one_line
+from devora_console.demo.data.generator import documents_of
+from devora_console.demo.data.plan import Plan
+from devora_console.demo.data.scales import COLLECTIONS, Scale
+from devora_console.demo.data.truth import SourceTruth, truth_of
+
+_REACH_MS = 5_000
+
+
+def fill(
+    url: str | Dsn,
+    database: str,
+    scale: Scale,
+    seed: int,
+    narrate: Callable[[str], None] = lambda line: None,
+) -> SourceTruth:
+    """Insert the source of (scale, seed) into ``database`` at ``url`` and return its truth.
+
+    ``narrate`` gets one line per collection. Raises ConsoleError: exit 2 when the address or the name is
+    unusable, exit 3 when the server cannot be reached or refuses a write, exit 4 when a collection that would
+    be filled is not empty. Nothing is ever dropped.
+    """
+    dsn = url if isinstance(url, Dsn) else Dsn(url)
+    try:
+        with MongoClient[dict[str, Any]](dsn.reveal(), serverSelectionTimeoutMS=_REACH_MS) as client:
+            return _fill(client, database, Plan(scale, seed), narrate)
+    except (InvalidURI, InvalidName, ConfigurationError) as error:
+        raise usage_error("demo.fill_address", _words(error, dsn, database)) from None
+    except PyMongoError as error:
+        raise _failure(error, dsn, database) from None
+
+
+def _fill(
+    client: MongoClient[dict[str, Any]], database: str, plan: Plan, narrate: Callable[[str], None]
+) -> SourceTruth:
+    target = client[database]
+    for collection in COLLECTIONS:
+        if target[collection].find_one({}, {"_id": 1}) is not None:
+            raise refused(
+                "demo.fill_not_empty",
+                f"collection {collection} of database {one_line(database)} is not empty",
+                "Fill an empty database: choose another name, or drop this one yourself",
+            )
+    began, documents = time.monotonic(), 0
+    for collection, batches in groupby(documents_of(plan), key=itemgetter(0)):
+        for _, batch in batches:
+            target[collection].insert_many(batch, ordered=True)
+        documents += plan.sizes.of(collection)
+        narrate(f"{collection}: {plan.sizes.of(collection):,} documents")
+    narrate(f"{documents:,} documents in {time.monotonic() - began:.1f} s")
+    return truth_of(plan)
+
+
+def _words(error: PyMongoError, dsn: Dsn, database: str) -> str:
+    return one_line(f"cannot fill database {database} at {dsn}: {scrub(str(error), dsn)}", 300)
+
+
+def _failure(error: PyMongoError, dsn: Dsn, database: str) -> ConsoleError:
+    words = _words(error, dsn, database)
+    if isinstance(error, ConnectionFailure):
+        return connect_error("demo.fill_connect", words, "Start the server and try again")
+    return connect_error("demo.fill_write", words, "Drop the half-filled database before trying again")

@@ -1,0 +1,161 @@
+"""Pause, resume and stop a run while it works, and keep its progress for whoever looks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from devora_console.core.clock import utc_now
+from devora_console.core.problems import ConsoleError, ExitCode
+from devora_console.core.unknown import Unknown
+from devora_console.migration.progress import CollectionProgress, MigrationSnapshot, Phase, RatePoint, State
+
+Report = Callable[[MigrationSnapshot], None]
+_EVERY_SECONDS = 0.1
+_RATE_WINDOW_SECONDS = 10.0
+
+
+class Control:
+    """The handle others hold on a running job. Use it on the loop the job runs on."""
+
+    def __init__(self) -> None:
+        self._go = asyncio.Event()
+        self._go.set()
+        self._stop = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether the run waits, or will wait at its next batch."""
+        return not self._go.is_set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run has been asked to end."""
+        return self._stop
+
+    def pause(self) -> None:
+        """Wait before the next batch."""
+        self._go.clear()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._go.set()
+
+    def stop(self) -> None:
+        """End after the batch under way; what is committed stays."""
+        self._stop = True
+        self._go.set()
+
+    async def checkpoint(self, tracker: Tracker) -> None:
+        """Between two batches: wait while paused, raise ConsoleError (exit 5) when stopped."""
+        if self.paused:
+            before = tracker.snapshot.state
+            tracker.change(state=State.PAUSED, waiting_for="paused: press P (or stop with S)")
+            await self._go.wait()
+            tracker.change(state=before, waiting_for="")
+        if self._stop:
+            raise ConsoleError.of(
+                ExitCode.STOPPED, "stopped", "stopped on request; what was committed is kept", "Run it again to go on"
+            )
+        await asyncio.sleep(0)
+
+
+class Tracker:
+    """Collects progress and reports snapshots, ten a second at most."""
+
+    def __init__(self, first: MigrationSnapshot, report: Report) -> None:
+        self.snapshot = first
+        self._report = report
+        self._collections: dict[str, CollectionProgress] = {each.name: each for each in first.collections}
+        self._began = time.monotonic()
+        self._last = 0.0
+        self._points: deque[tuple[float, int, int]] = deque(maxlen=2000)
+        self._rates: deque[RatePoint] = deque(maxlen=240)
+        self._phase_began = self._began
+
+    def phase(self, phase: Phase, rows_total: int | Unknown) -> None:
+        """A new phase starts; throughput and time left are measured afresh."""
+        self._points.clear()
+        self._phase_began = time.monotonic()
+        self.change(phase=phase, rows_total=rows_total, rows_done=0, bytes_done=0)
+
+    def change(self, **changes: object) -> None:
+        """Set fields of the snapshot and report at once."""
+        self.snapshot = replace(self.snapshot, **changes)  # type: ignore[arg-type]  # field names are ours
+        self._emit(force=True)
+
+    def collection(self, name: str, **changes: object) -> None:
+        """Set fields of one collection's progress."""
+        self._collections[name] = replace(self._collections[name], **changes)  # type: ignore[arg-type]  # as above
+        self._emit()
+
+    def progress(self, name: str) -> CollectionProgress:
+        """The collection's progress as it stands."""
+        return self._collections[name]
+
+    def collections(self, all_of_them: tuple[CollectionProgress, ...]) -> None:
+        """Replace the list of collections."""
+        self._collections = {each.name: each for each in all_of_them}
+        self._emit(force=True)
+
+    def advance(self, rows: int, size: int) -> None:
+        """``rows`` more rows and ``size`` more bytes of BSON are through the phase."""
+        self.snapshot = replace(
+            self.snapshot, rows_done=self.snapshot.rows_done + rows, bytes_done=self.snapshot.bytes_done + size
+        )
+        self._points.append((time.monotonic(), self.snapshot.rows_done, self.snapshot.bytes_done))
+        self._emit()
+
+    def _emit(self, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if not force and now - self._last < _EVERY_SECONDS:
+            return
+        self._last = now
+        rows, size = self._rate(now)
+        eta, spread = self._eta(rows, now)
+        self._sample(now, rows, size)
+        self.snapshot = replace(
+            self.snapshot,
+            as_of=utc_now(),
+            collections=tuple(self._collections.values()),
+            rows_per_second=rows,
+            bytes_per_second=size,
+            eta_seconds=eta,
+            eta_spread_seconds=spread,
+            rates=tuple(self._rates),
+            seconds=now - self._began,
+        )
+        self._report(self.snapshot)
+
+    def _rate(self, now: float) -> tuple[float | Unknown, float | Unknown]:
+        while len(self._points) > 2 and self._points[0][0] < now - _RATE_WINDOW_SECONDS:
+            self._points.popleft()
+        if self.snapshot.state is not State.RUNNING or len(self._points) < 2:
+            return Unknown("not running"), Unknown("not running")
+        (then, rows, size), (last, rows_now, size_now) = self._points[0], self._points[-1]
+        seconds = max(now - then, last - then, 0.001)
+        return (rows_now - rows) / seconds, (size_now - size) / seconds
+
+    def _eta(self, rate: float | Unknown, now: float) -> tuple[float | Unknown, float | Unknown]:
+        """Time left at the recent rate, and how far the rate of the whole phase would put it elsewhere."""
+        total, done = self.snapshot.rows_total, self.snapshot.rows_done
+        if isinstance(rate, Unknown) or isinstance(total, Unknown):
+            return (
+                rate if isinstance(rate, Unknown) else Unknown("the source does not say how much there is")
+            ), Unknown("")
+        elapsed = now - self._phase_began
+        if rate <= 0 or elapsed < 1 or done <= 0:
+            return Unknown("too early to tell"), Unknown("")
+        left = max(0, total - done)
+        recent, overall = left / rate, left / (done / elapsed)
+        return recent, abs(recent - overall)
+
+    def _sample(self, now: float, rows: float | Unknown, size: float | Unknown) -> None:
+        at = now - self._began
+        if isinstance(rows, Unknown) or isinstance(size, Unknown):
+            return
+        if not self._rates or at - self._rates[-1].at >= 1:
+            self._rates.append(RatePoint(at, rows, size))

@@ -1,0 +1,259 @@
+"""Decide what concerns the whole source: contenders, owners, references, and who falls with whom.
+
+The order matters and every step only ever takes documents out, so that it ends: contenders for keys first (among
+documents that could migrate), then per collection, parents before children: owners, references, and whatever hangs
+on a refused document. Freed keys are given to the next contender only when the holder was refused before the
+contest, never by its outcome: a decision must not depend on the order of looking.
+"""
+
+from __future__ import annotations
+
+from devora_console.migration.ledger import Ledger
+from devora_console.migration.mapping import Collection, Mapping, Owner
+
+
+def decide(ledger: Ledger, mapping: Mapping, primary_names: dict[str, str]) -> None:
+    """Settle every document's fate. ``primary_names``: collection to the name of its primary key constraint."""
+    ledger.db.execute("CREATE INDEX IF NOT EXISTS claim_key ON claim (name, key)")
+    ledger.db.execute("CREATE INDEX IF NOT EXISTS element_key ON element (child, key)")
+    for collection in mapping.mapped():
+        if collection.owner is None:
+            _references(ledger, collection)
+        _contest(ledger, collection, primary_names[collection.name])
+    for collection in mapping.mapped():
+        if collection.owner is not None:
+            _owner(ledger, collection, collection.owner)
+            _references(ledger, collection)
+            _contest(ledger, collection, primary_names[collection.name])
+        _elements(ledger, collection)
+    for collection in mapping.mapped():
+        _dangling(ledger, collection)
+
+
+def _contest(ledger: Ledger, collection: Collection, primary: str) -> None:
+    """For each key that several could have, the oldest keeps it; the others go to quarantine and name it."""
+    ledger.db.execute(
+        """
+        WITH claims AS (
+            SELECT d.id, d.source_id, d.rank, d.fate, d.pk AS key, :primary AS name
+              FROM document d
+             WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign') AND d.pk IS NOT NULL
+            UNION ALL
+            SELECT d.id, d.source_id, d.rank, d.fate, c.key, c.name
+              FROM claim c JOIN document d ON d.id = c.document
+             WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign')
+        ), placed AS (
+            SELECT id, name, key,
+                   row_number() OVER w AS place,
+                   first_value(source_id) OVER w AS holder,
+                   first_value(fate) OVER w AS holder_fate
+              FROM claims
+            WINDOW w AS (PARTITION BY name, key
+                         ORDER BY fate = 'foreign' DESC, rank IS NULL, rank, source_id, id)
+        ), losers AS (
+            SELECT id, min(name) AS name, holder, holder_fate FROM placed WHERE place > 1 GROUP BY id
+        )
+        UPDATE document
+           SET fate = 'quarantined', rule = 'unique_contender', constraint_name = losers.name,
+               message = CASE holder_fate WHEN 'foreign' THEN 'a row of the target has this key already: ' || holder
+                         ELSE 'an older document has this key already: ' || holder END
+          FROM losers WHERE document.id = losers.id
+        """,
+        {"collection": collection.name, "primary": primary},
+    )
+
+
+def _references(ledger: Ledger, collection: Collection) -> None:
+    """References that must lead somewhere: to nothing at all, or to a document that was refused."""
+    for column in collection.columns:
+        if column.reference is None or column.reference.dangling != "quarantine":
+            continue
+        ledger.db.execute(
+            """
+            UPDATE document
+               SET fate = 'quarantined',
+                   rule = CASE WHEN found.parent IS NULL THEN 'reference_missing' ELSE 'parent_quarantined' END,
+                   path = :path,
+                   message = CASE WHEN found.parent IS NULL
+                             THEN 'no document in ' || :target || ' has the id ' || found.key
+                             ELSE 'the document it belongs to is in quarantine: ' || :target || ' ' || found.parent END
+              FROM (SELECT r.document, r.key,
+                           (SELECT p.source_id FROM document p
+                             WHERE p.collection = :target AND p.pk = r.key AND p.fate = 'quarantined' LIMIT 1) AS parent
+                      FROM reference r
+                      JOIN document d ON d.id = r.document
+                     WHERE d.collection = :collection AND d.fate = 'migrated' AND r.name = :name
+                       AND NOT EXISTS (SELECT 1 FROM document p WHERE p.collection = :target AND p.pk = r.key
+                                                                  AND p.fate IN ('migrated', 'foreign'))) AS found
+             WHERE document.id = found.document
+            """,
+            {
+                "collection": collection.name,
+                "target": column.reference.collection,
+                "name": column.name,
+                "path": "/" + "/".join(column.path or (column.name,)),
+            },
+        )
+
+
+def _owner(ledger: Ledger, collection: Collection, owner: Owner) -> None:
+    """Derive the owner from the documents that refer to this one and will migrate themselves."""
+    names = {"collection": collection.name, "referrer": owner.collection, "reference": owner.reference}
+    db = ledger.db
+    db.execute("DROP TABLE IF EXISTS referrer")
+    db.execute(
+        """
+        CREATE TEMP TABLE referrer AS
+        SELECT d.id AS document, p.id AS parent, p.pk AS parent_key, p.fate AS fate, p.source_id AS source_id
+          FROM document d
+          JOIN reference r ON r.collection = :collection AND r.key = d.pk AND r.name = :reference
+          JOIN document p ON p.id = r.document AND p.collection = :referrer AND p.fate IN ('migrated', 'quarantined')
+         WHERE d.collection = :collection AND d.fate = 'migrated'
+           AND EXISTS (SELECT 1 FROM waits_for_owner w WHERE w.document = d.id)
+        """,
+        names,
+    )
+    db.execute("CREATE INDEX temp.referrer_document ON referrer (document)")
+    for target, source in owner.take:
+        _take(ledger, collection, target, source)
+    for target, source in owner.sole:
+        _sole(ledger, collection, target, source, owner.sole_rule)
+
+
+def _take(ledger: Ledger, collection: Collection, target: str, source: str) -> None:
+    """All referrers that migrate must agree on the value."""
+    names = {"collection": collection.name, "target": target, "source": source}
+    ledger.db.execute("DROP TABLE IF EXISTS candidate")
+    ledger.db.execute(
+        """
+        CREATE TEMP TABLE candidate AS
+        SELECT r.document, count(DISTINCT v.key) AS owners, min(v.key) AS key, count(*) AS referrers
+          FROM referrer r JOIN reference v ON v.document = r.parent AND v.name = :source
+         WHERE r.fate = 'migrated' GROUP BY r.document
+        """,
+        names,
+    )
+    ledger.db.execute(
+        """
+        UPDATE document SET fate = 'quarantined',
+               rule = CASE WHEN found.owners > 1 THEN 'owner_ambiguous'
+                           WHEN found.refused IS NOT NULL THEN 'parent_quarantined' ELSE 'owner_missing' END,
+               path = '/' || :target,
+               message = CASE WHEN found.owners > 1
+                              THEN 'the ' || found.referrers || ' documents that refer to it name ' || found.owners
+                                   || ' owners'
+                              WHEN found.refused IS NOT NULL
+                              THEN 'the document it belongs to is in quarantine: ' || found.refused
+                              ELSE 'it names no owner and no document refers to it' END
+          FROM (SELECT d.id, c.owners, c.referrers,
+                       (SELECT min(r.source_id) FROM referrer r WHERE r.document = d.id) AS refused
+                  FROM document d
+                  JOIN waits_for_owner w ON w.document = d.id AND w.name = :target
+                  LEFT JOIN candidate c ON c.document = d.id
+                 WHERE d.collection = :collection AND d.fate = 'migrated' AND coalesce(c.owners, 0) <> 1) AS found
+         WHERE document.id = found.id
+        """,
+        names,
+    )
+    _settle(ledger, collection, target, "owner_derived", "SELECT document, key FROM candidate WHERE owners = 1", source)
+
+
+def _sole(ledger: Ledger, collection: Collection, target: str, source: str, rule: str) -> None:
+    """The one referrer's value; null under ``rule`` when there are several."""
+    one = (
+        "SELECT r.document, min(CASE :source WHEN 'id' THEN r.parent_key ELSE"
+        " (SELECT v.key FROM reference v WHERE v.document = r.parent AND v.name = :source) END) AS key"
+        " FROM referrer r WHERE r.fate = 'migrated' GROUP BY r.document HAVING count(*) = 1"
+    )
+    several = (
+        "SELECT r.document, NULL AS key FROM referrer r WHERE r.fate = 'migrated'"
+        " GROUP BY r.document HAVING count(*) > 1"
+    )
+    _settle(ledger, collection, target, f"{target.removesuffix('_id')}_derived", one, source)
+    _settle(ledger, collection, target, rule, several, source)
+
+
+def _settle(ledger: Ledger, collection: Collection, target: str, rule: str, chosen: str, source: str) -> None:
+    """Record the decided values, as columns set, as references, and as a rule applied."""
+    reference = next((c.reference for c in collection.columns if c.name == target and c.reference), None)
+    names = {
+        "collection": collection.name,
+        "target": target,
+        "source": source,
+        "refers": reference.collection if reference else None,
+    }
+    db = ledger.db
+    db.execute("DROP TABLE IF EXISTS settled")
+    db.execute(
+        f"""
+        CREATE TEMP TABLE settled AS
+        SELECT chosen.document, chosen.key FROM ({chosen}) AS chosen
+          JOIN document d ON d.id = chosen.document AND d.fate = 'migrated' AND d.collection = :collection
+          JOIN waits_for_owner w ON w.document = d.id AND w.name = :target
+        """,
+        names,
+    )
+    db.execute("INSERT OR REPLACE INTO set_column SELECT document, :target, key FROM settled", names)
+    db.execute(
+        "INSERT INTO reference SELECT document, :target, :refers, key FROM settled"
+        " WHERE key IS NOT NULL AND :refers IS NOT NULL",
+        names,
+    )
+    _count(ledger, "settled", rule)
+
+
+def _count(ledger: Ledger, table: str, rule: str) -> None:
+    """One application of ``rule`` more for each row of a temporary table."""
+    ledger.db.execute(
+        f"""
+        UPDATE document SET counts = json_set(counts, '$."' || :rule || '"',
+               coalesce(json_extract(counts, '$."' || :rule || '"'), 0) + found.times)
+          FROM (SELECT document, count(*) AS times FROM {table} GROUP BY document) AS found
+         WHERE document.id = found.document
+        """,
+        {"rule": rule},
+    )
+
+
+def _elements(ledger: Ledger, collection: Collection) -> None:
+    """Array elements that share an id across documents: the oldest document keeps it, the others derive theirs."""
+    for child in range(len(collection.children)):
+        names = {"collection": collection.name, "child": child}
+        ledger.db.execute("DROP TABLE IF EXISTS twice")
+        ledger.db.execute(
+            """
+            CREATE TEMP TABLE twice AS
+            SELECT document, child, ordinal FROM (
+                SELECT e.document, e.child, e.ordinal,
+                       row_number() OVER (PARTITION BY e.key ORDER BY d.rank IS NULL, d.rank, d.source_id) AS place
+                  FROM element e JOIN document d ON d.id = e.document
+                 WHERE d.collection = :collection AND d.fate = 'migrated' AND e.child = :child
+                   AND EXISTS (SELECT 1 FROM element o WHERE o.child = e.child AND o.key = e.key
+                                                         AND o.document <> e.document))
+             WHERE place > 1
+            """,
+            names,
+        )
+        ledger.db.execute("INSERT INTO derived SELECT document, child, ordinal FROM twice")
+        _count(ledger, "twice", "id_duplicate")
+
+
+def _dangling(ledger: Ledger, collection: Collection) -> None:
+    """References that may lead nowhere become null; the original value is kept beside the row."""
+    for column in collection.columns:
+        if column.reference is None or column.reference.dangling != "null":
+            continue
+        ledger.db.execute("DROP TABLE IF EXISTS loose")
+        ledger.db.execute(
+            """
+            CREATE TEMP TABLE loose AS
+            SELECT r.document FROM reference r
+              JOIN document d ON d.id = r.document AND d.collection = :collection AND d.fate = 'migrated'
+             WHERE r.name = :name
+               AND NOT EXISTS (SELECT 1 FROM document p WHERE p.collection = :target AND p.pk = r.key
+                                                          AND p.fate IN ('migrated', 'foreign'))
+            """,
+            {"collection": collection.name, "name": column.name, "target": column.reference.collection},
+        )
+        ledger.db.execute("INSERT OR IGNORE INTO dropped SELECT document, :name FROM loose", {"name": column.name})
+        _count(ledger, "loose", "dangling_reference")

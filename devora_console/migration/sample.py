@@ -1,0 +1,180 @@
+"""A random sample compared field by field, by code that shares nothing with the conversion.
+
+A mistake in the conversion would agree with itself in the digests; here the document is read by PyMongo's plain
+decoder, the row by asyncpg's, and the two are compared by what they mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import bson
+from bson import json_util
+
+from devora_console.config.secret import REDACTED
+from devora_console.core.safetext import one_line
+from devora_console.migration.compare import object_of
+from devora_console.migration.ledger import Ledger
+from devora_console.migration.mapping import Child, Collection, Column, pointer
+from devora_console.migration.progress import Difference
+from devora_console.migration.target import quoted
+from devora_console.mongo.bsonio import CODEC
+from devora_console.mongo.source import Source
+
+_ABSENT = object()
+
+
+async def sample(
+    source: Source,
+    connection: asyncpg.Connection[asyncpg.Record],
+    collection: Collection,
+    ledger: Ledger,
+    size: int,
+) -> tuple[int, list[Difference]]:
+    """(documents compared, differences) for up to ``size`` random documents of one mapped collection."""
+    chosen = ledger.db.execute(
+        "SELECT source_id, pk FROM document WHERE collection = ? AND fate = 'migrated' AND source_id NOT LIKE '% #%'"
+        " ORDER BY random() LIMIT ?",
+        (collection.name, size),
+    ).fetchall()
+    if not chosen or collection.key is None:
+        return 0, []
+    ids = [object_of(source_id) for source_id, _ in chosen]
+    raws = await asyncio.to_thread(lambda: list(source.fetch(collection.name, ids)))
+    differences: list[Difference] = []
+    for raw in raws:
+        document = bson.decode(raw, CODEC)
+        own = _at(document, collection.key.path or ())
+        row = await connection.fetchrow(
+            f"SELECT * FROM public.{quoted(collection.table)} WHERE {quoted(collection.key.column)}::text = $1",
+            str(own).lower() if collection.key.type == "uuid" else own,
+        )
+        if row is None:
+            differences.append(Difference(collection.table, one_line(str(own), 60), "sample", collection.name))
+            continue
+        differences += _row(collection.table, collection.columns, document, row, collection)
+        for child in collection.children:
+            differences += await _child(connection, collection, child, document, row)
+    return len(raws), differences
+
+
+async def _child(
+    connection: asyncpg.Connection[asyncpg.Record],
+    collection: Collection,
+    child: Child,
+    document: dict[str, Any],
+    parent: asyncpg.Record,
+) -> list[Difference]:
+    assert collection.key is not None
+    rows = await connection.fetch(
+        f"SELECT * FROM public.{quoted(child.table)} WHERE {quoted(child.parent_column)} = $1"
+        f" ORDER BY {quoted(child.ordinal_column)}",
+        parent[collection.key.column],
+    )
+    found = _at(document, child.path)
+    elements = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
+    if len(elements) != len(rows):
+        key = str(parent[collection.key.column])
+        return [
+            Difference(
+                child.table, key, "sample", collection.name, None, "number of rows", str(len(elements)), str(len(rows))
+            )
+        ]
+    result: list[Difference] = []
+    for element, row in zip(elements, rows, strict=True):
+        result += _row(child.table, child.columns, element, row, collection)
+    return result
+
+
+def _row(
+    table: str, columns: tuple[Column, ...], document: dict[str, Any], row: asyncpg.Record, collection: Collection
+) -> Iterator[Difference]:
+    extra = _json(row.get("source_extra")) or {}
+    originals, missing = extra.get("$original", {}), extra.get("$missing", [])
+    for column in columns:
+        if column.path is None:
+            continue
+        value, stored = _at(document, column.path), row[column.name]
+        where = pointer(column.path)
+        if where in originals or where in missing:
+            # A rule changed it or filled it in: what was kept of the original must be what the source says.
+            agrees = value is _ABSENT if where in missing else _same_original(value, originals[where])
+        else:
+            agrees = _agrees(value, stored)
+        if not agrees:
+            hidden = column.secret or column.path in collection.secret_paths
+            shown = (REDACTED, REDACTED) if hidden else (one_line(repr(value), 80), one_line(repr(stored), 80))
+            key = one_line(str(row[0]), 60)
+            yield Difference(table, key, "sample", collection.name, None, column.name, *shown)
+
+
+def _agrees(value: Any, stored: Any) -> bool:
+    """Whether a source value and a stored value mean the same."""
+    if value is _ABSENT or value is None:
+        # Without a note about it, an absent value is either stored as null or was decided from other documents.
+        return stored is None or isinstance(stored, UUID)
+    if isinstance(stored, datetime):
+        return _moment(value) == stored
+    if isinstance(stored, bool) or isinstance(value, bool):
+        return value is stored
+    if isinstance(stored, UUID):
+        return str(stored) == str(value).lower() or (isinstance(value, bytes) and stored.bytes == bytes(value))
+    if isinstance(stored, Decimal):
+        return _decimal(value) == stored
+    if isinstance(stored, int):
+        return not isinstance(value, str) and value == stored
+    return bool(value == stored)
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if not isinstance(value, str):
+        try:  # a BSON date beyond Python's years, as far as a datetime can say it
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(value))
+        except (TypeError, ValueError, OverflowError):
+            return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _decimal(value: Any) -> Decimal | None:
+    try:
+        return Decimal(str(value)).normalize() if value is not None else None
+    except InvalidOperation:
+        return None
+
+
+def _same_original(value: Any, kept: Any) -> bool:
+    if isinstance(kept, dict) and set(kept) == {"$string"}:
+        return isinstance(value, str) and value.encode("utf-8", "surrogateescape") == base64.b64decode(kept["$string"])
+    options = json_util.JSONOptions(json_mode=json_util.JSONMode.CANONICAL, tz_aware=True, tzinfo=UTC)
+    return bool(
+        value is not _ABSENT and json_util.object_hook(kept, options) == value
+        if isinstance(kept, dict)
+        else kept == value
+    )
+
+
+def _json(value: Any) -> Any:
+
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _at(document: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        if not isinstance(document, dict) or part not in document:
+            return _ABSENT
+        document = document[part]
+    return document

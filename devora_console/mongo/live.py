@@ -1,0 +1,108 @@
+"""A live MongoDB as a source: PyMongo's raw batches, so that not one document is decoded to be cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from pymongo.read_preferences import ReadPreference
+
+from devora_console.config.secret import Dsn
+from devora_console.core.unknown import Unknown
+from devora_console.mongo.bsonio import CODEC, split
+from devora_console.mongo.errors import translate
+from devora_console.mongo.source import CollectionInfo
+
+
+class LiveSource:
+    """One database of a server, standalone or replica set."""
+
+    def __init__(self, url: Dsn, database: str, *, timeout_seconds: float = 5.0) -> None:
+        self._url = url
+        self._database = database
+        self._identity = ""
+        with self._translated():
+            self._client: MongoClient[dict[str, Any]] = MongoClient(
+                url.reveal(),
+                serverSelectionTimeoutMS=int(timeout_seconds * 1000),
+                connectTimeoutMS=int(timeout_seconds * 1000),
+                appname="devora-console migration",
+            )
+            try:
+                hello = self._client.admin.command("hello")
+            except PyMongoError:
+                self._client.close()
+                raise
+            hosts = ",".join(sorted(hello.get("hosts") or [self._address()]))
+            self._identity = f"mongodb {hello.get('setName') or 'standalone'} {hosts}/{database}"
+            self._db = self._client.get_database(
+                database, codec_options=CODEC, read_preference=ReadPreference.PRIMARY_PREFERRED
+            )
+
+    @property
+    def identity(self) -> str:
+        return self._identity
+
+    @property
+    def label(self) -> str:
+        return f"{self._database}@{self._address()}"
+
+    def _address(self) -> str:
+        return ",".join(sorted(f"{host}:{port}" for host, port in self._client.nodes)) or "unknown"
+
+    def collections(self) -> list[CollectionInfo]:
+        with self._translated():
+            listed = list(self._db.list_collections())
+            names = sorted(
+                str(entry["name"])
+                for entry in listed
+                if entry.get("type", "collection") != "view" and not str(entry["name"]).startswith("system.")
+            )
+            return [self._describe(name) for name in names]
+
+    def _describe(self, name: str) -> CollectionInfo:
+        try:
+            stats = self._db.command("collStats", name)
+            size: int | Unknown = int(stats["size"])
+        except (PyMongoError, KeyError, TypeError, ValueError):
+            size = Unknown("the server does not tell", "GRANT the role clusterMonitor or read to see collStats")
+        return CollectionInfo(name, self._db[name].estimated_document_count(), size)
+
+    def batches(self, collection: str, batch_bytes: int) -> Iterator[list[bytes]]:
+        pending: list[bytes] = []
+        size = 0
+        with self._translated():
+            cursor = self._db[collection].find_raw_batches(sort=[("_id", 1)], batch_size=1000)
+            try:
+                for block in cursor:
+                    for raw in split(cast(bytes, block)):
+                        pending.append(raw)
+                        size += len(raw)
+                        if size >= batch_bytes:
+                            yield pending
+                            pending, size = [], 0
+            finally:
+                cursor.close()
+        if pending:
+            yield pending
+
+    def fetch(self, collection: str, ids: Sequence[Any]) -> Iterator[bytes]:
+        with self._translated():
+            for block in self._db[collection].find_raw_batches({"_id": {"$in": list(ids)}}):
+                yield from split(cast(bytes, block))
+
+    def close(self) -> None:
+        self._client.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except PyMongoError as error:
+            raise translate(error, self._url) from None
+
+
+__all__ = ["LiveSource"]

@@ -1,0 +1,129 @@
+"""Connections to PostgreSQL that say who they are, cannot hang for ever, and fail in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from devora_console.config.secret import Dsn, scrub
+from devora_console.core.problems import ConsoleError, ExitCode, connect_error, usage_error
+from devora_console.core.safetext import one_line
+
+# Lost on the way, as opposed to refused: worth another try by whoever owns the retry.
+LOST = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    TimeoutError,
+    OSError,
+)
+
+
+async def connect(
+    dsn: Dsn | None,
+    *,
+    purpose: str,
+    read_only: bool = True,
+    timeout_seconds: float = 10.0,
+    statement_timeout_seconds: float = 30.0,
+) -> asyncpg.Connection[asyncpg.Record]:
+    """Open one connection. ``dsn`` None means libpq's own variables (PGHOST, PGSERVICE, ...).
+
+    ``purpose`` shows in ``application_name``. A statement timeout of 0 means none. Raises ConsoleError: exit 3 when
+    the server cannot be reached or refuses the login, exit 2 when the connection string makes no sense.
+    """
+    settings = {
+        "application_name": f"devora-console {purpose}",
+        "TimeZone": "UTC",
+        "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+        "idle_in_transaction_session_timeout": "600000",
+        "client_connection_check_interval": "5000",
+        "default_transaction_read_only": "on" if read_only else "off",
+        "search_path": "public, devora_console",
+    }
+    try:
+        return await asyncpg.connect(
+            dsn.reveal() if dsn is not None else None, timeout=timeout_seconds, server_settings=settings
+        )
+    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise explain(error, dsn) from None
+
+
+@asynccontextmanager
+async def connection(
+    dsn: Dsn | None, *, purpose: str, read_only: bool = True, statement_timeout_seconds: float = 30.0
+) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """:func:`connect` for the length of a block; closed without waiting long for a server that is gone."""
+    opened = await connect(
+        dsn, purpose=purpose, read_only=read_only, statement_timeout_seconds=statement_timeout_seconds
+    )
+    try:
+        yield opened
+    finally:
+        await close(opened)
+
+
+async def close(opened: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Close politely, or drop the socket after two seconds."""
+    try:
+        await opened.close(timeout=2)
+    except (TimeoutError, *LOST, asyncpg.PostgresError):
+        opened.terminate()
+
+
+def explain(error: BaseException, dsn: Dsn | None) -> ConsoleError:
+    """What stands between us and the server, as one line with a remedy and without credentials."""
+    where = one_line(str(dsn), 160) if dsn is not None else "the server of PGHOST/PGSERVICE"
+    said = one_line(scrub(str(error), dsn), 200)
+    if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
+        return connect_error(
+            "postgres_auth", f"PostgreSQL at {where} refuses the login: {said}", "Check user and password (.pgpass too)"
+        )
+    if isinstance(error, asyncpg.InvalidCatalogNameError):
+        return connect_error(
+            "postgres_database",
+            f"PostgreSQL at {where}: {said}",
+            "Create the database: devora-console schema bootstrap",
+        )
+    if isinstance(error, asyncpg.TooManyConnectionsError):
+        return connect_error("postgres_full", f"PostgreSQL at {where}: {said}", "End idle sessions or raise the limit")
+    if isinstance(error, asyncpg.CannotConnectNowError):
+        return connect_error("postgres_starting", f"PostgreSQL at {where}: {said}", "Wait until the server has started")
+    if isinstance(error, ssl.SSLError):
+        return connect_error(
+            "postgres_tls", f"PostgreSQL at {where}: TLS failed ({said})", "Check sslmode, sslrootcert"
+        )
+    if isinstance(error, asyncio.TimeoutError):
+        return connect_error(
+            "postgres_timeout", f"PostgreSQL at {where} does not answer in time", "Check host, port and firewall"
+        )
+    if isinstance(error, OSError):
+        return connect_error(
+            "postgres_unreachable",
+            f"PostgreSQL at {where} cannot be reached ({said or type(error).__name__})",
+            "Check that the server runs and that host and port in POSTGRES_DSN are right",
+        )
+    if isinstance(error, asyncpg.PostgresError):
+        return connect_error("postgres_refused", f"PostgreSQL at {where}: {said}", "")
+    return usage_error(
+        "postgres_dsn", f"POSTGRES_DSN: {said}", "Write it as postgresql://user:password@host:5432/database"
+    )
+
+
+def lost(error: BaseException, dsn: Dsn | None) -> ConsoleError:
+    """A connection that broke in the middle of work that can be taken up again (exit 5)."""
+    where = one_line(str(dsn), 160) if dsn is not None else "the server of PGHOST/PGSERVICE"
+    said = one_line(scrub(str(error), dsn), 160) or type(error).__name__
+    return ConsoleError.of(
+        ExitCode.STOPPED,
+        "postgres_lost",
+        f"the connection to PostgreSQL at {where} was lost ({said}); what was committed is kept",
+        "Run the same command again when the server is back: it goes on from there",
+    )

@@ -1,0 +1,34 @@
+-- what: removes the indexes beside the primary and unique keys
+
+DROP INDEX IF EXISTS public.users_email_lower_key;
+DROP INDEX IF EXISTS public.idx_users_email;
+DROP INDEX IF EXISTS public.idx_users_subscription_status;
+DROP INDEX IF EXISTS public.idx_users_active;
+DROP INDEX IF EXISTS public.idx_users_created_at;
+DROP INDEX IF EXISTS public.idx_projects_user_created;
+DROP INDEX IF EXISTS public.idx_projects_active;
+DROP INDEX IF EXISTS public.idx_projects_search;
+DROP INDEX IF EXISTS public.idx_projects_type;
+DROP INDEX IF EXISTS public.idx_projects_conversation;
+DROP INDEX IF EXISTS public.idx_project_files_project;
+DROP INDEX IF EXISTS public.idx_project_files_current;
+DROP INDEX IF EXISTS public.idx_project_files_language;
+DROP INDEX IF EXISTS public.idx_conversations_project;
+DROP INDEX IF EXISTS public.idx_conversations_user_updated;
+DROP INDEX IF EXISTS public.idx_conversations_active;
+DROP INDEX IF EXISTS public.idx_conversations_search;
+DROP INDEX IF EXISTS public.idx_messages_conv_timestamp;
+DROP INDEX IF EXISTS public.idx_messages_role;
+DROP INDEX IF EXISTS public.idx_messages_search;
+DROP INDEX IF EXISTS public.idx_invoices_user_created;
+DROP INDEX IF EXISTS public.idx_invoices_status;
+DROP INDEX IF EXISTS public.idx_system_config_updated_by;
+DROP INDEX IF EXISTS public.idx_analytics_user;
+DROP INDEX IF EXISTS public.idx_analytics_event_name;
+DROP INDEX IF EXISTS public.idx_analytics_timestamp;
+DROP INDEX IF EXISTS public.idx_analytics_created_date;
+DROP INDEX IF EXISTS public.idx_analytics_properties;
+DROP INDEX IF EXISTS public.idx_search_queries_user;
+DROP INDEX IF EXISTS public.idx_search_queries_timestamp;
+DROP INDEX IF EXISTS public.idx_search_queries_type;
+DROP INDEX IF EXISTS public.idx_embeddings_entity;

@@ -1,0 +1,127 @@
+"""What the terminal door needs from the rest of the program: a port, and the options of the door itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from platformdirs import user_state_path
+
+from devora_console.core.console import HeaderSnapshot, OverviewSnapshot, Preview
+from devora_console.core.loop import ServiceLoop
+from devora_console.migration.progress import MigrationSnapshot, QuarantineItem
+
+Kind = Literal["header", "overview", "migration"]
+
+
+class Services(Protocol):
+    """The services as the screens see them.
+
+    The plain methods answer at once from what is known and may be called from any thread. The coroutines run
+    on :attr:`loop`; those that act start the work and return, and raise ConsoleError when it is refused.
+    """
+
+    @property
+    def loop(self) -> ServiceLoop:
+        """The loop every coroutine below runs on."""
+
+    @property
+    def environment(self) -> str:
+        """The environment as a word, e.g. ``staging``."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every act that changes a server is refused."""
+
+    @property
+    def armed(self) -> bool:
+        """Whether acts that change a server are allowed, each after its own confirmation."""
+
+    @property
+    def profile(self) -> str | None:
+        """The profile in use, if any."""
+
+    def header(self) -> HeaderSnapshot:
+        """The latest header; never blocks."""
+
+    def overview(self) -> OverviewSnapshot:
+        """The latest overview; never blocks."""
+
+    def migration(self) -> MigrationSnapshot:
+        """The latest state of the migration; never blocks."""
+
+    def subscribe(self, wake: Callable[[str], None]) -> Callable[[], None]:
+        """Have ``wake(kind)`` called, from the service thread, when a newer snapshot exists; gives the way
+        out.
+
+        ``wake`` returns at once: the services never wait for a screen.
+        """
+
+    async def start_watching(self) -> None:
+        """Begin to connect and to sample."""
+
+    async def stop(self) -> None:
+        """End everything: runs stop resumably, connections close."""
+
+    async def dry_run(self) -> None:
+        """Start a dry run."""
+
+    async def execute(self, typed: str, prune: bool = False) -> None:
+        """Start (or continue) the copy; ``typed`` is what the person typed to confirm."""
+
+    async def verify(self) -> None:
+        """Start a verification."""
+
+    async def pause(self) -> None:
+        """Pause the run after the batches in flight."""
+
+    async def resume(self) -> None:
+        """Let a paused run go on."""
+
+    async def stop_migration(self) -> None:
+        """Stop the run; it can be continued later."""
+
+    async def quarantine(self, limit: int = 500) -> tuple[QuarantineItem, ...]:
+        """The first ``limit`` unresolved items."""
+
+    async def quarantine_document(self, collection: str, source_id: str) -> str:
+        """One quarantined document as indented Extended JSON, secrets redacted."""
+
+    def execute_preview(self) -> Preview:
+        """What ``execute`` would do and what has to be typed; never blocks."""
+
+    def as_command(self, action: str) -> str:
+        """A command line equal to ``dry_run``, ``execute``, ``verify`` or ``quarantine``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuiOptions:
+    """How the door looks and answers: settings, not state.
+
+    ``unicode``: signs beyond ASCII always, never, or by the locale. ``theme``: a name from ``themes.THEMES``.
+    ``mouse`` off leaves selection to the terminal. ``keymap``: action id to key. ``export_dir``: where
+    exports go.
+    """
+
+    unicode: Literal["auto", "always", "never"] = "auto"
+    theme: str = "devora"
+    mouse: bool = False
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    export_dir: Path | None = None
+
+    def wants_unicode(self, environ: Mapping[str, str] = os.environ) -> bool:
+        """Whether signs beyond ASCII are used."""
+        if self.unicode != "auto":
+            return self.unicode == "always"
+        # Python turns an unset or C locale into LC_CTYPE=C.UTF-8 for itself; what the terminal has is in LANG
+        # then.
+        ctype = environ.get("LC_CTYPE", "")
+        chosen = environ.get("LC_ALL") or ("" if ctype == "C.UTF-8" else ctype) or environ.get("LANG", "")
+        return chosen.upper().replace("-", "").endswith("UTF8")
+
+    def exports(self) -> Path:
+        """The folder exports are written to."""
+        return self.export_dir or user_state_path("devora-console") / "exports"

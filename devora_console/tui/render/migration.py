@@ -1,0 +1,220 @@
+"""The Migration screen's tables and lines, from its snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.text import Text
+
+from devora_console.core.clock import span
+from devora_console.core.console import Verdict
+from devora_console.core.unknown import Unknown
+from devora_console.migration.progress import (
+    CollectionProgress,
+    CollectionState,
+    Kind,
+    MigrationSnapshot,
+    State,
+    TableVerdict,
+)
+from devora_console.tui.render.columns import Cell, Column, Row
+from devora_console.tui.render.headline import current_verification
+from devora_console.tui.render.look import NIL, Look
+from devora_console.tui.render.numbers import plural, share, short, size, whole
+from devora_console.tui.render.trend import spark
+
+COLLECTION_COLUMNS = (
+    Column("name", "collection", 14, grows=True),
+    Column("documents", "documents", 15, right=True, rank=1),
+    Column("rows", "rows", 10, right=True, rank=2),
+    Column("rate", "rows/s", 7, right=True, rank=4),
+    Column("quarantined", "quar.", 5, right=True, rank=3),
+    Column("state", "state", 17, rank=0),
+)
+TABLE_COLUMNS = (
+    Column("name", "table", 16, grows=True),
+    Column("source", "source", 9, right=True, rank=2),
+    Column("target", "target", 9, right=True, rank=3),
+    Column("accounted", "acc.", 5, right=True, rank=7),
+    Column("status", "status", 10, rank=1),
+    Column("missing", "miss.", 5, right=True, rank=4),
+    Column("extra", "extra", 5, right=True, rank=5),
+    Column("different", "diff.", 5, right=True, rank=6),
+)
+
+_STATE_WORDS: dict[CollectionState, tuple[Verdict, str]] = {
+    CollectionState.WAITING: (Verdict.NONE, "waiting"),
+    CollectionState.SURVEYING: (Verdict.RUNNING, "surveying"),
+    CollectionState.SURVEYED: (Verdict.OK, "surveyed"),
+    CollectionState.WRITING: (Verdict.RUNNING, "writing"),
+    CollectionState.DONE: (Verdict.OK, "copied"),
+    CollectionState.FAILED: (Verdict.FAIL, "failed"),
+}
+_DONE_WORDS = {"archive": "archived", "ignore": "ignored"}
+
+ORDERS: Mapping[str, Callable[[Sequence[CollectionProgress]], list[CollectionProgress]]] = {
+    "mapping": list,
+    "name": lambda found: sorted(found, key=lambda c: c.name),
+    "documents": lambda found: sorted(found, key=lambda c: -_number(c.total)),
+    "rows": lambda found: sorted(found, key=lambda c: -sum(c.rows.values())),
+    "quarantined": lambda found: sorted(found, key=lambda c: -c.quarantined),
+}
+
+
+def _number(value: int | Unknown) -> int:
+    return -1 if isinstance(value, Unknown) else value
+
+
+def documents_through(collection: CollectionProgress) -> int:
+    """Documents through the phase the collection is in."""
+    if collection.state is CollectionState.WRITING:
+        return collection.written
+    return max(collection.surveyed, collection.written)
+
+
+def collection_state(collection: CollectionProgress, snapshot: MigrationSnapshot) -> tuple[Verdict, str]:
+    """The state of one collection as a verdict and a word."""
+    verdict, word = _STATE_WORDS[collection.state]
+    if collection.state is CollectionState.DONE:
+        word = _DONE_WORDS.get(collection.policy, "converted" if snapshot.kind is Kind.DRY_RUN else word)
+    if verdict is Verdict.RUNNING:
+        if snapshot.state is State.PAUSED:
+            return Verdict.PAUSED, "paused"
+        word += f" {share(documents_through(collection), collection.total)}"
+    return verdict, word
+
+
+def collection_rows(
+    snapshot: MigrationSnapshot, look: Look, order: str = "mapping", keep: str = ""
+) -> list[Row]:
+    """One row per collection whose name holds ``keep``, in the chosen order."""
+    found = ORDERS[order](snapshot.collections)
+    needle = keep.casefold()
+    return [_collection_row(c, snapshot, look) for c in found if needle in c.name.casefold()]
+
+
+def _collection_row(collection: CollectionProgress, snapshot: MigrationSnapshot, look: Look) -> Row:
+    verdict, word = collection_state(collection, snapshot)
+    through = documents_through(collection)
+    started = collection.state is not CollectionState.WAITING
+    rows = sum(collection.rows.values())
+    rate = short(rows / collection.seconds) if rows and collection.seconds > 0 else NIL
+    cells: dict[str, Cell] = {
+        "name": (look.text(collection.name), ""),
+        "documents": (f"{whole(through) if started else NIL}/{whole(collection.total)}", ""),
+        "rows": (whole(rows) if rows else NIL, ""),
+        "rate": (rate, ""),
+        "quarantined": (whole(collection.quarantined) if collection.quarantined else NIL, ""),
+        "state": (look.state(verdict, word), look.style(verdict)),
+    }
+    if collection.quarantined:
+        cells["quarantined"] = (cells["quarantined"][0], look.warn)
+    return Row(collection.name, {key: (look.plain(words), style) for key, (words, style) in cells.items()})
+
+
+def table_rows(snapshot: MigrationSnapshot, look: Look, keep: str = "") -> list[Row]:
+    """One row per table of the verification; none when there is no verification."""
+    if snapshot.verification is None:
+        return []
+    needle = keep.casefold()
+    return [_table_row(t, look) for t in snapshot.verification.tables if needle in t.name.casefold()]
+
+
+def table_verdict(table: TableVerdict) -> Verdict:
+    """The sign a verification status carries."""
+    return {"ok": Verdict.OK, "mismatch": Verdict.FAIL}.get(table.status, Verdict.UNKNOWN)
+
+
+def _table_row(table: TableVerdict, look: Look) -> Row:
+    verdict = table_verdict(table)
+
+    def count(number: int) -> Cell:
+        return (look.plain(whole(number)), look.fail) if number else (look.plain(NIL), "")
+
+    status: Cell = (look.state(verdict, look.text(table.status, 20)), look.style(verdict))
+    cells: dict[str, Cell] = {
+        "name": (look.text(table.name), ""),
+        "source": (look.plain(whole(table.source)), ""),
+        "target": (look.plain(whole(table.target)), ""),
+        "accounted": (look.plain(whole(table.accounted) if table.accounted else NIL), ""),
+        "status": status,
+        "missing": count(table.missing),
+        "extra": count(table.extra),
+        "different": count(table.different),
+    }
+    return Row(table.name, cells)
+
+
+def trend_line(snapshot: MigrationSnapshot, width: int, look: Look) -> str:
+    """The rates of the run as one row, and the present ones in figures."""
+    if not snapshot.rates:
+        return ""
+    parts: list[str] = []
+    if isinstance(snapshot.rows_per_second, Unknown):
+        parts.append("rows/s over the run")
+        if snapshot.seconds and snapshot.rows_done:
+            parts = [f"{short(snapshot.rows_done / snapshot.seconds)} rows/s on average"]
+    else:
+        parts.append(f"{short(snapshot.rows_per_second)} rows/s")
+        if not isinstance(snapshot.bytes_per_second, Unknown):
+            parts.append(f"{size(snapshot.bytes_per_second)}/s")
+    if snapshot.seconds:
+        parts.append(
+            f"{span(snapshot.seconds)} so far" if snapshot.state is State.RUNNING else span(snapshot.seconds)
+        )
+    words = look.plain(" · ".join(parts))
+    cells = max(8, min(24, width - len(words) - 4))
+    points = [point.rows_per_second for point in snapshot.rates[-240:]]
+    return look.fit(f" {spark(points, cells, look)}  {words}", width)
+
+
+def conversions_line(snapshot: MigrationSnapshot, width: int, look: Look) -> str:
+    """The conversions applied, most frequent first, as many as fit; how many more there are."""
+    if not snapshot.conversions:
+        return ""
+    ranked = sorted(snapshot.conversions.items(), key=lambda item: (-item[1], item[0]))
+    line = " conversions  "
+    for index, (rule, count) in enumerate(ranked):
+        part = ("" if index == 0 else look.plain(" · ")) + f"{look.text(rule, 40)} {look.plain(short(count))}"
+        rest = len(ranked) - index - 1
+        tail = look.plain(f" · {rest} more") if rest else ""
+        if index and len(line) + len(part) + len(tail) > width:
+            return look.fit(line + look.plain(f" · {rest + 1} more"), width)
+        line += part
+    return look.fit(line, width)
+
+
+def verification_line(snapshot: MigrationSnapshot, width: int, look: Look) -> Text:
+    """The verdict on source against target, and as many facts as fit; empty before anything was copied."""
+    found = snapshot.verification
+    line = Text(" verification ", no_wrap=True, end="")
+    if found is None:
+        if snapshot.kind is not Kind.EXECUTE:
+            return Text("", end="")
+        line.append(look.plain(" not yet"), style=look.muted)
+        return line
+    verdict = Verdict.OK if found.ok else Verdict.FAIL
+    word = "ok" if found.ok else "mismatch"
+    if current_verification(snapshot) is None:
+        verdict, word = Verdict.STALE, "stale, the copy is newer"
+    good = sum(table.status == "ok" for table in found.tables)
+    if word == "mismatch" and all(table.status != "mismatch" for table in found.tables):
+        verdict, word = Verdict.UNKNOWN, "unknown"
+    orphans = sum(entry.count for entry in found.orphans if entry.where == "target")
+    facts = [
+        f"{good} of {plural(len(found.tables), 'table')}",
+        f"by {look.text(found.level, 20)}",
+        f"{plural(found.sampled, 'sample')}, {whole(found.sample_differences)} different",
+        plural(orphans, "orphan"),
+        f"{found.at:%H:%M:%SZ}"
+        if found.at.date() == snapshot.as_of.date()
+        else f"{found.at:%Y-%m-%d %H:%MZ}",
+    ]
+    line.append(" " + look.state(verdict, word), style=look.style(verdict))
+    lead = "  "
+    for fact in facts:
+        if line.cell_len + len(lead) + len(fact) > width:
+            break
+        line.append(look.plain(lead + fact))
+        lead = " · "
+    return line

@@ -1,0 +1,1 @@
+"""The screens, by the id of their place."""
