@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from devora_console.core.safetext import one_line
 
+_SPACE = " \t\n\r\f\v"
 SCHEMES = ("postgresql", "postgres")
 
 
@@ -33,9 +34,11 @@ def parse(text: str) -> dict[str, str]:
     >>> parse("host=db1 password='two words'")
     {'host': 'db1', 'password': 'two words'}
     """
-    text = text.strip()
+    text = text.lstrip()  # not at the end: the last value may end with an escaped space
     if "\x00" in text:
         raise ConninfoError("holds a NUL character")
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise ConninfoError("holds bytes that are not UTF-8")
     scheme, separator, rest = text.partition("://")
     if separator and scheme.lower() in SCHEMES:
         found = _address(rest)
@@ -64,7 +67,7 @@ def _keywords(text: str) -> dict[str, str]:
     word = re.compile(r"\s*([^=\s]+)\s*=\s*")
     bare = re.compile(r"(?:\\.|[^\s\\])*\\?", re.DOTALL)
     quoted = re.compile(r"'((?:\\.|[^'\\])*)'", re.DOTALL)
-    while position < len(text):
+    while text[position:].strip():
         name = word.match(text, position)
         if name is None:
             raise ConninfoError("has a word without '='; quote values that hold spaces: password='two words'")
@@ -130,7 +133,7 @@ def _decoded(text: str) -> str:
     raw = re.sub(
         rb"%([0-9A-Fa-f]{2})",
         lambda match: bytes.fromhex(match[1].decode()),
-        text.encode(errors="surrogateescape"),
+        text.strip(_SPACE).encode(),
     )
     try:
         return raw.decode()
@@ -147,7 +150,7 @@ def host_list(parameters: Mapping[str, str]) -> tuple[list[str], list[int | None
     given = parameters["port"].split(",") if parameters.get("port") else []
     ports: list[int | None] = []
     for port in given:
-        if port and not (port.strip().isdecimal() and 0 < int(port) < 65536):
+        if port and not (re.fullmatch(r"[0-9]{1,5}", port.strip()) and 0 < int(port) < 65536):
             raise ConninfoError("has a port outside 1..65535")
         ports.append(int(port) if port else None)
     if len(ports) == 1 and hosts:
@@ -169,9 +172,7 @@ def to_address(parameters: Mapping[str, str]) -> str:
     user, password, dbname = (rest.pop(name, "") for name in ("user", "password", "dbname"))
     hosts, ports = host_list(rest)
     authority = ""
-    if hosts and not any(
-        host.startswith(("/", "@")) or not re.fullmatch(r"[\w.:-]+", host) for host in hosts
-    ):
+    if hosts and not any(host.startswith(("/", "@")) or not re.fullmatch(r"[\w.:-]+", host) for host in hosts):
         shown = [f"[{host}]" if ":" in host else host for host in hosts]
         authority = ",".join(
             host if port is None else f"{host}:{port}" for host, port in zip(shown, ports, strict=True)
@@ -181,9 +182,7 @@ def to_address(parameters: Mapping[str, str]) -> str:
     login = ""
     if user or password:
         login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "") + "@"
-    query = "&".join(
-        f"{quote(name, safe='')}={quote(value, safe='/,:.')}" for name, value in rest.items() if value
-    )
+    query = "&".join(f"{quote(name, safe='')}={quote(value, safe='/,:.')}" for name, value in rest.items() if value)
     path = f"/{quote(dbname, safe='')}" if dbname else "/" if query and not authority else ""
     return f"postgresql://{login}{authority}{path}" + (f"?{query}" if query else "")
 

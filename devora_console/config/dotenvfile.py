@@ -16,9 +16,7 @@ from devora_console.core.problems import Problem, usage_error
 from devora_console.core.safetext import one_line
 
 # Words that say nothing by themselves: scrubbing them would spoil every message.
-_PLAIN = re.compile(
-    r"(?i)true|false|yes|no|on|off|none|null|[-+]?[\d.,:_]+|development|staging|production|localhost"
-)
+_PLAIN = re.compile(r"(?i)true|false|yes|no|on|off|none|null|[-+]?[\d.,:_]+|development|staging|production|localhost")
 _SHORTEST, _SHORTEST_ELSEWHERE = 4, 8
 _SECRET_NAMES = re.compile(r"(?i)key|secret|token|jwt|pass|salt|dsn|credential|private|webhook|signature")
 
@@ -67,9 +65,7 @@ def _parsed(text: Secret, shown: str) -> DotEnv:
         line = original.line + len(re.findall(r"\r\n|\n|\r", blank[0] if blank else ""))
         where = f"{shown}:{line}"
         if binding.error or (binding.key is not None and binding.value is None):
-            warnings.append(
-                Problem("env_line", f"{where}: not of the form NAME=value; ignored", "Correct the line")
-            )
+            warnings.append(Problem("env_line", f"{where}: not of the form NAME=value; ignored", "Correct the line"))
         elif binding.key is not None:
             values.pop(binding.key, None)
             if binding.value:
@@ -79,14 +75,14 @@ def _parsed(text: Secret, shown: str) -> DotEnv:
 
 def foreign_secrets(values: dict[str, EnvValue], ours: frozenset[str]) -> tuple[Secret, ...]:
     """The values of keys not ``ours``, but for words too plain to be secrets (``true``, ``8000``)."""
-    found: dict[Secret, None] = {}
+    found: list[Secret] = []
     for name, entry in values.items():
         text = entry.value.reveal()
         named = is_sensitive(name) or _SECRET_NAMES.search(name)
         if name in ours or (_PLAIN.fullmatch(text) and not (named and len(text) >= _SHORTEST_ELSEWHERE)):
             continue
         if len(text) >= (_SHORTEST if named else _SHORTEST_ELSEWHERE):
-            found[entry.value] = None
+            found.append(entry.value)
             if "://" in text:
-                found[Dsn(text)] = None
+                found.append(Dsn(text))  # its password may turn up alone
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import textwrap
@@ -57,9 +58,7 @@ def render() -> str:
     """The example file's text. Only the tables' names are not commented out: it changes nothing."""
     parts = [_comment(_HEAD)]
     top = [key for key in settable().values() if not key.section]
-    parts.append(
-        '# The profile to use when none is asked for. Default: none.\n# default_profile = "staging"\n'
-    )
+    parts.append('# The profile to use when none is asked for. Default: none.\n# default_profile = "staging"\n')
     parts += [_entry(key) for key in top]
     for name, field in Settings.model_fields.items():
         model = field.annotation
@@ -103,7 +102,8 @@ def init(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     place = expanded(path or config_path(environ)).absolute()
     shown, reason = one_line(str(place), 300), ""
     try:
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not place.parent.is_dir():
+            _make_directory(place.parent)
         handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(render())
@@ -114,3 +114,10 @@ def init(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     if reason:
         raise usage_error("config_init", f"{shown}: {reason}", "Choose another place or remove it first")
     return place
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, mode=0o700)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None

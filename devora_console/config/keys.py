@@ -89,9 +89,7 @@ def sections() -> tuple[str, ...]:
 
 def shown_key(*parts: str) -> str:
     """A key as it may be shown: a name that is no plain word (a connection string, say) is not."""
-    return ".".join(
-        part if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", part) else "<not a plain name>" for part in parts
-    )
+    return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", part) else "<not a plain name>" for part in parts)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -176,8 +174,8 @@ def _reason(error: ValidationError, name: str) -> str:
         "int_from_float", "string_type", "path_type", "int_parsing_size", "secret_type"
     }  # fmt: skip
     first = detail[0]
+    if first["type"] in ("value_error", "assertion_error"):
+        return "cannot be read"  # such a message may quote what it could not read
     if first["type"] in kinds:
         return f"should be {expected(name)}"
-    return one_line(
-        first["msg"].replace("Input should be", "should be").replace("String should", "should"), 300
-    )
+    return one_line(first["msg"].replace("Input should be", "should be").replace("String should", "should"), 300)

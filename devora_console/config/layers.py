@@ -47,9 +47,7 @@ def command_line(overrides: Mapping[str, str]) -> Layer:
         section, _, leaf = name.rpartition(".")
         if name not in settable():
             errors.append(
-                Problem(
-                    "config_key", f"command line: {shown_key(*name.split('.'))}: {unknown_key(section, leaf)}"
-                )
+                Problem("config_key", f"command line: {shown_key(*name.split('.'))}: {unknown_key(section, leaf)}")
             )
             continue
         given = Given(name, Hidden(text), Origin("command line", "command line"), is_text=True)

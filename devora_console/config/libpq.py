@@ -66,9 +66,7 @@ _BY_ASYNCPG = frozenset(
     {"sslmode", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcrl", "sslnegotiation"}
     | {"ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs", "krbsrvname", "gsslib"}
 )
-_BY_US = frozenset(
-    {"host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "connect_timeout"}
-)
+_BY_US = frozenset({"host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "connect_timeout"})
 _AS_SETTINGS = frozenset({"application_name", "options"})
 # Tuning that changes nothing an answer depends on: left out for asyncpg, kept for libpq's programs.
 _LEFT_OUT = frozenset(
@@ -118,9 +116,7 @@ class Target:
         They hold the password: do not keep them in a variable, for crash reports print those.
         """
         parameters = parse(self.dsn.reveal())
-        given = {
-            name: value for name, value in parameters.items() if name in _AS_SETTINGS or name not in _KNOWN
-        }
+        given = {name: value for name, value in parameters.items() if name in _AS_SETTINGS or name not in _KNOWN}
         if "fallback_application_name" in parameters:
             given.setdefault("application_name", parameters["fallback_application_name"])
         arguments: dict[str, Any] = {
@@ -149,9 +145,7 @@ class Target:
         parameters = parse(self.dsn.reveal())
         extra = {name: value for name, value in parameters.items() if name not in _KNOWN}
         if extra:
-            flags = [
-                "-c " + name + "=" + re.sub(r"([\\\s])", r"\\\1", value) for name, value in extra.items()
-            ]
+            flags = ["-c " + name + "=" + re.sub(r"([\\\s])", r"\\\1", value) for name, value in extra.items()]
             parameters["options"] = " ".join([parameters.get("options", ""), *flags]).strip()
         ours = {variable: parameters[name] for variable, name in VARIABLES.items() if name in parameters}
         return {name: value for name, value in base.items() if name not in VARIABLES} | ours
@@ -241,7 +235,7 @@ def _complete(parameters: dict[str, str], environ: Mapping[str, str]) -> Target:
     whole_ports = [port or 5432 for port in ports]
     passfile = parameters.pop("passfile", "")
     if "password" not in parameters:
-        places = list(zip(hosts, whole_ports, strict=True)) or [("", whole_ports[0] if whole_ports else 5432)]
+        places = [*zip(hosts, whole_ports, strict=True)] if hosts else [("", [*whole_ports, 5432][0])]
         password, found = password_for(places, database, user, passfile, environ)
         notes += found
         if password:

@@ -123,9 +123,7 @@ def first_of(errors: tuple[Problem, ...]) -> ConsoleError:
     )
 
 
-def find_config(
-    config_file: Path | None, environ: Variables, env_file: DotEnv | None, cwd: Path
-) -> Path | None:
+def find_config(config_file: Path | None, environ: Variables, env_file: DotEnv | None, cwd: Path) -> Path | None:
     """The configuration file to read: named ones must exist, the usual places need not."""
     if config_file is not None:
         return cwd / expanded(config_file)
@@ -182,9 +180,7 @@ def _resolved(sources: _Sources) -> Examined:
         merged = layer.values | merged
     production, conflict = _production(merged, name, in_profile)
     errors += conflict
-    warnings = [problem for layer in layers for problem in layer.warnings] + _overruled(
-        merged, in_profile, name
-    )
+    warnings = [problem for layer in layers for problem in layer.warnings] + _overruled(merged, in_profile, name)
     files = ((sources.cwd / ENV_NAME,) if sources.env_file else ()) + ((toml.path,) if toml else ())
     effective = None
     if not errors:
@@ -235,9 +231,7 @@ def _production(merged: dict[str, Given], name: str | None, in_profile: Layer) -
     if given is None or not production or judged(given)[0] is not False:
         return production, []
     message = f"{given.origin.where}: read_only: production is read-only and no setting changes that"
-    return production, [
-        Problem("config_production", message, "Remove the key; --allow-writes arms a single command")
-    ]
+    return production, [Problem("config_production", message, "Remove the key; --allow-writes arms a single command")]
 
 
 def _overruled(merged: dict[str, Given], in_profile: Layer, name: str | None) -> list[Problem]:
@@ -251,22 +245,17 @@ def _overruled(merged: dict[str, Given], in_profile: Layer, name: str | None) ->
             "Unset the variable if the profile is meant",
         )
         for key, given in in_profile.values.items()
-        if merged[key].origin.source in ("environment", ".env")
-        and merged[key].value.reveal() != given.value.reveal()
+        if merged[key].origin.source in ("environment", ".env") and merged[key].value.reveal() != given.value.reveal()
     ]
 
 
-def _settings(
-    sources: _Sources, merged: dict[str, Given], production: bool
-) -> tuple[Settings, dict[str, Origin]]:
+def _settings(sources: _Sources, merged: dict[str, Given], production: bool) -> tuple[Settings, dict[str, Origin]]:
     tables: dict[str, dict[str, object]] = {}
     origins = dict.fromkeys(catalogue(), _BUILT_IN)
     for key, given in merged.items():
         value, _ = judged(given)
         section, _, leaf = key.rpartition(".")
-        tables.setdefault(section, {})[leaf] = (
-            _placed(value, given, sources) if isinstance(value, Path) else value
-        )
+        tables.setdefault(section, {})[leaf] = _placed(value, given, sources) if isinstance(value, Path) else value
         origins[key] = given.origin
     top = tables.setdefault("", {})
     top["production"] = production

@@ -73,16 +73,12 @@ def password_for(
         return "", []
     shown = one_line(str(path))
     if os.name == "posix" and mode & 0o077:
-        return "", [
-            Problem("passfile_open", f"{shown}: others can read it, so it is not used", f"chmod 600 {shown}")
-        ]
+        return "", [Problem("passfile_open", f"{shown}: others can read it, so it is not used", f"chmod 600 {shown}")]
     try:
         lines = [_fields(line) for line in _text(path, needed=True).split("\n")]
     except ConninfoError as error:
         return "", [Problem("passfile_unreadable", str(error), "Make the file readable for this user")]
-    found = [
-        word for host, port in places if (word := _lookup(lines, host, port, database, user)) is not None
-    ]
+    found = [word for host, port in places if (word := _lookup(lines, host, port, database, user)) is not None]
     if len(set(found)) > 1:
         note = "has different passwords for the hosts of one connection; the first is used"
         return found[0], [Problem("passfile_hosts", f"{shown}: {note}", "Give all hosts the same password")]

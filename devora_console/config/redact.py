@@ -16,9 +16,7 @@ _STARS = "***"
 
 Span = tuple[int, int]
 
-_SENSITIVE = re.compile(
-    r"(?i)passw|passphrase|pwd|secret|token|credential|api[_-]?key|authmechanismproperties|^pass$"
-)
+_SENSITIVE = re.compile(r"(?i)passw|passphrase|pwd|secret|token|credential|api[_-]?key|authmechanismproperties|^pass$")
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST_AND_PATH = re.compile(r"(?:\[[^\]@/?#]*\]|[^:@/?#\[\]]*)(?::\d{1,5})?(?:/[^:@?#]*)?$")
 # One keyword=value of libpq, quoted or bare, with backslash escapes.
@@ -60,9 +58,7 @@ def redact_message(text: str) -> str:
     without_urls = _URL_IN_MESSAGE.sub(lambda match: redact_dsn(match[0]), text)
     return _IN_MESSAGE.sub(
         lambda match: (
-            match[0][: match.start("value") - match.start()] + _STARS
-            if is_sensitive(match["key"])
-            else match[0]
+            match[0][: match.start("value") - match.start()] + _STARS if is_sensitive(match["key"]) else match[0]
         ),
         without_urls,
     )

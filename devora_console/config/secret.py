@@ -77,9 +77,7 @@ class Secret:
         raise PydanticCustomError("secret_type", "should be text")
 
     @classmethod
-    def __get_pydantic_core_schema__(
-        cls, source: type[Any], handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
             cls._from_input, serialization=core_schema.plain_serializer_function_ser_schema(str)
         )

@@ -38,11 +38,14 @@ def _mongo_url(url: Dsn) -> Dsn:
 
 
 def _mongo_fault(url: Dsn) -> str:
-    scheme, separator, rest = url.reveal().strip().partition("://")
+    text = url.reveal().strip()
+    scheme, separator, rest = text.partition("://")
     if not separator:
         return "is not of the form 'mongodb://...' or 'mongodb+srv://...'"
     if scheme not in MONGO_SCHEMES:
         return wrong_scheme(scheme, MONGO_SCHEMES)
+    if not text.isprintable():
+        return "holds control characters or bytes that are not UTF-8"
     authority = rest.partition("?")[0].partition("/")[0]
     if authority.count("@") > 1:
         return "has more than one '@' before its host; write an '@' in a password as %40"
@@ -65,7 +68,12 @@ def _is_one_word(secret: Secret) -> bool:
 
 
 def _database(name: str) -> str:
-    if not name or len(name.encode()) > 63 or set(name) & set('/\\. "$*<>:|?\0'):
+    if (
+        not name
+        or len(name.encode(errors="surrogateescape")) > 63
+        or not name.isprintable()
+        or set(name) & set('/\\. "$*<>:|?\0')
+    ):
         raise PydanticCustomError("database", "is not a database name MongoDB allows")
     return name
 
@@ -73,9 +81,7 @@ def _database(name: str) -> str:
 def _quarantine(value: object) -> object:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if isinstance(text, str) and QuarantineBudget.parse(text) is None:
-        raise PydanticCustomError(
-            "quarantine", "should be a count such as '50' or a percentage such as '10%'"
-        )
+        raise PydanticCustomError("quarantine", "should be a count such as '50' or a percentage such as '10%'")
     return text.strip() if isinstance(text, str) else text
 
 
@@ -110,9 +116,7 @@ class PostgresSettings(_Section):
         description="A superuser's connection, for 'schema bootstrap' only: roles, database, extensions.",
         examples=["postgresql://postgres@localhost/postgres"],
     )
-    connect_timeout_seconds: float = Field(
-        default=10.0, gt=0, le=600, description="Seconds to wait for a connection."
-    )
+    connect_timeout_seconds: float = Field(default=10.0, gt=0, le=600, description="Seconds to wait for a connection.")
     statement_timeout_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -143,13 +147,13 @@ class MongoSettings(_Section):
     server_selection_timeout_seconds: float = Field(
         default=5.0, gt=0, le=600, description="Seconds to wait for a usable member of the deployment."
     )
-    read_preference: (
-        Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] | None
-    ) = Field(
-        default=None,
-        description="Which member to read from: primary, primaryPreferred, secondary, secondaryPreferred or "
-        "nearest. Without it the url decides, and MongoDB's own default is primary.",
-        examples=["primary"],
+    read_preference: Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] | None = (
+        Field(
+            default=None,
+            description="Which member to read from: primary, primaryPreferred, secondary, secondaryPreferred or "
+            "nearest. Without it the url decides, and MongoDB's own default is primary.",
+            examples=["primary"],
+        )
     )
 
 
@@ -188,8 +192,7 @@ class AnalyticsSettings(_Section):
 
     posthog_api_key: ApiKey | None = Field(
         default=None,
-        description="The PostHog project's API key. Also POSTHOG_API_KEY. Better kept in the "
-        "environment than here.",
+        description="The PostHog project's API key. Also POSTHOG_API_KEY. Better kept in the environment than here.",
         examples=["phc_your_key"],
     )
 
@@ -199,8 +202,7 @@ class SearchSettings(_Section):
 
     openai_api_key: ApiKey | None = Field(
         default=None,
-        description="The OpenAI API key for embeddings. Also OPENAI_API_KEY. Better kept in the "
-        "environment than here.",
+        description="The OpenAI API key for embeddings. Also OPENAI_API_KEY. Better kept in the environment than here.",
         examples=["sk-your_key"],
     )
 
@@ -211,9 +213,7 @@ class TerminalSettings(_Section):
     refresh_seconds: float = Field(
         default=2.0, ge=0.25, le=3600, description="Seconds between two looks at the servers."
     )
-    theme: Name = Field(
-        default="auto", description="A theme's name; auto chooses one that suits the terminal."
-    )
+    theme: Name = Field(default="auto", description="A theme's name; auto chooses one that suits the terminal.")
     unicode: Literal["auto", "always", "never"] = Field(
         default="auto",
         description="Line drawing and signs beyond ASCII: auto (as the locale says), always or never.",

@@ -87,9 +87,7 @@ class TomlFile:
             if not isinstance(body.reveal(), dict):
                 found.append(self._problem(("profiles", name), "should be a table"))
             elif not _PROFILE_NAME.fullmatch(name):
-                found.append(
-                    self._problem(("profiles", name), "a profile is named with letters, digits, '-' and '_'")
-                )
+                found.append(self._problem(("profiles", name), "a profile is named with letters, digits, '-' and '_'"))
             inner = {} if found else self._layer(body, ("profiles", name), "profile", found)
             self._profiles[name] = Layer(inner)
             errors += found
@@ -151,9 +149,7 @@ class TomlFile:
 
     def _exposed(self, layers: list[dict[str, Given]]) -> list[Problem]:
         """A warning when everyone on the machine can read the secrets of this file."""
-        if os.name != "posix" or not any(
-            _holds_secret(given) for values in layers for given in values.values()
-        ):
+        if os.name != "posix" or not any(_holds_secret(given) for values in layers for given in values.values()):
             return []
         try:
             mode = self.path.stat().st_mode
@@ -218,24 +214,14 @@ def _text(path: Path, shown: str) -> Hidden | ConsoleError:
         with path.open("rb") as file:
             raw = file.read(_LARGEST + 1)
     except IsADirectoryError:
-        return usage_error(
-            "config_file", f"{shown}: is a directory, not a configuration file", "Name the file itself"
-        )
+        return usage_error("config_file", f"{shown}: is a directory, not a configuration file", "Name the file itself")
     except FileNotFoundError:
-        return usage_error(
-            "config_file", f"{shown}: does not exist", "Write one with 'devora-console config init'"
-        )
+        return usage_error("config_file", f"{shown}: does not exist", "Write one with 'devora-console config init'")
     except (OSError, ValueError) as error:
-        reason = (
-            one_line(error.strerror or "cannot be read") if isinstance(error, OSError) else "is no file name"
-        )
-        return usage_error(
-            "config_file", f"{shown}: cannot be read: {reason}", "Make it readable for this user"
-        )
+        reason = one_line(error.strerror or "cannot be read") if isinstance(error, OSError) else "is no file name"
+        return usage_error("config_file", f"{shown}: cannot be read: {reason}", "Make it readable for this user")
     if len(raw) > _LARGEST:
-        return usage_error(
-            "config_file", f"{shown}: larger than {_LARGEST} bytes", "Name a configuration file"
-        )
+        return usage_error("config_file", f"{shown}: larger than {_LARGEST} bytes", "Name a configuration file")
     try:
         return Hidden(raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
     except UnicodeDecodeError as error:

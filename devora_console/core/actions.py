@@ -30,7 +30,7 @@ class Action:
 
     ``id`` is stable (keymaps name it), ``words`` fit a footer, ``about`` is a sentence for help and palette.
     ``screens`` empty means everywhere. ``changes`` marks acts on a server: greyed and refused when read-only.
-    ``rank`` orders the footer, the lowest stays longest on a narrow terminal; 0 keeps it out of the footer.
+    Of the footer, the lowest ``rank`` stays longest on a narrow terminal; 0 keeps an action out of it.
     """
 
     id: str
@@ -172,7 +172,7 @@ ACTIONS: tuple[Action, ...] = (
         "Q",
         "quit",
         "End the console; asks first while a run is active.",
-        rank=30,
+        rank=18,
         more_keys=("ctrl+c",),
     ),
 )

@@ -161,7 +161,7 @@ class _Conversion:
             raise _absent(plan, missing)
         if when.how is Absent.OWNER:
             self.owner_columns.append(plan.column.name)
-        if when.how is Absent.NULL:
+        if when.how in (Absent.NULL, Absent.OWNER):
             if missing and plan.column.usual == "null":
                 notes.count("missing_as_null")
                 notes.missing.append(plan.rules.path)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
 
+from devora_console.config.conninfo import parse, to_address
+from devora_console.config.libpq import target
 from devora_console.config.secret import Dsn, scrub
 from devora_console.core.problems import ConsoleError, ExitCode, connect_error, usage_error
 from devora_console.core.safetext import one_line
@@ -48,12 +49,12 @@ async def connect(
         "default_transaction_read_only": "on" if read_only else "off",
         "search_path": "public, devora_console",
     }
+    where = target(dsn)
     try:
-        return await asyncpg.connect(
-            dsn.reveal() if dsn is not None else None, timeout=timeout_seconds, server_settings=settings
-        )
-    except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-        raise explain(error, dsn) from None
+        # The arguments hold the password: they are never a local variable, which a crash report would print.
+        return await asyncpg.connect(**({"timeout": timeout_seconds} | where.asyncpg(settings)))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise explain(error, where.dsn) from None
 
 
 @asynccontextmanager
@@ -100,7 +101,7 @@ def explain(error: BaseException, dsn: Dsn | None) -> ConsoleError:
         return connect_error(
             "postgres_tls", f"PostgreSQL at {where}: TLS failed ({said})", "Check sslmode, sslrootcert"
         )
-    if isinstance(error, asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return connect_error(
             "postgres_timeout", f"PostgreSQL at {where} does not answer in time", "Check host, port and firewall"
         )
@@ -127,3 +128,8 @@ def lost(error: BaseException, dsn: Dsn | None) -> ConsoleError:
         f"the connection to PostgreSQL at {where} was lost ({said}); what was committed is kept",
         "Run the same command again when the server is back: it goes on from there",
     )
+
+
+def other_database(dsn: Dsn, name: str) -> Dsn:
+    """The same server and login, another database."""
+    return Dsn(to_address({**parse(target(dsn).dsn.reveal()), "dbname": name}))

@@ -15,6 +15,7 @@ from devora_console.schema.remedies import create, drop, mend
 _NAMES = frozenset({"table", "name", "constraint"})
 # Texts the server prints from a parsed expression: another major version may print the same expression otherwise.
 _PRINTED = frozenset({"definition", "default", "using", "with_check", "partition", "partitioned"})
+_PARENTS = ("table", "view", "materialized view")
 _WORDS = {"O": "enabled", "D": "disabled", "A": "enabled always", "R": "enabled on replicas"}
 
 
@@ -55,10 +56,10 @@ def compare(expected: Catalogue, found: Catalogue, *, same_major: bool) -> tuple
 
 def _goes_with_parent(kind: str, thing: Properties, here: Catalogue, there: Catalogue) -> bool:
     """Whether a missing (or extra) thing needs no line: its whole table is missing, or it is a key's index."""
-    if kind == "index":
-        return bool(thing.get("constraint"))
+    if kind == "index" and thing["constraint"]:
+        return True
     table = thing.get("table")
-    return table is not None and table in here.get("table", {}) and table not in there.get("table", {})
+    return any(table in here.get(parent, {}) and table not in there.get(parent, {}) for parent in _PARENTS)
 
 
 def _properties(kind: str, name: str, before: Properties, now: Properties, same_major: bool) -> Iterator[Drift]:

@@ -30,7 +30,7 @@ def drop(kind: str, name: str, thing: Properties) -> str:
             sql = f"DROP {kind.upper()} {short} ON {table};"
         case _:
             sql = f"DROP {kind.upper()} {name};"
-    return f"not made by a version; if it is not wanted: {sql}"
+    return f"made by no version, so if it is not wanted: {sql}"
 
 
 def mend(kind: str, name: str, aspect: str, before: Properties, now: Properties) -> str:
@@ -51,7 +51,7 @@ def _create_column(name: str, thing: Properties) -> str:
     null = " NOT NULL" if thing["not_null"] else ""
     default = f" DEFAULT {thing['default']}" if thing.get("default") else ""
     column = f"{thing['name']} {thing['type']}{default}{null}"
-    return f"its data is lost; an empty one: ALTER TABLE {thing['table']} ADD COLUMN {column};"
+    return f"its data is lost, an empty one: ALTER TABLE {thing['table']} ADD COLUMN {column};"
 
 
 def _create_constraint(name: str, thing: Properties) -> str:

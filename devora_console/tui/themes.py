@@ -88,7 +88,7 @@ THEMES: dict[str, Skin] = {
         muted="#8b94a3",
     ),
 }
-PLAIN = Skin(THEMES["devora"].theme, fail="bold", warn="", muted="")
+PLAIN = Skin(THEMES["devora"].theme, fail="bold", warn="", muted="dim")
 
 
 def skin_of(name: str, no_color: bool) -> Skin:

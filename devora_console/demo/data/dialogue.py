@@ -116,7 +116,8 @@ def _question(
     text = rng.choice(bank.phrases["greetings"]).fill(context)
     if first:
         wish = rng.choice(topic.descriptions).fill(context)
-        text += f"projet « {context['titre']} » : {wish} Pour commencer, "
+        about = f" ({topic.label})" if rng.random() < 0.4 else ""
+        text += f"projet « {context['titre']} »{about} : {wish} Pour commencer, "
     text += turn.exchange.question.fill(context)
     text += rng.choice(bank.phrases[turn.tails]).fill(context)
     text = text[0].upper() + text[1:]

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, InvalidURI, PyMongoError
+from pymongo.errors import ConnectionFailure, InvalidName, PyMongoError
 
 from devora_console.config.secret import Dsn, scrub
 from devora_console.core.problems import ConsoleError, connect_error, refused, usage_error
@@ -20,6 +20,7 @@ from devora_console.demo.data.scales import COLLECTIONS, Scale
 from devora_console.demo.data.truth import SourceTruth, truth_of
 
 _REACH_MS = 5_000
+_PATIENCE = "serverselectiontimeoutms"
 
 
 def fill(
@@ -36,11 +37,17 @@ def fill(
     be filled is not empty. Nothing is ever dropped.
     """
     dsn = url if isinstance(url, Dsn) else Dsn(url)
+    # The driver's own default is half a minute; an address may still say otherwise.
+    patience: dict[str, Any] = {} if _PATIENCE in dsn.reveal().lower() else {_PATIENCE: _REACH_MS}
     try:
-        with MongoClient[dict[str, Any]](dsn.reveal(), serverSelectionTimeoutMS=_REACH_MS) as client:
+        client: MongoClient[dict[str, Any]] = MongoClient(dsn.reveal(), **patience)
+    except (PyMongoError, ValueError) as error:  # the driver reports a bad port as ValueError
+        raise usage_error("demo.fill_address", _words(error, dsn, database), "Check the address") from None
+    try:
+        with client:
             return _fill(client, database, Plan(scale, seed), narrate)
-    except (InvalidURI, InvalidName, ConfigurationError) as error:
-        raise usage_error("demo.fill_address", _words(error, dsn, database)) from None
+    except InvalidName as error:
+        raise usage_error("demo.fill_name", _words(error, dsn, database), "Choose another name") from None
     except PyMongoError as error:
         raise _failure(error, dsn, database) from None
 
@@ -60,14 +67,17 @@ def _fill(
     for collection, batches in groupby(documents_of(plan), key=itemgetter(0)):
         for _, batch in batches:
             target[collection].insert_many(batch, ordered=True)
-        documents += plan.sizes.of(collection)
-        narrate(f"{collection}: {plan.sizes.of(collection):,} documents")
+        count = plan.sizes.of(collection)
+        documents += count
+        narrate(f"{collection}: {count:,} {'document' if count == 1 else 'documents'}")
     narrate(f"{documents:,} documents in {time.monotonic() - began:.1f} s")
     return truth_of(plan)
 
 
-def _words(error: PyMongoError, dsn: Dsn, database: str) -> str:
-    return one_line(f"cannot fill database {database} at {dsn}: {scrub(str(error), dsn)}", 300)
+def _words(error: Exception, dsn: Dsn, database: str) -> str:
+    # What the driver adds about its timeouts and topology is longer than the reason.
+    reason = str(error).partition(" (configured timeouts")[0]
+    return one_line(f"cannot fill database {database} at {dsn}: {scrub(reason, dsn)}", 300)
 
 
 def _failure(error: PyMongoError, dsn: Dsn, database: str) -> ConsoleError:

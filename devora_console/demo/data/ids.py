@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from hashlib import blake2b
 
 from bson.objectid import ObjectId
 
@@ -21,10 +23,15 @@ LAST_DAY = datetime(2025, 11, 30, tzinfo=UTC)
 _CREATED_DAYS = 619
 
 
+@cache
+def _salt(kind: str) -> int:
+    """64 bits for the name of a kind; unlike hash(), the same in every process."""
+    return int.from_bytes(blake2b(kind.encode(), digest_size=8).digest(), "big")
+
+
 def mix(seed: int, kind: str, index: int) -> int:
     """64 well-spread bits for (seed, kind, index); the same on every machine and Python."""
-    # int.from_bytes instead of hash(): string hashes differ from process to process.
-    value = (seed * 0x9E3779B97F4A7C15 + int.from_bytes(kind.encode(), "big") * 0xD1B54A32D192ED03) & _MASK
+    value = (seed * 0x9E3779B97F4A7C15 + _salt(kind)) & _MASK
     value = (value + (index + 1) * 0xBF58476D1CE4E5B9) & _MASK
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK

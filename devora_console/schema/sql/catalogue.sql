@@ -67,9 +67,11 @@ SELECT jsonb_build_object(
          WHERE k.contype <> 'n' AND k.contype <> 't' AND k.conparentid = 0 AND NOT c.relispartition),
     'index', (
         SELECT jsonb_object_agg(c.label, jsonb_build_object(
-                   'definition', pg_get_indexdef(c.oid), 'valid', i.indisvalid,
+                   'table', on_table.label, 'definition', pg_get_indexdef(c.oid), 'valid', i.indisvalid,
                    'constraint', EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid AND k.contype <> 'f')))
-          FROM relation c JOIN pg_index i ON i.indexrelid = c.oid
+          FROM relation c
+          JOIN pg_index i ON i.indexrelid = c.oid
+          JOIN relation on_table ON on_table.oid = i.indrelid
          WHERE NOT c.relispartition),
     'trigger', (
         SELECT jsonb_object_agg(format('%s.%I', c.label, t.tgname), jsonb_build_object(

@@ -75,13 +75,16 @@ END
 $body$;
 
 -- A person's words as a query on such vectors. PostgreSQL's French list lacks les, a and où: they become a
--- word that is on it, so that distances in "quoted phrases" stay right.
+-- word that is on it, so that distances in "quoted phrases" stay right. File names are taken apart as
+-- devora_lexemes does, so that jwt.py finds backend/auth/jwt.py.
 CREATE FUNCTION public.devora_query(words text) RETURNS tsquery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $body$
     SELECT websearch_to_tsquery(
         'public.devora_french'::regconfig,
-        regexp_replace(words, '(^|[\s"(])(?:les|a|où)(?=$|[\s")?!,;:.])', '\1le', 'gi'))
+        regexp_replace(
+            regexp_replace(words, '([[:alnum:]])[./\\_]+(?=[[:alnum:]])', '\1 ', 'g'),
+            '(^|[\s"(])(?:les|a|où)(?=$|[\s")?!,;:.])', '\1le', 'gi'))
 $body$;
 
 -- Lower case without French accents, for trigram comparison; unlike unaccent() it may be indexed.

@@ -20,6 +20,9 @@ BEGIN
         'ALTER TEXT SEARCH CONFIGURATION public.devora_french
              ALTER MAPPING FOR asciiword, asciihword, hword_asciipart, word, hword, hword_part
              WITH public.devora_fr_stop, %s, pg_catalog.french_stem', dictionary);
+    EXECUTE format(
+        'ALTER TEXT SEARCH CONFIGURATION public.devora_french
+             ALTER MAPPING FOR numword, numhword, hword_numpart WITH %s, pg_catalog.simple', dictionary);
     PERFORM set_config('devora.loading', 'on', true);
     UPDATE public.projects SET name = name;
     UPDATE public.conversations SET title = title;

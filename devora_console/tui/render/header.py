@@ -154,7 +154,7 @@ def footer_line(
     width: int,
     look: Look,
 ) -> Text:
-    """Keys and words of the actions, lowest rank kept longest; greyed where they cannot be run now."""
+    """Keys and words in the order declared, lowest rank kept longest; greyed where they cannot be run now."""
     shown = sorted((action for action in actions if action.rank), key=lambda action: action.rank)
     kept: list[Action] = []
     room = width + 1  # the last one needs no gap behind it
@@ -164,7 +164,9 @@ def footer_line(
             kept.append(action)
             room -= cost
     line = Text(" ", no_wrap=True, end="")
-    for action in sorted(kept, key=lambda action: (action.rank < 10, action.rank)):
+    for action in actions:
+        if action not in kept:
+            continue
         usable = enabled.get(action.id, True)
         line.append(action.key, style="bold" if usable else look.muted)
         line.append(f" {words.get(action.id, action.words)}", style="" if usable else look.muted)

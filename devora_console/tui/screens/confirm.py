@@ -38,6 +38,8 @@ class ConfirmScreen(ModalScreen[str | None]):
         Binding("escape,ctrl+c", "cancel", "cancel", show=False),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
+        Binding("pageup", "turn(-1)", show=False),
+        Binding("pagedown", "turn(1)", show=False),
     ]
 
     def __init__(self, preview: Preview, look: Look, confirm: str) -> None:
@@ -53,7 +55,7 @@ class ConfirmScreen(ModalScreen[str | None]):
                 yield Line(id="dialog-text", fixed=False)
             if needs_name:
                 yield Line(id="dialog-ask", fixed=False)
-                yield Input(id="typed", select_on_focus=False, compact=True)
+                yield Input(id="typed", placeholder="the name", select_on_focus=False, compact=True)
             with Horizontal(id="dialog-buttons"):
                 yield Button(Text("Cancel"), id="cancel", compact=True)
                 yield Button(Text(self._confirm), id="confirm", compact=True, disabled=needs_name)
@@ -85,6 +87,11 @@ class ConfirmScreen(ModalScreen[str | None]):
             self.dismiss(self.query_one("#typed", Input).value)
         else:
             self.dismiss("")
+
+    def action_turn(self, pages: int) -> None:
+        """Scroll the words where they do not fit."""
+        words = self.query_one("#dialog-words")
+        words.scroll_relative(y=pages * max(1, words.size.height - 1), animate=False)
 
     def action_cancel(self) -> None:
         """Leave without acting."""

@@ -20,17 +20,20 @@ from devora_console.tui.widgets.line import Line
 def keys_text(own: Sequence[Action], places: Sequence[Place], usable: dict[str, bool], look: Look) -> Text:
     """The keys of a screen, of every screen, and of the places."""
     out = Text(end="")
+    here = [action for action in own if action.screens]
     groups = (
-        ("here", [action for action in own if action.screens]),
+        ("here", [action for action in here if usable.get(action.id, True)]),
+        ("here, but not now", [action for action in here if not usable.get(action.id, True)]),
         ("everywhere", [action for action in own if not action.screens]),
     )
     for title, actions in groups:
+        if not actions:
+            continue
         out.append(f"{title}\n", style="bold")
         for action in actions:
             keys = " ".join(action.keys)
             out.append(f" {keys}{' ' * max(1, 12 - cell_len(keys))}", style="bold")
-            greyed = "" if usable.get(action.id, True) else " (not now)"
-            out.append(f"{action.about}{greyed}\n", style="" if not greyed else look.muted)
+            out.append(f"{action.about}\n", style="" if usable.get(action.id, True) else look.muted)
         out.append("\n")
     out.append("screens\n", style="bold")
     for place in places:

@@ -105,7 +105,7 @@ class MigrationScreen(ConsoleScreen):
     def _draw_pane(self, snapshot: MigrationSnapshot) -> None:
         if self.app.size.width < _PANE_FROM:
             return
-        inner = self.query_one("#pane").content_size.width or 38
+        inner = self.query_one("#pane").scrollable_content_region.width or 36
         self.query_one("#detail", Line).show(self._detail(snapshot, inner) or "")
         room = min(12, self.app.size.height // 4)
         drawn = plot(snapshot.rates, inner, room, self.look)

@@ -33,13 +33,14 @@ class PatchTable(DataTable[Text]):
         super().__init__(
             id=id, cursor_type="row", show_header=titles, cell_padding=0, header_height=1 if titles else 0
         )
-        self._declared, self._look = tuple(columns), look
+        self._declared, self._look, self._titles = tuple(columns), look, titles
         self._fitted: tuple[Column, ...] = ()
         self._latest: tuple[Row, ...] = ()
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show ``rows``: patch the cells that differ, or build anew when rows came, went or moved."""
         rows = tuple(rows)
+        self.show_header = self._titles and bool(rows)
         if [row.key for row in rows] == [row.key for row in self._latest] and self.columns:
             for row, before in zip(rows, self._latest, strict=True):
                 if row != before:

@@ -1,0 +1,1 @@
+"""The command door: stdout is data, stderr is narration, exit codes are an API."""

@@ -1,0 +1,21 @@
+"""The bare command: open the terminal door on the configured servers."""
+
+from __future__ import annotations
+
+import os
+
+from devora_console.cli.door import Door
+from devora_console.core.problems import usage_error
+
+
+def open_console(door: Door) -> int:
+    """Open the console and give its exit code."""
+    if not os.isatty(0) or not os.isatty(1):
+        raise usage_error("no_terminal", "the console needs a terminal", "Use a command instead: devora-console --help")
+    from devora_console.services import build_services  # noqa: PLC0415 - drivers and Textual only when wanted
+    from devora_console.tui.app import run  # noqa: PLC0415
+    from devora_console.tui.ports import TuiOptions  # noqa: PLC0415
+
+    terminal = door.effective.settings.terminal
+    options = TuiOptions(unicode=terminal.unicode, theme="devora" if terminal.theme == "auto" else terminal.theme)
+    return run(build_services(door.effective, door.guard), options)

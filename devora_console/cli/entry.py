@@ -1,0 +1,55 @@
+"""Run a command line to its exit code, whatever happens on the way."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from devora_console.cli.app import cli
+from devora_console.cli.crash import report
+from devora_console.cli.door import Door
+from devora_console.core.problems import ConsoleError, ExitCode, usage_error
+from devora_console.core.safetext import one_line
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of ``devora-console ARGUMENTS``. Never raises, never prints a traceback."""
+    # Drivers log warnings about servers that come and go; they belong neither into the data nor onto a screen.
+    logging.getLogger("pymongo").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    door = Door(as_json="--json" in arguments)
+    door.command = next((word for word in arguments if not word.startswith("-")), "")
+    try:
+        result = cli.main(args=list(arguments), prog_name="devora-console", standalone_mode=False, obj=door)
+    except ConsoleError as error:
+        return door.fail(error)
+    except click.UsageError as error:
+        return door.fail(_usage(error))
+    except click.Abort:
+        return int(ExitCode.INTERRUPTED)
+    except KeyboardInterrupt:
+        return _interrupted(door)
+    except BrokenPipeError:
+        # Whoever read us has enough; keep Python from complaining while it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.DONE)
+    except Exception as error:  # noqa: BLE001 - a defect of ours: kept in a file for us, told in one line to the person
+        return door.fail(report(error))
+    return int(result) if isinstance(result, int) else int(ExitCode.DONE)
+
+
+def _interrupted(door: Door) -> int:
+    return door.fail(
+        ConsoleError.of(
+            ExitCode.INTERRUPTED, "interrupted", "interrupted; what was committed is kept", "Run it again to go on"
+        )
+    )
+
+
+def _usage(error: click.UsageError) -> ConsoleError:
+    where = error.ctx.command_path if error.ctx else "devora-console"
+    return usage_error("usage", one_line(error.format_message().rstrip("."), 300), f"See: {where} --help")

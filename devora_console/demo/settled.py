@@ -1,0 +1,83 @@
+"""What a demo's home remembers: which source it was filled with, the owner's password, how to connect."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from devora_console.config.conninfo import parse, to_address
+from devora_console.config.secret import Dsn, Secret
+from devora_console.core.problems import usage_error
+from devora_console.core.safetext import one_line
+from devora_console.demo.data import Scale
+
+DATABASE = "devora_db"
+OWNER = "devora_owner"
+_STATE, _PASSWORD, _ENV = "demo.json", "owner-password", ".env"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A home and whether its source has been filled."""
+
+    home: Path
+    filled: bool
+
+    def mark_filled(self, scale: Scale, seed: int) -> None:
+        """Remember the source, once it is complete."""
+        _write(self.home / _STATE, json.dumps({"scale": scale, "seed": seed}))
+
+    def password(self) -> Secret:
+        """The owner's password: made once, kept readable for this user alone."""
+        path = self.home / _PASSWORD
+        if not path.exists():
+            _write(path, secrets.token_urlsafe(24))
+        return Secret(path.read_text("utf-8").strip())
+
+    def write_env(self, postgres: Dsn, mongo: Dsn) -> None:
+        """A ``.env`` like the guide's: commands run in the home, from another terminal, reach these servers."""
+        lines = {
+            "POSTGRES_DSN": postgres.reveal(),
+            "MONGO_URL": mongo.reveal(),
+            "DB_NAME": DATABASE,
+            "ENVIRONMENT": "demo",
+        }
+        _write(self.home / _ENV, "".join(f"{name}={value}\n" for name, value in lines.items()))
+
+
+def settle(home: Path, scale: Scale, seed: int) -> Settled:
+    """Read what the home remembers. Raises ConsoleError (exit 2) when it holds another source."""
+    path = home / _STATE
+    if not path.exists():
+        return Settled(home, filled=False)
+    try:
+        state = json.loads(path.read_text("utf-8"))
+        kept = (Scale(state["scale"]), int(state["seed"]))
+    except (ValueError, KeyError, TypeError):
+        raise usage_error(
+            "demo_state", f"{one_line(str(path), 160)}: not what the demo wrote", "Choose another folder for --keep"
+        ) from None
+    if kept != (scale, seed):
+        raise usage_error(
+            "demo_other",
+            f"{one_line(str(home), 160)} holds the {kept[0]} source of seed {kept[1]}",
+            f"Give --scale {kept[0]} --seed {kept[1]}, or another folder",
+        )
+    return Settled(home, filled=True)
+
+
+def owner_dsn(superuser: Dsn, password: Secret) -> Dsn:
+    """The owner's connection string for the demo's database."""
+    parameters = parse(superuser.reveal())
+    return Dsn(to_address({**parameters, "user": OWNER, "password": password.reveal(), "dbname": DATABASE}))
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file as a whole; only this user may read it."""
+    draft = path.with_suffix(".draft")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+    draft.replace(path)
