@@ -51,7 +51,7 @@ def servers() -> Iterator[Endpoints]:
     if postgres and mongo:
         yield Endpoints(Dsn(postgres), Dsn(mongo), locate(server_account(), lambda line: None).folder)
         return
-    demo = DemoServers(temporary_home())
+    demo = DemoServers(temporary_home(), durable=False)  # nothing here outlives the machine
     try:
         own = demo.start()
         yield Endpoints(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from devora_console.core.problems import Problem
 from devora_console.demo.data import SourceTruth
-from devora_console.demo.data.truth import Fate
+from devora_console.demo.data.anomalies import Fate
 from devora_console.migration.progress import CollectionProgress, MigrationSnapshot, VerificationSnapshot
 
 _FATES: tuple[Fate, ...] = ("migrated", "quarantined", "archived")

@@ -13,6 +13,7 @@ from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.migration.progress import (
     CollectionProgress,
+    CollectionState,
     Kind,
     MigrationSnapshot,
     QuarantineItem,
@@ -82,15 +83,19 @@ def print_migration(out: Console, snapshot: MigrationSnapshot, *, quarantine: bo
     """What a dry run would do, or what an execution did; the quarantined documents by name if wanted."""
     dry = snapshot.kind is Kind.DRY_RUN
     for each in snapshot.collections:
-        if each.policy != "map":
-            continue
+        if each.policy != "map" or (not dry and each.state is not CollectionState.DONE):
+            continue  # with --only the others are surveyed and not written
         line = _dry(each) if dry else _done(each)
         out.print(Text(one_line(line, 200)))
         for table, rows in list(each.rows.items())[1:]:
             out.print(
                 Text(f"[DRY RUN] Would migrate {rows} {table}" if dry else f"Migrated {rows} {table}"),
             )
-    archived = {each.name: each.archived for each in snapshot.collections if each.archived}
+    archived = {
+        each.name: each.archived
+        for each in snapshot.collections
+        if each.archived and (dry or each.state is CollectionState.DONE)
+    }
     if archived:
         words = ", ".join(f"{one_line(name, 40)} {count}" for name, count in archived.items())
         start = "[DRY RUN] Would archive" if dry else "Archived"

@@ -37,7 +37,7 @@ def parse(text: str) -> dict[str, str]:
     text = text.lstrip()  # not at the end: the last value may end with an escaped space
     if "\x00" in text:
         raise ConninfoError("holds a NUL character")
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if _is_broken(text):
         raise ConninfoError("holds bytes that are not UTF-8")
     scheme, separator, rest = text.partition("://")
     if separator and scheme.lower() in SCHEMES:
@@ -89,7 +89,8 @@ def _address(rest: str) -> dict[str, str]:
         user, _, password = login_end[0][:-1].partition(":")
         found |= {"user": _decoded(user), "password": _decoded(password)}
         rest = rest[login_end.end() :]
-    authority, path, query = _split(rest)
+    address, _, query = rest.partition("?")
+    authority, _, path = address.partition("/")
     if "@" in authority:
         raise ConninfoError("has more than one '@' before its host; write an '@' in a password as %40")
     hosts, ports = _hosts(authority, suspicious="@" in path)
@@ -103,13 +104,6 @@ def _address(rest: str) -> dict[str, str]:
         del found["ssl"]
         found["sslmode"] = "require"
     return found
-
-
-def _split(rest: str) -> tuple[str, str, str]:
-    match = re.fullmatch(r"([^/?]*)(?:/([^?]*))?(?:\?(.*))?", rest, re.DOTALL)
-    if match is None:  # cannot be: the three parts match any text
-        raise ConninfoError("cannot be read")
-    return match[1], match[2] or "", match[3] or ""
 
 
 def _hosts(authority: str, *, suspicious: bool) -> tuple[str, str]:
@@ -130,18 +124,17 @@ def _hosts(authority: str, *, suspicious: bool) -> tuple[str, str]:
 
 def _decoded(text: str) -> str:
     """Percent-decoded; a '%' that begins no code stays as it is, as asyncpg has it (libpq would refuse)."""
-    raw = re.sub(
-        rb"%([0-9A-Fa-f]{2})",
-        lambda match: bytes.fromhex(match[1].decode()),
-        text.strip(_SPACE).encode(),
-    )
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        failed = True
-    if failed:
+    written = text.strip(_SPACE).encode()
+    raw = re.sub(rb"%([0-9A-Fa-f]{2})", lambda match: bytes.fromhex(match[1].decode()), written)
+    decoded = raw.decode(errors="surrogateescape")
+    if _is_broken(decoded):
         raise ConninfoError("holds a %xx code that is not UTF-8")
-    return ""
+    return decoded
+
+
+def _is_broken(text: str) -> bool:
+    """Whether bytes that are not UTF-8 were smuggled in as surrogates."""
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def host_list(parameters: Mapping[str, str]) -> tuple[list[str], list[int | None]]:

@@ -212,7 +212,8 @@ def _target(dsn: Dsn | None, environ: Mapping[str, str]) -> Target | str:
     variables = {name: environ[variable] for variable, name in VARIABLES.items() if environ.get(variable)}
     try:
         parameters = check(dsn.reveal()) if dsn else {}
-        service = parameters.pop("service", "") or variables.pop("service", "")
+        named, in_variable = parameters.pop("service", ""), variables.pop("service", "")
+        service = named or in_variable
         if service:
             parameters = service_parameters(service, environ) | parameters
         # A name in the string must not meet an address meant for another one, nor the other way round.
@@ -229,7 +230,7 @@ def _target(dsn: Dsn | None, environ: Mapping[str, str]) -> Target | str:
 
 def _complete(parameters: dict[str, str], environ: Mapping[str, str]) -> Target:
     notes: list[Problem] = []
-    user = parameters.setdefault("user", _system_user())
+    user = parameters["user"] = parameters.get("user") or _system_user()
     database = parameters.setdefault("dbname", user)
     hosts, ports = host_list(parameters)
     whole_ports = [port or 5432 for port in ports]
@@ -256,7 +257,4 @@ def _system_user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        missing = True
-    if missing:
-        raise ConninfoError("names no user, and the system has no name for the current one; set PGUSER")
-    return ""
+        raise ConninfoError("names no user, and the system has no name for the current one; set PGUSER") from None

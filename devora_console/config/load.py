@@ -138,10 +138,7 @@ def current_directory(cwd: Path | None) -> Path:
     try:
         return (cwd or Path.cwd()).absolute()
     except FileNotFoundError:
-        gone = True
-    if gone:
-        raise usage_error("cwd", "the current directory no longer exists", "Change to another directory")
-    return Path("/")
+        raise usage_error("cwd", "the current directory no longer exists", "Change to another directory") from None
 
 
 def _examine(

@@ -204,8 +204,7 @@ def with_keymap(keymap: Mapping[str, str], actions: tuple[Action, ...] = ACTIONS
             remedy = "Choose a letter, a sign, or another ctrl key."
             raise usage_error("keymap.unsafe_key", f"keymap: {name} = {key!r} is lost on the way", remedy)
     mapped = tuple(
-        replace(action, key=keymap[action.id], more_keys=()) if action.id in keymap else action
-        for action in actions
+        replace(action, key=keymap[action.id], more_keys=()) if action.id in keymap else action for action in actions
     )
     _refuse_clashes(mapped)
     return mapped

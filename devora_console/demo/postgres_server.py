@@ -45,9 +45,12 @@ lc_messages = 'C'
 class PostgresServer:
     """One PostgreSQL in a claimed home. Starts and stops as often as asked; data and password stay."""
 
-    def __init__(self, home: Home, *, preload: Sequence[str], narrate: Callable[[str], None]) -> None:
+    def __init__(
+        self, home: Home, *, preload: Sequence[str], narrate: Callable[[str], None], durable: bool = True
+    ) -> None:
         self._home = home
         self._preload = tuple(preload)
+        self._durable = durable
         self._narrate = narrate
         self._child: Child | None = None
         self._binaries: Binaries | None = None
@@ -155,7 +158,8 @@ class PostgresServer:
         file = self._home.path / "postgresql.conf"
         own = str(data / "postgresql.conf").replace("'", "''")
         preload = ",".join(self._preload).replace("'", "''")
-        file.write_text(_SETTINGS.format(own=own, preload=preload), encoding="utf-8")
+        text = _SETTINGS.format(own=own, preload=preload)
+        file.write_text(text if self._durable else text + "fsync = off\n", encoding="utf-8")
         file.chmod(0o644)
 
     def _try_start(self, binaries: Binaries, data: Path, account: Account | None) -> bool:

@@ -40,7 +40,7 @@ class DemoServers:
 
     ``home`` is made at the first start; a later start finds data and password there. One from
     :func:`temporary_home` is removed at the end. ``narrate`` gets a line for each thing that happens, as it
-    happens. ``preload`` names the libraries PostgreSQL loads at start.
+    happens. ``preload`` names the libraries PostgreSQL loads at start. Without ``durable`` a crash of the machine may lose data.
     """
 
     def __init__(
@@ -49,11 +49,12 @@ class DemoServers:
         *,
         narrate: Callable[[str], None] = lambda line: None,
         preload: Sequence[str] = ("pg_stat_statements",),
+        durable: bool = True,
     ) -> None:
         self._narrate = narrate
         self._home = Home(home)
         self._process = os.getpid()
-        self.postgres = PostgresServer(self._home, preload=preload, narrate=narrate)
+        self.postgres = PostgresServer(self._home, preload=preload, narrate=narrate, durable=durable)
         self.mongo = MongoServer(self._home, narrate=narrate)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from devora_console.migration.mapping import Child, Collection, Column, Key, pointer
+from devora_console.migration.mapping import Absent, Child, Collection, Column, Key, pointer
 from devora_console.migration.rules import CONVERTERS, ColumnRules, Converter, Notes
 from devora_console.migration.target import Target, TargetTable
 
@@ -21,7 +21,7 @@ class ColumnPlan:
     default: bytes | None
     null_default: bytes | None
     constant: bytes | None
-    nullable: bool
+    decided: bool  # may be derived from other documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +160,5 @@ def _column(column: Column, index: int, table: TargetTable) -> ColumnPlan:
         default=encoded(column.missing.value) if column.missing.how == "value" else None,
         null_default=encoded(column.null.value) if column.null.how == "value" else None,
         constant=encoded(column.constant) if column.has_constant else None,
-        nullable=not found.not_null,
+        decided=Absent.OWNER in (column.missing.how, column.null.how),
     )

@@ -7,21 +7,21 @@ Whatever it changes beyond the type it reports as ``(rule, lossy)``.
 
 from __future__ import annotations
 
-import json
 import re
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
 from bson.binary import Binary
+from bson.code import Code
 from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
 
-from devora_console.mongo.bsonio import ejson, milliseconds
+from devora_console.migration.encode import INT32, INT64, encode_jsonb, encode_moment, encode_numeric
+from devora_console.mongo.ejson import ejson, milliseconds
 
 
 class Refusal(Exception):
@@ -69,24 +69,23 @@ class ColumnRules:
 
 Converter = Callable[[Any, ColumnRules, Notes], bytes]
 
-_INT32 = struct.Struct(">i")
-_INT64 = struct.Struct(">q")
-_PG_EPOCH_US = 946_684_800_000_000
-# timestamptz spans 4713-11-24 BC (Julian day 0) up to, not including, 294277-01-01.
-_PG_MIN_US = -210_866_803_200_000_000
-_PG_MAX_US = 9_223_371_331_200_000_000
+# Digits before or behind the point; numeric itself ends at 131,072 and 16,383.
+_LONGEST_NUMBER = 10_000
+# Wide enough for any Decimal128 (34 digits, exponents to ±6176) without rounding.
+_WIDE = Context(prec=13_000, Emax=999_999, Emin=-999_999)
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})[T ](?P<time>\d{2}:\d{2}(?::\d{2})?)"
-    r"(?:[.,](?P<fraction>\d{1,12}))?(?P<zone>Z|z|[+-]\d{2}(?::?\d{2})?)?"
+    r"(?:[.,](?P<fraction>\d{1,12}))?(?P<zone>Z|z|[+-]\d{2}(?::?\d{2})?)?",
+    re.ASCII,
 )
+_DECIMAL = re.compile(r"\s*[+-]?\d{1,40}(\.\d{1,40})?\s*", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def to_text(value: Any, rules: ColumnRules, notes: Notes) -> bytes:
     """Text, exactly. NUL, which PostgreSQL cannot hold, becomes U+2400 under the rule ``nul_replaced``."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or isinstance(value, Code):
         raise Refusal("wrong_type", rules.path, f"expected text, found {_kind(value)}")
     text = value
     if rules.values:
@@ -118,6 +117,7 @@ def to_uuid(value: Any, rules: ColumnRules, notes: Notes) -> bytes:
             return UUID(value).bytes
         raise Refusal("bad_uuid", rules.path, "not a UUID")
     if isinstance(value, Binary) and value.subtype == 4 and len(value) == 16:
+        notes.lossy("uuid_binary", rules.path, value)  # the row does not tell it from text
         return bytes(value)
     raise Refusal("bad_uuid", rules.path, f"expected a UUID, found {_kind(value)}")
 
@@ -131,12 +131,12 @@ def to_bool(value: Any, rules: ColumnRules, notes: Notes) -> bytes:
 
 def to_int4(value: Any, rules: ColumnRules, notes: Notes) -> bytes:
     """A 32-bit integer; doubles only when integral (JavaScript writes 5 as 5.0)."""
-    return _INT32.pack(_integer(value, rules, notes, 31))
+    return INT32.pack(_integer(value, rules, notes, 31))
 
 
 def to_int8(value: Any, rules: ColumnRules, notes: Notes) -> bytes:
     """A 64-bit integer; doubles only when integral."""
-    return _INT64.pack(_integer(value, rules, notes, 63))
+    return INT64.pack(_integer(value, rules, notes, 63))
 
 
 def _integer(value: Any, rules: ColumnRules, notes: Notes, bits: int) -> int:
@@ -155,15 +155,17 @@ def _integer(value: Any, rules: ColumnRules, notes: Notes, bits: int) -> int:
 def to_numeric(value: Any, rules: ColumnRules, notes: Notes) -> bytes:
     """A decimal of the column's scale. Binary noise of a double (below 1e-9) is rounded off and counted."""
     number = _decimal(value, rules, notes)
+    if abs(number.adjusted()) > _LONGEST_NUMBER:
+        raise Refusal("bad_number", rules.path, "more digits than a number of this column can have")
     if rules.scale is None:
         return encode_numeric(number)
-    rounded = number.quantize(Decimal(1).scaleb(-rules.scale)) if abs(number) < Decimal(10) ** 30 else number
+    rounded = number.quantize(Decimal(1).scaleb(-rules.scale), context=_WIDE)
     if rounded != number:
-        if not isinstance(value, float) or abs(rounded - number) > Decimal("1e-9"):
+        if not isinstance(value, float) or abs(_WIDE.subtract(rounded, number)) > Decimal("1e-9"):
             raise Refusal("scale", rules.path, f"more than {rules.scale} decimals")
         notes.lossy("float_noise", rules.path, value)
     if rules.precision is not None and abs(rounded) >= Decimal(10) ** (rules.precision - rules.scale):
-        raise Refusal("out_of_range", rules.path, f"does not fit numeric({rules.precision},{rules.scale})")
+        raise Refusal("bad_number", rules.path, f"does not fit numeric({rules.precision},{rules.scale})")
     return encode_numeric(rounded, rules.scale)
 
 
@@ -177,9 +179,7 @@ def _decimal(value: Any, rules: ColumnRules, notes: Notes) -> Decimal:
         elif isinstance(value, Decimal128):
             number = value.to_decimal()
         elif isinstance(value, str):
-            number = (
-                Decimal(value.strip()) if re.fullmatch(r"\s*[+-]?\d{1,40}(\.\d{1,40})?\s*", value) else Decimal("NaN")
-            )
+            number = Decimal(value.strip()) if _DECIMAL.fullmatch(value) else Decimal("NaN")
             notes.lossy("numeric_text", rules.path, value)
         else:
             number = Decimal(value)
@@ -190,41 +190,17 @@ def _decimal(value: Any, rules: ColumnRules, notes: Notes) -> Decimal:
     return number
 
 
-def encode_numeric(number: Decimal, scale: int | None = None) -> bytes:
-    """``numeric_send``: base-10000 digits with weight, sign and display scale (PostgreSQL's utils/adt/numeric.c)."""
-    sign, digits, exponent = number.as_tuple()
-    assert isinstance(exponent, int)
-    dscale = max(0, -exponent) if scale is None else scale
-    text = "".join(map(str, digits)) + "0" * max(0, exponent)
-    fraction_length = max(0, -exponent)
-    text = text.rjust(fraction_length + 1, "0")
-    whole, fraction = text[: len(text) - fraction_length], text[len(text) - fraction_length :]
-    whole = whole.lstrip("0")
-    whole = whole.rjust(-(-len(whole) // 4) * 4, "0")
-    fraction = fraction.ljust(-(-len(fraction) // 4) * 4, "0")
-    groups = [int((whole + fraction)[at : at + 4]) for at in range(0, len(whole) + len(fraction), 4)]
-    weight = len(whole) // 4 - 1
-    while groups and groups[0] == 0:
-        groups.pop(0)
-        weight -= 1
-    while groups and groups[-1] == 0:
-        groups.pop()
-    if not groups:
-        weight, sign = 0, 0
-    head = struct.pack(">hhHh", len(groups), weight, 0x4000 if sign else 0, dscale)
-    return head + struct.pack(f">{len(groups)}h", *groups)
-
-
 def to_timestamptz(value: Any, rules: ColumnRules, notes: Notes) -> bytes:
     """A moment from a BSON date (milliseconds) or an ISO 8601 string (microseconds)."""
-    return encode_moment(moment_us(value, rules, notes), rules.path)
+    return timestamptz(moment_us(value, rules, notes), rules.path)
 
 
-def encode_moment(us: int, path: str) -> bytes:
-    """``timestamptz_send`` of microseconds since 1970; Refusal beyond PostgreSQL's range."""
-    if not _PG_MIN_US <= us < _PG_MAX_US:
+def timestamptz(us: int, path: str) -> bytes:
+    """The binary form of microseconds since 1970; Refusal beyond PostgreSQL's range."""
+    cell = encode_moment(us)
+    if cell is None:
         raise Refusal("bad_date", path, "outside the range of timestamptz")
-    return _INT64.pack(us - _PG_EPOCH_US)
+    return cell
 
 
 def moment_us(value: Any, rules: ColumnRules, notes: Notes) -> int:
@@ -258,26 +234,6 @@ def moment_us(value: Any, rules: ColumnRules, notes: Notes) -> int:
 def to_jsonb(value: Any, rules: ColumnRules, notes: Notes) -> bytes:
     """jsonb holding canonical Extended JSON, in the very bytes ``jsonb_send`` gives back."""
     return encode_jsonb(ejson(value))
-
-
-def encode_jsonb(value: Any) -> bytes:
-    """``jsonb_send``: version 1, then jsonb's own text of a JSON value without numbers from floats."""
-    return b"\x01" + _jsonb_text(value).encode("utf-8")
-
-
-def _jsonb_text(value: Any) -> str:
-    if isinstance(value, dict):
-        keys = sorted(value, key=lambda key: (len(key.encode("utf-8")), key.encode("utf-8")))
-        return "{" + ", ".join(f"{_string(key)}: {_jsonb_text(value[key])}" for key in keys) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_jsonb_text, value)) + "]"
-    if isinstance(value, str):
-        return _string(value)
-    return json.dumps(value)
-
-
-def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _kind(value: Any) -> str:

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from devora_console.core.problems import ConsoleError, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.mongo.bsonio import MAX_DOCUMENT, document_id, source_id
+from devora_console.mongo.bsonio import MAX_DOCUMENT, document_id
+from devora_console.mongo.ejson import source_id
 from devora_console.mongo.source import CollectionInfo
 
 _BSON = (".bson", ".bson.gz")
@@ -23,8 +24,11 @@ class DumpSource:
     """The collections of one dumped database. Files are read as streams; nothing is held but a batch."""
 
     def __init__(self, folder: Path, database: str) -> None:
-        self._folder = _database_folder(folder, database)
-        self._files = {name: path for path in _bson_files(self._folder) if (name := _collection_name(path)) is not None}
+        try:
+            self._folder = _database_folder(folder, database)
+            self._files = _collections(self._folder)
+        except OSError as error:
+            raise _unreadable(error, folder) from None
 
     @property
     def identity(self) -> str:
@@ -36,7 +40,7 @@ class DumpSource:
 
     def collections(self) -> list[CollectionInfo]:
         return [
-            CollectionInfo(name, Unknown("a dump does not say before it is read"), path.stat().st_size)
+            CollectionInfo(name, Unknown("a dump does not say before it is read"), _size(path))
             for name, path in sorted(self._files.items())
         ]
 
@@ -75,12 +79,9 @@ def _database_folder(folder: Path, database: str) -> Path:
         raise usage_error("dump_missing", f"{shown}: no such folder", "Give the folder that mongodump wrote (--out)")
     if not folder.is_dir():
         raise usage_error("dump_not_a_folder", f"{shown}: not a folder", "Give the folder that mongodump wrote (--out)")
-    try:
-        if any(path.name.endswith(_BSON) for path in folder.iterdir()):
-            return folder
-        inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and any(_bson_files(path))]
-    except PermissionError as error:
-        raise _unreadable(error, folder) from None
+    if _bson_files(folder):
+        return folder
+    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and _bson_files(path)]
     named = [path for path in inner if path.name == database]
     if named or len(inner) == 1:
         return (named or inner)[0]
@@ -93,26 +94,57 @@ def _database_folder(folder: Path, database: str) -> Path:
 
 
 def _bson_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.name.endswith(_BSON) and path.is_file())
+    """The folder's files of documents; the oplog that ``mongodump --oplog`` puts beside the databases is none."""
+    return sorted(path for path in folder.iterdir() if path.name.endswith(_BSON) and _stem(path) != "oplog")
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".gz").removesuffix(".bson")
+
+
+def _collections(folder: Path) -> dict[str, Path]:
+    """Collection name to file. Raises ConsoleError for two files of one collection and for what is no file."""
+    files: dict[str, Path] = {}
+    for path in _bson_files(folder):
+        name = _collection_name(path)
+        if name is None:
+            continue
+        if not path.is_file():
+            shown = one_line(str(path), 160)
+            raise usage_error("dump_unreadable", f"{shown}: not a file", "Take the dump again, or remove it")
+        if name in files:
+            raise usage_error(
+                "dump_twice",
+                f"{one_line(str(folder), 160)}: {one_line(files[name].name, 60)} and {one_line(path.name, 60)}"
+                f" are both the collection {one_line(name, 60)!r}",
+                "Remove the one that is not part of this dump",
+            )
+        files[name] = path
+    return files
 
 
 def _collection_name(path: Path) -> str | None:
-    """The collection's name, or None for what is no collection of the application: views, system.*, the oplog."""
-    name = unquote(path.name.removesuffix(".gz").removesuffix(".bson"))
-    if name.startswith("system.") or name == "oplog":
+    """The collection's name, or None for what holds no documents of the application: views and ``system.*``.
+
+    The buckets of time-series collections are theirs under another name; they count.
+    """
+    metadata = _metadata(path)
+    said = metadata.get("collectionName")  # mongodump shortens long names in the file's name
+    name = said if isinstance(said, str) and said else unquote(_stem(path))
+    if name.startswith("system.") and not name.startswith("system.buckets."):
         return None
-    return None if _metadata(path).get("type") in ("view", "timeseries") else name
+    return None if metadata.get("type") == "view" else name
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-    stem = path.name.removesuffix(".gz").removesuffix(".bson")
+    stem = _stem(path)
     for name, opener in ((f"{stem}.metadata.json", open), (f"{stem}.metadata.json.gz", gzip.open)):
         beside = path.with_name(name)
         if beside.exists():
             try:
                 with opener(beside, "rb") as stream:
                     found = json.loads(stream.read())
-            except (OSError, ValueError, EOFError, zlib.error):
+            except (OSError, ValueError, EOFError, RecursionError, zlib.error):
                 return {}  # metadata is a hint: documents are judged by themselves
             return found if isinstance(found, dict) else {}
     return {}
@@ -121,10 +153,14 @@ def _metadata(path: Path) -> dict[str, Any]:
 def _documents(path: Path) -> Iterator[bytes]:
     offset = 0
     try:
+        if path.name.endswith(".gz") and _size(path) == 0:
+            raise _damaged(path, 0, "an empty file is no gzip file")
         with _open(path) as stream:
             while head := _exactly(stream, 4):
+                if len(head) < 4:
+                    raise _damaged(path, offset, f"{len(head)} stray bytes after the last document")
                 length = int.from_bytes(head, "little", signed=True)
-                if len(head) < 4 or not 5 <= length <= MAX_DOCUMENT:
+                if not 5 <= length <= MAX_DOCUMENT:
                     raise _damaged(path, offset, f"a document claims {length} bytes")
                 body = _exactly(stream, length - 4)
                 if len(body) < length - 4:
@@ -135,6 +171,13 @@ def _documents(path: Path) -> Iterator[bytes]:
         raise _damaged(path, offset, "the compressed stream ends too early") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(path, offset, f"not a sound gzip file ({error})") from None
+    except OSError as error:
+        raise _unreadable(error, path) from None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
     except OSError as error:
         raise _unreadable(error, path) from None
 
@@ -158,7 +201,7 @@ def _damaged(path: Path, offset: int, what: str) -> ConsoleError:
     return usage_error(
         "dump_damaged",
         f"{one_line(str(path), 160)}: damaged at byte {offset}: {what}",
-        "Take the dump again; nothing was written",
+        "Take the dump again",
     )
 
 
@@ -166,5 +209,5 @@ def _unreadable(error: OSError, path: Path) -> ConsoleError:
     return usage_error(
         "dump_unreadable",
         f"{one_line(str(error.filename or path), 160)}: {error.strerror or 'cannot be read'}",
-        "Make it readable for this user; nothing was written",
+        "Make it readable for this user",
     )

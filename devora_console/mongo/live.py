@@ -6,13 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.read_preferences import ReadPreference
 
 from devora_console.config.secret import Dsn
+from devora_console.core.problems import connect_error
+from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.mongo.bsonio import CODEC, split
+from devora_console.mongo.bsonio import Damaged, split
+from devora_console.mongo.codec import CODEC
 from devora_console.mongo.errors import translate
 from devora_console.mongo.source import CollectionInfo
 
@@ -68,7 +72,7 @@ class LiveSource:
             stats = self._db.command("collStats", name)
             size: int | Unknown = int(stats["size"])
         except (PyMongoError, KeyError, TypeError, ValueError):
-            size = Unknown("the server does not tell", "GRANT the role clusterMonitor or read to see collStats")
+            size = Unknown("the server does not tell", "Grant the role read on the database")
         return CollectionInfo(name, self._db[name].estimated_document_count(), size)
 
     def batches(self, collection: str, batch_bytes: int) -> Iterator[list[bytes]]:
@@ -103,6 +107,8 @@ class LiveSource:
             yield
         except PyMongoError as error:
             raise translate(error, self._url) from None
-
-
-__all__ = ["LiveSource"]
+        except (BSONError, Damaged) as error:
+            said = one_line(str(error), 160)
+            raise connect_error(
+                "mongo_answer", f"{self.label} sent what is not BSON ({said})", "Check the server with validate"
+            ) from None

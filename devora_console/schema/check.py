@@ -13,8 +13,10 @@ from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.schema.catalogue import expected, live
 from devora_console.schema.drift import Drift, compare
-from devora_console.schema.record import changed, recorded
+from devora_console.schema.record import changed, failed, recorded
 from devora_console.schema.versions import versions
+
+LOCK_TIMEOUT = "5s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,17 @@ class CheckResult:
 async def check(connection: asyncpg.Connection) -> CheckResult:
     """Compare in one read-only transaction; rows are never looked at. ConsoleError (exit 4) when it may not look.
 
-    Gives up after 5 seconds on a lock: somebody may be changing a table (asyncpg.LockNotAvailableError).
+    Gives up after 5 seconds on a lock, for somebody may be changing a table (exit 1).
     """
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await connection.execute("SET LOCAL lock_timeout = '5s'")
-        server: int = await connection.fetchval("SELECT current_setting('server_version_num')::integer")
-        applied = await recorded(connection)
-        wanted = await expected(connection) if applied else None
-        found = await live(connection) if wanted else {}
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute("SELECT set_config('lock_timeout', $1, true)", LOCK_TIMEOUT)
+            server: int = await connection.fetchval("SELECT current_setting('server_version_num')::integer")
+            applied = await recorded(connection)
+            wanted = await expected(connection) if applied else None
+            found = await live(connection) if wanted else {}
+    except asyncpg.PostgresError as error:
+        raise failed("check", error) from error
     problems = list(changed(applied))
     drift: tuple[Drift, ...] = ()
     undecided: tuple[Drift, ...] = ()

@@ -8,14 +8,16 @@ import sys
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from rich.segment import Segments
 from rich.text import Text
 from textual import work
 from textual.app import App
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
 from devora_console.config.secret import redact_dsn
 from devora_console.core.actions import PLACES, actions_of, with_keymap
@@ -93,6 +95,16 @@ class DevoraApp(App[int], inherit_bindings=False):
         else:
             self._tick()
 
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A fault in one of our own workers is a banner, not a silence."""
+        self.report(event)
+
+    def report(self, event: Worker.StateChanged) -> None:
+        """Put the failure of a worker into the banner; by its type only, its words may hold what must not show."""
+        if event.state is WorkerState.ERROR:
+            name = type(event.worker.error).__name__
+            self.complain(Problem("ui.fault", f"{event.worker.description}: failed inside ({name})", "See the log."))
+
     def _tick(self) -> None:
         # Under a modal the console screen is still in view: its header goes on.
         for screen in reversed(self.screen_stack):
@@ -105,6 +117,7 @@ class DevoraApp(App[int], inherit_bindings=False):
 
     def act(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Ask the services to act; a refusal becomes the banner. Never tried a second time."""
+        self.complain(None)
         self.run_worker(self._act(what, work), group="acts", exit_on_error=False, description=what)
 
     async def _act(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -112,8 +125,6 @@ class DevoraApp(App[int], inherit_bindings=False):
             await self.bridge.ask(work(), what, abandon=False)
         except ConsoleError as error:
             self.complain(error.problem)
-        else:
-            self.complain(None)
 
     def complain(self, problem: Problem | None) -> None:
         """Put a problem into the banner, or take it out."""
@@ -145,6 +156,11 @@ class DevoraApp(App[int], inherit_bindings=False):
         if place in SCREENS and place != self.current_mode:
             await self.switch_mode(place)
 
+    def action_freeze(self) -> None:
+        """Pause or resume the refresh of the screen in view."""
+        if isinstance(self.screen, ConsoleScreen):
+            self.screen.freeze()
+
     async def action_back(self) -> None:
         """Close the message, undo a step inside the screen, or leave a sub-screen."""
         if self.problem is not None:
@@ -158,6 +174,11 @@ class DevoraApp(App[int], inherit_bindings=False):
     def action_palette(self) -> None:
         """Open the palette."""
         self.action_command_palette()
+
+    def action_command_palette(self) -> None:
+        """Open the palette, with words every terminal can show."""
+        if not CommandPalette.is_open(cast(App[object], self)):
+            self.push_screen(CommandPalette(id="--command-palette", placeholder="Find an action"))
 
     def action_help(self) -> None:
         """Explain what is under the cursor, and list the keys."""
@@ -200,9 +221,7 @@ class DevoraApp(App[int], inherit_bindings=False):
     def _fatal_error(self) -> None:
         # Textual would print the locals of every frame; here only where it happened, and no credentials.
         words = redact_dsn(safe(traceback.format_exc(), 20_000))
-        note = (
-            "\nDevora Console met a fault of its own and has ended. What was written to a server is kept.\n"
-        )
+        note = "\nDevora Console met a fault of its own and has ended. What was written to a server is kept.\n"
         shown = self.console.render(Text(words + note), self.console.options)
         self._exit_renderables.append(Segments(list(shown)))
         self._close_messages_no_wait()

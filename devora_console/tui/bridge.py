@@ -69,9 +69,7 @@ class Bridge:
             self._on_its_way = False
         return kinds
 
-    async def ask(
-        self, work: Coroutine[Any, Any, T], what: str, *, within: float = 10.0, abandon: bool = True
-    ) -> T:
+    async def ask(self, work: Coroutine[Any, Any, T], what: str, *, within: float = 10.0, abandon: bool = True) -> T:
         """Run ``work`` on the service loop and give its result, within ``within`` seconds.
 
         Raises ConsoleError whatever goes wrong. With ``abandon`` false an act that takes too long is left to
@@ -81,9 +79,7 @@ class Bridge:
             future = self._services.loop.submit(work)
         except RuntimeError:
             work.close()
-            raise _failure(
-                "ui.closing", f"{what}: the services have ended", "Start the console again."
-            ) from None
+            raise _failure("ui.closing", f"{what}: the services have ended", "Start the console again.") from None
         waiting = asyncio.wrap_future(future)
         try:
             return await asyncio.wait_for(waiting if abandon else asyncio.shield(waiting), within)

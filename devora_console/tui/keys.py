@@ -17,8 +17,7 @@ def screen_bindings(screen: str) -> list[BindingType]:
 def app_bindings() -> list[BindingType]:
     """The bindings of every screen: general actions and the number keys."""
     numbers: list[BindingType] = [
-        Binding(place.key, f"go('{place.id}')", place.title, show=False, id=f"go.{place.id}")
-        for place in PLACES
+        Binding(place.key, f"go('{place.id}')", place.title, show=False, id=f"go.{place.id}") for place in PLACES
     ]
     return [*numbers, *(_binding(action) for action in ACTIONS if not action.screens)]
 

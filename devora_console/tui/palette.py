@@ -27,9 +27,7 @@ class ActionProvider(Provider):
             for action in actions_of(screen.name_of, cast("DevoraApp", self.app).actions):
                 if action.verb != "palette" and screen.check_action(action.verb, ()) is True:
                     offers.append((_title(action, words), action.about, action.verb))
-        offers += [
-            (f"go to {place.title}  ({place.key})", place.about, f"go('{place.id}')") for place in PLACES
-        ]
+        offers += [(f"go to {place.title}  ({place.key})", place.about, f"go('{place.id}')") for place in PLACES]
         return offers
 
     async def discover(self) -> Hits:

@@ -233,6 +233,27 @@ def test_variables_of_the_parent_do_not_reach_the_tools(server: Server) -> None:
     }
 
 
+def test_a_service_in_the_string_replaces_the_one_in_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "services").write_text("[a]\nhost=ha\nport=1\n[b]\nhost=hb\nport=2\ndbname=db\n")
+    environ = {"PGSERVICEFILE": str(tmp_path / "services"), "PGSERVICE": "b", "HOME": "/nonexistent", "PGUSER": "u"}
+    found = target(Dsn("service=a"), environ)
+    assert found.dsn.reveal() == "postgresql://u@ha:1/u"
+    assert found.tool_environment({"PGSERVICE": "b"}) == {
+        "PGHOST": "ha", "PGPORT": "1", "PGUSER": "u", "PGDATABASE": "u"
+    }  # fmt: skip
+    assert target(Dsn("host=h"), environ).dsn.reveal() == "postgresql://u@h:2/db", "a service fills what is missing"
+
+
+def test_an_account_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert target(Dsn("postgresql://ana@h"), {"HOME": "/nonexistent"}).user == "ana"
+    with pytest.raises(ConsoleError, match="the system has no name for the current one; set PGUSER"):
+        target(Dsn("postgresql://h"), {"HOME": "/nonexistent"})
+
+
 def test_defaults_are_libpqs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "somebody")
     found = target(Dsn("postgresql://h1,h2:6000"), {"HOME": "/nonexistent"})

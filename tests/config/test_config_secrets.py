@@ -10,7 +10,7 @@ import pickle
 import pprint
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.pretty import pretty_repr
 from rich.traceback import Traceback
+from textual.app import App
 
 from devora_console.config import load as load_module
 from devora_console.config.libpq import target
@@ -171,8 +172,8 @@ WRONG_TOML = (
 @pytest.mark.parametrize("toml", WRONG_TOML, ids=range(len(WRONG_TOML)))
 def test_a_crash_while_loading_shows_no_secret(place: Place, toml: str) -> None:
     place.write(toml=toml, env=ENV)
-    environ = _Wrapped({"MONGO_URL": f"mongodb://ana:{WORD}@h", "JWT": WORD, **place.environ})
-    overrides = _Wrapped({"postgres.superuser_dsn": DSN})
+    environ = {"MONGO_URL": f"mongodb://ana:{WORD}@h", "JWT": WORD, **place.environ}
+    overrides = {"postgres.superuser_dsn": DSN}
     with pytest.raises(ConsoleError) as caught:
         load(
             environ=environ,
@@ -186,25 +187,6 @@ def test_a_crash_while_loading_shows_no_secret(place: Place, toml: str) -> None:
         assert WORD not in _without_this_file(report)
 
 
-class _Wrapped(Mapping[str, str]):
-    """What the command door hands over prints as nothing: only the loader's own frames are judged."""
-
-    def __init__(self, values: dict[str, str]) -> None:
-        self._values = values
-
-    def __getitem__(self, name: str) -> str:
-        return self._values[name]
-
-    def __iter__(self) -> Any:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        return "<wrapped>"
-
-
 def test_the_loaders_frames_hold_nothing_at_any_moment(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unforeseen error deep in the loader: the report of every frame above it is clean too."""
 
@@ -215,9 +197,25 @@ def test_the_loaders_frames_hold_nothing_at_any_moment(place: Place, monkeypatch
         with monkeypatch.context() as patch:
             patch.setattr(load_module, name, broken)
             with pytest.raises(RuntimeError, match="unforeseen") as caught:
-                load(environ=_Wrapped({"JWT": WORD}), cwd=place.folder)
+                load(environ={"JWT": WORD}, cwd=place.folder)
             for report in (_crash_report(caught.value), _locals(caught.value)):
                 assert WORD not in _without_this_file(report), name
+
+
+async def test_a_crash_of_a_screen_shows_no_secret(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """Textual prints every local variable of the frames of a crash."""
+    found = place.load()
+
+    class Broken(App[None]):
+        def on_mount(self) -> None:
+            effective, dsn, aim = found, found.settings.postgres.dsn, target(found.settings.postgres.dsn, {})
+            raise RuntimeError(len([effective, dsn, aim]))
+
+    await Broken().run_async(headless=True)
+    said = capsys.readouterr().err
+    assert "effective = Effective(" in said
+    assert "postgresql://ana:***@db.example/devora" in said
+    assert WORD not in said
 
 
 def test_a_target_that_cannot_be_had_shows_no_secret(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from devora_console.tui.app import DevoraApp
 from devora_console.tui.ports import TuiOptions
 from tests.tui.fake import FakeServices, copied, copying, header, lost
 
+_ALWAYS = TuiOptions(unicode="always")
 SIZES = ((80, 24), (120, 40))
 
 
@@ -31,7 +32,7 @@ class Picture:
     name: str
     keys: tuple[str, ...] = ()
     set_up: Callable[[FakeServices], None] = lambda services: None
-    options: TuiOptions = TuiOptions(unicode="always")
+    options: TuiOptions = _ALWAYS
 
 
 def _copying(services: FakeServices) -> None:
@@ -81,8 +82,8 @@ PICTURES = (
 )
 
 
-async def draw(picture: Picture, size: tuple[int, int], folder: Path) -> Path:
-    """Run the program, press the keys, keep what it shows."""
+async def draw(picture: Picture, size: tuple[int, int]) -> str:
+    """Run the program, press the keys, give what it shows as SVG."""
     services = FakeServices()
     picture.set_up(services)
     app = DevoraApp(services, picture.options)
@@ -94,9 +95,7 @@ async def draw(picture: Picture, size: tuple[int, int], folder: Path) -> Path:
         await pilot.pause(0.3)
         svg = app.export_screenshot(title=f"devora-console {size[0]}x{size[1]}")
     services.loop.close()
-    path = folder / f"{picture.name}-{size[0]}x{size[1]}.svg"
-    path.write_text(svg, encoding="utf-8")
-    return path
+    return svg
 
 
 def to_png(svg: Path) -> None:
@@ -110,15 +109,16 @@ def to_png(svg: Path) -> None:
     subprocess.run([tool, "-o", str(png)], input=local.encode(), check=True)
 
 
-async def main(folder: Path) -> None:
+def main(folder: Path) -> None:
     """Every picture in every size."""
     folder.mkdir(parents=True, exist_ok=True)
     for picture in PICTURES:
         for size in SIZES:
-            path = await draw(picture, size, folder)
+            path = folder / f"{picture.name}-{size[0]}x{size[1]}.svg"
+            path.write_text(asyncio.run(draw(picture, size)), encoding="utf-8")
             to_png(path)
             sys.stderr.write(f"{path}\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "out"))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "out")

@@ -49,7 +49,7 @@ class Terminal:
                 os.dup2(slave, number)
             os.closerange(3, 256)
             os.chdir(ROOT)
-            os.execve(sys.executable, [sys.executable, *arguments], self._environ)
+            os.execve(sys.executable, [sys.executable, *arguments], self._environ)  # noqa: S606
         finally:
             os._exit(127)
 

@@ -19,6 +19,7 @@ import subprocess
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -174,6 +175,13 @@ def person() -> MakePerson:
     return make
 
 
+async def count(connection: asyncpg.Connection, table: str) -> int:
+    """Rows of ``table`` that this connection sees."""
+    sql = await connection.fetchval("SELECT format('SELECT count(*) FROM %I', $1::text)", table)
+    number: int = await connection.fetchval(sql)
+    return number
+
+
 Psql = Callable[[Dsn, str, str], tuple[int, str, str]]
 
 
@@ -193,6 +201,14 @@ def psql(servers: Endpoints) -> Psql:
         return done.returncode, done.stdout, done.stderr
 
     return run
+
+
+def move(programs: Path, source: Dsn, target: Dsn) -> None:
+    """Dump one database with pg_dump and restore it into another."""
+    dump: list[str] = [str(programs / "pg_dump"), "--format=custom", source.reveal()]
+    restore: list[str] = [str(programs / "pg_restore"), "--exit-on-error", "--dbname", target.reveal()]
+    made = subprocess.run(dump, capture_output=True, check=True)
+    subprocess.run(restore, input=made.stdout, check=True, capture_output=True)
 
 
 async def _hand_over(dsn: Dsn, owner: str) -> None:

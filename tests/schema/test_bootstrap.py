@@ -65,18 +65,18 @@ async def test_an_owner_can_log_in_and_apply(postgres_admin: Dsn, names: Names) 
     assert await run(None) == ()
     assert await run(Secret(PASSWORD)) == (f"password of {names.owner} set", f"password of {names.app} set")
 
-    login = {"user": names.owner, "database": names.database}
-    owner = await asyncpg.connect(postgres_admin.reveal(), password=PASSWORD, **login)
+    async def login(user: str, password: str) -> asyncpg.Connection:
+        return await asyncpg.connect(postgres_admin.reveal(), user=user, password=password, database=names.database)
+
+    owner = await login(names.owner, PASSWORD)
     look = await preflight(owner)
     assert (look.ok, look.findings, look.superuser) == (True, (), False)
     assert len((await apply(owner)).applied) == LATEST
     assert (await check(owner)).verdict == "ok"
     with pytest.raises(asyncpg.InvalidPasswordError):
-        await asyncpg.connect(postgres_admin.reveal(), password="wrong", **login)
+        await login(names.owner, "wrong")
 
-    application = await asyncpg.connect(
-        postgres_admin.reveal(), user=names.app, password=PASSWORD, database=names.database
-    )
+    application = await login(names.app, PASSWORD)
     await application.execute("SELECT set_config('app.user_id', gen_random_uuid()::text, false)")
     insert = (
         "INSERT INTO users (id, email, hashed_password) VALUES (current_setting('app.user_id')::uuid, 'a@b.c', 'x')"

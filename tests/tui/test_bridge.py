@@ -62,7 +62,12 @@ async def test_five_thousand_wakes_are_few_draws_and_the_last_wins(services: Fak
 
 def test_one_message_is_on_its_way_at_a_time(services: FakeServices) -> None:
     posted: list[Message] = []
-    bridge = Bridge(services, lambda message: posted.append(message) is None)
+
+    def post(message: Message) -> bool:
+        posted.append(message)
+        return True
+
+    bridge = Bridge(services, post)
     bridge.open()
     for kind in ("header", "migration", "header"):
         services.publish(kind)

@@ -15,11 +15,11 @@ from tests.tui.fake import AT, collections, copied, copying
 
 IDLE = MigrationSnapshot(as_of=AT)
 COPY = replace(copying(0.61, AT), rows_total=1_912_004, rows_done=1_166_323)
-DRY = replace(
-    COPY, kind=Kind.DRY_RUN, phase=Phase.SURVEY, collections=collections(0.5, survey=True), eta_seconds=38.0
-)
+DRY = replace(COPY, kind=Kind.DRY_RUN, phase=Phase.SURVEY, collections=collections(0.5, survey=True), eta_seconds=38.0)
 FAILED = replace(
-    COPY, state=State.FAILED, problem=Problem("pg.disk_full", "PostgreSQL has no room left on device", "Free some space")
+    COPY,
+    state=State.FAILED,
+    problem=Problem("pg.disk_full", "PostgreSQL has no room left on device", "Free some space"),
 )
 
 CASES = {

@@ -66,7 +66,7 @@ def test_the_guard_is_one_of_three_words() -> None:
     base = header(now=AT)
     assert "READ-ONLY" in header_line(replace(base, read_only=True), 100, UNICODE).plain
     assert " ARMED" in header_line(base, 100, UNICODE).plain
-    assert "NOT ARMED" in header_line(replace(base, armed=False), 100, UNICODE).plain
+    assert "WRITABLE" in header_line(replace(base, armed=False), 100, UNICODE).plain
 
 
 @pytest.mark.parametrize("link", Link)
@@ -90,9 +90,9 @@ def test_the_banner_tells_since_when_and_what_comes_next() -> None:
 
 def test_the_strip_shows_short_names_where_it_is_narrow() -> None:
     assert "2 Migration" in strip_line(PLACES, "overview", 80, UNICODE, note="", help_key="?").plain
-    narrow = strip_line(PLACES, "overview", 36, UNICODE, note="", help_key="?").plain
+    narrow = strip_line(PLACES, "overview", 32, UNICODE, note="", help_key="?").plain
     assert "2 Migr " in narrow
-    assert cell_len(narrow) == 36
+    assert cell_len(narrow) == 32
 
 
 def test_the_rule_carries_the_age_of_stale_data() -> None:
@@ -126,8 +126,8 @@ def test_every_column_shows_at_80() -> None:
 def test_collections_in_every_order_and_filtered() -> None:
     snapshot = copying(0.61, AT)
     assert [row.key for row in collection_rows(snapshot, UNICODE)][:2] == ["users", "projects"]
-    assert [row.key for row in collection_rows(snapshot, UNICODE, "documents")][0] == "audit_logs"
-    assert [row.key for row in collection_rows(snapshot, UNICODE, "quarantined")][0] == "conversations"
+    assert collection_rows(snapshot, UNICODE, "documents")[0].key == "audit_logs"
+    assert collection_rows(snapshot, UNICODE, "quarantined")[0].key == "conversations"
     assert [row.key for row in collection_rows(snapshot, UNICODE, keep="PRO")] == ["projects", "prompts"]
     cells = {row.key: row.cells for row in collection_rows(snapshot, PLAIN)}
     assert cells["audit_logs"]["documents"][0] == "58 058/120 450"

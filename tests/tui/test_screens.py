@@ -46,6 +46,11 @@ def shown(app: DevoraApp) -> str:
     return text.replace("\u202f", " ")
 
 
+def said(app: DevoraApp) -> str:
+    """What is on the screen as one run of words, however it is broken into lines."""
+    return " ".join(shown(app).split())
+
+
 async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
     """Wait for a condition, five seconds at most."""
     for _ in range(250):
@@ -56,9 +61,10 @@ async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
 
 
 async def press(pilot: Pilot[int], *keys: str) -> None:
-    for key in keys:
-        await pilot.press(key)
-        await pilot.pause()
+    """Type, and let the screen settle before and after."""
+    await pilot.pause()
+    await pilot.press(*keys)
+    await pilot.pause()
 
 
 @SIZES
@@ -212,7 +218,7 @@ async def test_quarantine_list_document_and_back(services: FakeServices, size: t
         await press(pilot, "2", "q")
         await until(pilot, lambda: "3 documents could not be converted" in shown(app))
         await press(pilot, "/", *"owner", "enter")
-        await until(pilot, lambda: "1 match the filter" in shown(app))
+        await until(pilot, lambda: "1 match the filter" in said(app))
         await press(pilot, "enter")
         await until(pilot, lambda: "Refonte du portail client" in shown(app))
         assert services.asked[-1] == "document 65a1f0c2b7d4e8f901234567"
@@ -238,14 +244,14 @@ async def test_filter_and_sort_the_collections(services: FakeServices) -> None:
 
 
 async def test_freeze_keeps_the_body_and_says_so(services: FakeServices) -> None:
-    services.migration_now = copying(0.3)
+    services.migration_now = copying(0.305)
     app = make(services)
     async with app.run_test(size=SMALL) as pilot:
         await press(pilot, "2", "space")
         before = shown(app)
         assert "‖ refresh paused" in before
         assert "◌ stale" in before
-        services.migration_now = copying(0.9)
+        services.migration_now = copying(0.905)
         services.publish()
         await pilot.pause(0.1)
         assert "Copy running: 30 %" in shown(app)
@@ -295,7 +301,7 @@ async def test_hidden_screens_do_not_draw(services: FakeServices, monkeypatch: p
 async def test_export_writes_json_only_its_owner_reads(services: FakeServices, tmp_path: Path) -> None:
     services.migration_now = copied(verified=True)
     app = make(services, export_dir=tmp_path / "exports")
-    async with app.run_test(size=SMALL) as pilot:
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
         await press(pilot, "2", "e")
         await until(pilot, lambda: "written:" in shown(app))
         (path,) = (tmp_path / "exports").iterdir()
@@ -365,7 +371,16 @@ async def test_plain_terminals_get_plain_ascii_on_every_screen(services: FakeSer
     services.migration_now = copied(verified=False)
     app = make(services, unicode="never")
     async with app.run_test(size=LARGE) as pilot:
-        for keys in ((), ("2",), ("t",), ("t", "q"), ("enter",), ("escape", "escape", "X"), ("escape", "?"), ("escape", ":")):
+        for keys in (
+            (),
+            ("2",),
+            ("t",),
+            ("t", "q"),
+            ("enter",),
+            ("escape", "escape", "X"),
+            ("escape", "?"),
+            ("escape", "colon"),
+        ):
             await press(pilot, *keys)
             await pilot.pause(0.2)
             strange = {char for char in shown(app) if ord(char) > 126}

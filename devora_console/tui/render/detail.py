@@ -31,9 +31,7 @@ def overview_detail(line: OverviewLine, look: Look) -> Text:
     return out
 
 
-def collection_detail(
-    collection: CollectionProgress, snapshot: MigrationSnapshot, look: Look, width: int = 38
-) -> Text:
+def collection_detail(collection: CollectionProgress, snapshot: MigrationSnapshot, look: Look, width: int = 38) -> Text:
     """Every figure of one collection, with what it counts."""
     verdict, word = collection_state(collection, snapshot)
     out = Text(end="")
@@ -103,9 +101,7 @@ def quarantine_detail(item: QuarantineItem, look: Look) -> Text:
         "last seen": iso(item.last_seen) if item.last_seen else "",
         "waived because": item.reason or "",
     }
-    _section(
-        out, "facts", "\n".join(f"{name}: {look.text(value, 300)}" for name, value in facts.items() if value)
-    )
+    _section(out, "facts", "\n".join(f"{name}: {look.text(value, 300)}" for name, value in facts.items() if value))
     return out
 
 

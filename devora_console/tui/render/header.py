@@ -40,10 +40,10 @@ _LEVELS = (
 
 
 def guard_word(header: HeaderSnapshot) -> str:
-    """Whether typing is safe."""
+    """Whether typing is safe: nothing writes; acts write once confirmed; a guarded profile was armed for them."""
     if header.read_only:
         return "READ-ONLY"
-    return "ARMED" if header.armed else "NOT ARMED"
+    return "ARMED" if header.armed else "WRITABLE"
 
 
 def header_line(header: HeaderSnapshot, width: int, look: Look) -> Text:
@@ -79,17 +79,11 @@ def _append_server(line: Text, short: str, server: ServerState, look: Look, leve
         line.append(" " + look.fit(look.text(server.label, 100), level.label))
     if level.version and not isinstance(server.version, Unknown):
         line.append(" " + look.fit(look.text(server.version, 40), 10))
-    shown = (
-        look.sign(verdict)
-        if server.link is Link.OK and not level.word
-        else look.state(verdict, server.link.value)
-    )
+    shown = look.sign(verdict) if server.link is Link.OK and not level.word else look.state(verdict, server.link.value)
     line.append(" " + shown, style=look.style(verdict))
 
 
-def strip_line(
-    places: Sequence[Place], current: str, width: int, look: Look, *, note: str, help_key: str
-) -> Text:
+def strip_line(places: Sequence[Place], current: str, width: int, look: Look, *, note: str, help_key: str) -> Text:
     """The screens with their keys, the current one marked; ``note`` and the help key at the right."""
     right = (f"{note}   " if note else "") + f"{help_key} help "
     room = width - cell_len(right) - 1

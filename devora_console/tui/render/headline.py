@@ -112,9 +112,7 @@ def _done(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
         return _sentences(f"{done}Not yet verified: press v", _in_quarantine(snapshot))
     if not verification.ok:
         return _sentences(_mismatch(verification, look), done.rstrip(" ."), _in_quarantine(snapshot))
-    return _sentences(
-        f"{done}Verified: every source row is in the target or accounted for", _in_quarantine(snapshot)
-    )
+    return _sentences(f"{done}Verified: every source row is in the target or accounted for", _in_quarantine(snapshot))
 
 
 def _mismatch(verification: VerificationSnapshot, look: Look) -> str:

@@ -84,9 +84,7 @@ def collection_state(collection: CollectionProgress, snapshot: MigrationSnapshot
     return verdict, word
 
 
-def collection_rows(
-    snapshot: MigrationSnapshot, look: Look, order: str = "mapping", keep: str = ""
-) -> list[Row]:
+def collection_rows(snapshot: MigrationSnapshot, look: Look, order: str = "mapping", keep: str = "") -> list[Row]:
     """One row per collection whose name holds ``keep``, in the chosen order."""
     found = ORDERS[order](snapshot.collections)
     needle = keep.casefold()
@@ -159,9 +157,7 @@ def trend_line(snapshot: MigrationSnapshot, width: int, look: Look) -> str:
         if not isinstance(snapshot.bytes_per_second, Unknown):
             parts.append(f"{size(snapshot.bytes_per_second)}/s")
     if snapshot.seconds:
-        parts.append(
-            f"{span(snapshot.seconds)} so far" if snapshot.state is State.RUNNING else span(snapshot.seconds)
-        )
+        parts.append(f"{span(snapshot.seconds)} so far" if snapshot.state is State.RUNNING else span(snapshot.seconds))
     words = look.plain(" · ".join(parts))
     cells = max(8, min(24, width - len(words) - 4))
     points = [point.rows_per_second for point in snapshot.rates[-240:]]
@@ -206,9 +202,7 @@ def verification_line(snapshot: MigrationSnapshot, width: int, look: Look) -> Te
         f"by {look.text(found.level, 20)}",
         f"{plural(found.sampled, 'sample')}, {whole(found.sample_differences)} different",
         plural(orphans, "orphan"),
-        f"{found.at:%H:%M:%SZ}"
-        if found.at.date() == snapshot.as_of.date()
-        else f"{found.at:%Y-%m-%d %H:%MZ}",
+        f"{found.at:%H:%M:%SZ}" if found.at.date() == snapshot.as_of.date() else f"{found.at:%Y-%m-%d %H:%MZ}",
     ]
     line.append(" " + look.state(verdict, word), style=look.style(verdict))
     lead = "  "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.worker import Worker
 
 from devora_console.core.actions import actions_of
 from devora_console.core.clock import span, utc_now
@@ -40,6 +41,9 @@ class Host(Protocol):
 
     def complain(self, problem: Problem | None) -> None:
         """Put a problem into the banner, or take it out."""
+
+    def report(self, event: Worker.StateChanged) -> None:
+        """Put the failure of a worker into the banner."""
 
     def copy(self, text: str, what: str) -> None:
         """Copy the exact text."""
@@ -113,6 +117,10 @@ class ConsoleScreen(Screen[None]):
         """Back in view: catch up with what was not drawn meanwhile."""
         self.catch_up()
 
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A fault in a worker of the screen becomes the banner."""
+        self.host.report(event)
+
     def catch_up(self) -> None:
         """Draw everything anew from the latest snapshots; what is equal is not repainted."""
         if not self.frozen:
@@ -151,7 +159,7 @@ class ConsoleScreen(Screen[None]):
             return None
         return True if self.can(action) else None
 
-    def action_freeze(self) -> None:
+    def freeze(self) -> None:
         """Pause or resume the refresh of this screen."""
         self.frozen = not self.frozen
         self.frozen_at = utc_now() if self.frozen else None

@@ -47,9 +47,7 @@ class HelpScreen(ModalScreen[None]):
     """An explanation, scrolled with the arrows, closed with Esc."""
 
     AUTO_FOCUS = "#dialog-words"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,enter,ctrl+c", "close", "close", show=False)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,enter,ctrl+c", "close", "close", show=False)]
 
     def __init__(self, title: str, words: Text, closing: str = "Esc closes") -> None:
         super().__init__()

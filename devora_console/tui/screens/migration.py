@@ -216,9 +216,7 @@ class MigrationScreen(ConsoleScreen):
         """Copy the command line that does what is shown."""
         names = {Kind.EXECUTE: "execute", Kind.VERIFY: "verify"}
         kind = self.snapshot.kind
-        self.host.copy(
-            self.host.services.as_command(names.get(kind, "dry_run") if kind else "dry_run"), "command"
-        )
+        self.host.copy(self.host.services.as_command(names.get(kind, "dry_run") if kind else "dry_run"), "command")
 
     def action_export(self) -> None:
         """Write the snapshot to a file."""

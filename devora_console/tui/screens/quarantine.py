@@ -67,9 +67,7 @@ class QuarantineScreen(ConsoleScreen):
         """Read the list again."""
         self._failed = ""
         try:
-            self._items = await self.host.bridge.ask(
-                self.host.services.quarantine(LIMIT), "read the quarantine"
-            )
+            self._items = await self.host.bridge.ask(self.host.services.quarantine(LIMIT), "read the quarantine")
             self._loaded = True
         except ConsoleError as error:
             self._failed = f"The quarantine could not be read: {error.problem}"
@@ -150,9 +148,7 @@ class QuarantineScreen(ConsoleScreen):
         """Copy the item's place and message, exactly."""
         item = self._current()
         if item is not None:
-            self.host.copy(
-                f"{item.collection} {item.source_id} {item.rule} {item.path}: {item.message}", "line"
-            )
+            self.host.copy(f"{item.collection} {item.source_id} {item.rule} {item.path}: {item.message}", "line")
 
     def action_copy_command(self) -> None:
         """Copy the command line that lists the same."""

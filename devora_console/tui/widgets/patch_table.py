@@ -30,9 +30,7 @@ class PatchTable(DataTable[Text]):
         id: str,  # noqa: A002
         titles: bool = True,
     ) -> None:
-        super().__init__(
-            id=id, cursor_type="row", show_header=titles, cell_padding=0, header_height=1 if titles else 0
-        )
+        super().__init__(id=id, cursor_type="row", show_header=titles, cell_padding=0, header_height=1 if titles else 0)
         self._declared, self._look, self._titles = tuple(columns), look, titles
         self._fitted: tuple[Column, ...] = ()
         self._latest: tuple[Row, ...] = ()

@@ -1,0 +1,3 @@
+-- What: the server's clock.
+-- Serves: 14 and later. Cost: nothing. Grants: none.
+SELECT clock_timestamp()

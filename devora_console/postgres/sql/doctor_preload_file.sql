@@ -1,0 +1,7 @@
+-- What: shared_preload_libraries as the configuration files have it, in force or not yet.
+-- Serves: 14 and later. Cost: reads the configuration files. Grants: superuser.
+SELECT f.setting
+  FROM pg_catalog.pg_file_settings f
+ WHERE f.name = 'shared_preload_libraries' AND f.error IS NULL
+ ORDER BY f.seqno DESC
+ LIMIT 1
