@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import asyncpg
 
+from devora_console import schema
+from devora_console.config.crash import report
 from devora_console.config.libpq import target
 from devora_console.config.load import Effective
 from devora_console.config.secret import Dsn
@@ -28,6 +30,7 @@ from devora_console.postgres.connect import LOST, connection, explain
 from devora_console.postgres.observe import PostgresFacts, PostgresObserver
 
 T = TypeVar("T")
+_SCHEMA_SECONDS = 60.0
 _BUSY = (State.RUNNING, State.PAUSED, State.STOPPING)
 _COMMANDS = {
     "dry_run": "migrate --dry-run",
@@ -51,6 +54,7 @@ class ConsoleServices:
         self._mongo: MongoObserver | None = None
         self._postgres_facts: PostgresFacts | Problem | None = None
         self._mongo_facts: MongoFacts | Problem | None = None
+        self._drift: schema.CheckResult | None = None
         self._listeners: list[Callable[[str], None]] = []
         self._migration = MigrationSnapshot(
             as_of=utc_now(), mapping=self._mapping.name, mapping_hash=self._mapping.hash
@@ -121,14 +125,16 @@ class ConsoleServices:
             settings.mongo.database,
             timeout_seconds=settings.mongo.server_selection_timeout_seconds,
         )
-        self._start(self._watch(self._look_postgres))
-        self._start(self._watch(self._look_mongo))
+        often = settings.terminal.refresh_seconds
+        self._start(self._watch(self._look_postgres, often))
+        self._start(self._watch(self._look_mongo, often))
+        self._start(self._watch(self._look_schema, _SCHEMA_SECONDS))
 
-    async def _watch(self, look: Callable[[], Awaitable[None]]) -> None:
+    async def _watch(self, look: Callable[[], Awaitable[None]], every: float) -> None:
         while True:
             await look()
             self._refresh()
-            await asyncio.sleep(self._settings.terminal.refresh_seconds)
+            await asyncio.sleep(every)
 
     async def _look_postgres(self) -> None:
         assert self._postgres is not None
@@ -137,6 +143,13 @@ class ConsoleServices:
     async def _look_mongo(self) -> None:
         assert self._mongo is not None
         self._mongo_facts = await self._mongo.poll()
+
+    async def _look_schema(self) -> None:
+        """Compare the catalogue with the recorded one; unknown while the server cannot be asked."""
+        try:
+            self._drift = await self._on_target(schema.check)
+        except ConsoleError:
+            self._drift = None
 
     def _refresh(self) -> None:
         self._header = self._make_header()
@@ -173,6 +186,7 @@ class ConsoleServices:
                 migration=self._migration,
                 dry_run=self._dry_run,
                 verification=self._verification,
+                drift=self._drift,
             )
         )
 
@@ -180,7 +194,7 @@ class ConsoleServices:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task  # type: ignore[return-value]  # ensure_future of a coroutine is a task
+        return task
 
     async def stop(self) -> None:
         """Stop a running job between two batches (two seconds at most), then close everything."""
@@ -221,9 +235,15 @@ class ConsoleServices:
         self._start(self._work(job))
 
     async def _work(self, job: Job) -> None:
-        with contextlib.suppress(ConsoleError):  # the job's own snapshot shows it
+        last: MigrationSnapshot | None = None
+        try:
             await job.run()
-        self._report(job.snapshot)
+        except ConsoleError:
+            pass  # the job's own snapshot shows it
+        except Exception as error:  # noqa: BLE001 - a defect of ours must end the run on the screen too
+            problem = report(error).problem
+            last = replace(job.snapshot, state=State.FAILED, problem=problem, finished_at=utc_now())
+        self._report(last or job.snapshot)
         if job.snapshot.state is State.DONE and job.snapshot.kind is Kind.DRY_RUN:
             self._dry_run = job.snapshot
         if job.snapshot.verification is not None:

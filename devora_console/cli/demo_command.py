@@ -37,6 +37,7 @@ from devora_console.migration.progress import Kind, MigrationSnapshot
 from devora_console.postgres.connect import connect, connection
 
 _group = click.Group("root")
+_SCALES = [each.value for each in Scale]
 
 
 @dataclass(slots=True)
@@ -52,7 +53,13 @@ class _Demo:
 
 @door_command(_group, "demo")
 @click.option("--headless", is_flag=True, help="Schema, dry run, execution and verification without a terminal.")
-@click.option("--scale", type=click.Choice([each.value for each in Scale]), default="small", show_default=True, help="How much data.")
+@click.option(
+    "--scale",
+    type=click.Choice([each.value for each in Scale]),
+    default="small",
+    show_default=True,
+    help="How much data.",
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, other data.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep the data in DIR.")
 def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | None) -> Answer | int:

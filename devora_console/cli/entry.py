@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import click
 
 from devora_console.cli.app import cli
-from devora_console.cli.crash import report
 from devora_console.cli.door import Door
+from devora_console.config.crash import report
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
 

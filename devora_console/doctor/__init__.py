@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from devora_console.doctor.check import Check, overall
 from devora_console.doctor.examine import examine
+from devora_console.doctor.overview import Known, overview
 
-
-__all__ = ["Check", "examine", "overall"]
+__all__ = ["Check", "Known", "examine", "overall", "overview"]

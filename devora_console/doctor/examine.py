@@ -23,9 +23,9 @@ from devora_console.doctor.check import (
     without,
 )
 from devora_console.doctor.tools import find_tools, judge_tools
+from devora_console.mongo.facts import answered, open_client, read_server
 from devora_console.mongo.observe import NOT_CONFIGURED as NO_MONGO
-from devora_console.mongo.observe import answered, open_client, read_server
-from devora_console.postgres.connect import LOST, close, connect, explain
+from devora_console.postgres.connect import LOST, close, connect, lost
 from devora_console.postgres.observe import NOT_CONFIGURED as NO_POSTGRES
 from devora_console.postgres.observe import host
 
@@ -87,9 +87,9 @@ async def _postgres(effective: Effective) -> tuple[list[Check], int | None]:
         first = check_of("postgres.reachable", title, passed(value), secrets)
         rest = await ask_all(questions, target, secrets, server="PostgreSQL")
         return [first, *rest], int(where["server_version_num"])
-    except (*LOST, asyncpg.PostgresError) as error:
+    except (*LOST, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
         # It let us in and broke off at the first question.
-        problem = explain(error, settings.dsn).problem
+        problem = lost(error, settings.dsn).problem
         answer = failed(problem.message, problem.remedy)
         first = check_of("postgres.reachable", title, answer, secrets)
         return [first, *without(questions, "postgres.reachable")], None

@@ -15,12 +15,13 @@ from devora_console.core.unknown import Unknown
 from devora_console.doctor.check import Answer, Question, failed, passed, unknown, warned
 from devora_console.doctor.clock import compare_clocks
 from devora_console.migration.mapping_file import load_mapping
-from devora_console.mongo.observe import (
+from devora_console.mongo.facts import (
     Client,
     ServerFacts,
     answered,
     read_change_streams,
     read_collections,
+    read_databases,
 )
 from devora_console.mongo.source import CollectionInfo
 
@@ -42,7 +43,7 @@ class Source:
     async def collections(self) -> tuple[CollectionInfo, ...] | Unknown:
         """What the database holds, asked once."""
         if self._collections is None:
-            listed = read_collections(self.client[self.database])
+            listed = read_collections(self.client, self.database)
             self._collections = await answered(self.url, listed, _SECONDS)
         return self._collections
 
@@ -50,7 +51,7 @@ class Source:
 async def _version(source: Source) -> Answer:
     version = source.server.version
     if isinstance(version, Unknown):
-        return unknown(version.reason, "Nothing to do if that is meant; the migration does not depend on it")
+        return unknown(version.reason, "A MongoDB tells it; with a stand-in such as the demo's there is nothing to do")
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if numbers < _OLDEST:
         return warned(version, "This console knows MongoDB 4.4 to 8: migrate from a dump folder, or upgrade")
@@ -90,14 +91,13 @@ def _count(documents: int | Unknown) -> str:
 
 
 async def _other_databases(source: Source) -> str:
-    try:
-        names = [name for name in await source.client.list_database_names() if name not in {"admin", "config", "local"}]
-    except OperationFailure:
-        return "Check DB_NAME; this user may not list the databases"
-    near = get_close_matches(source.database, names, 1, 0.6)
-    if near and near[0] != source.database:
-        return f"Check DB_NAME; did you mean {near[0]}?"
+    names = await read_databases(source.client)
+    if isinstance(names, Unknown):
+        return f"Check DB_NAME ({names.reason})"
     others = [name for name in names if name != source.database]
+    near = get_close_matches(source.database, others, 1, 0.6)
+    if near:
+        return f"Check DB_NAME; did you mean {near[0]}?"
     return f"Check DB_NAME; the server has {', '.join(others[:12]) or 'no other database'}"
 
 

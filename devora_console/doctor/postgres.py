@@ -12,7 +12,7 @@ import asyncpg
 from devora_console.doctor.check import Answer, Question, failed, passed, warned
 from devora_console.doctor.clock import compare_clocks
 from devora_console.doctor.server_disk import free_space_of
-from devora_console.postgres.observe import PostgresFacts, read_facts
+from devora_console.postgres.facts import PostgresFacts, read_facts
 from devora_console.postgres.sqlfiles import sql
 from devora_console.schema import Preflight, Status, preflight, status, versions
 

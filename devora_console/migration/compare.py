@@ -18,31 +18,24 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from bson import json_util
-from bson.objectid import ObjectId
 
 from devora_console.config.secret import REDACTED
 from devora_console.core.safetext import one_line
-from devora_console.migration.convert import Row, body, convert, finish, identify
+from devora_console.migration.control import Control, Tracker
+from devora_console.migration.convert import convert
+from devora_console.migration.digests import body_sql, send
 from devora_console.migration.ledger import Ledger
 from devora_console.migration.plan import CollectionPlan, TablePlan
 from devora_console.migration.progress import Difference
-from devora_console.migration.rules import Refusal
-from devora_console.migration.survey import batches, seen_digest
+from devora_console.migration.recall import Recall
+from devora_console.migration.rows import Row, body, finish, key_text
+from devora_console.migration.survey import batches
 from devora_console.migration.target import quoted
+from devora_console.mongo.ejson import object_of
 from devora_console.mongo.source import Source
 
 _FIRST64 = Struct(">q")
 _NAMED = 100
-_SEND = {
-    "uuid": "uuid_send",
-    "bool": "boolsend",
-    "int4": "int4send",
-    "int8": "int8send",
-    "numeric": "numeric_send",
-    "timestamptz": "timestamptz_send",
-    "jsonb": "jsonb_send",
-}
 
 
 @dataclass(slots=True)
@@ -92,7 +85,7 @@ def key_of(plan: TablePlan, row: Row) -> str:
     """The row's key as PostgreSQL writes it."""
     cell = row[plan.key_index]
     assert cell is not None
-    return str(UUID(bytes=cell)) if plan.types[plan.key_index] == "uuid" else cell.decode()
+    return key_text(plan.types[plan.key_index], cell)
 
 
 class Comparison:
@@ -105,43 +98,41 @@ class Comparison:
         plan: CollectionPlan,
         ledger: Ledger,
         batch_bytes: int,
+        tracker: Tracker,
+        control: Control,
     ) -> None:
         self._source = source
         self._connection = connection
         self._plan = plan
         self._ledger = ledger
         self._batch_bytes = batch_bytes
+        self._tracker = tracker
+        self._control = control
         self.moved = 0
 
     async def run(self) -> dict[str, Found]:
         """What differs, per table. ``moved`` then counts documents that changed while we looked."""
         expected = {table.table: Sums() for table in self._plan.tables()}
+        recall = Recall(self._ledger, self._plan.collection.name)
         async for batch in batches(self._source, self._plan.collection.name, self._batch_bytes):
-            await asyncio.to_thread(self._sum, batch, expected)
+            await self._control.checkpoint(self._tracker)
+            await asyncio.to_thread(self._sum, batch, recall, expected)
+            self._tracker.advance(len(batch), sum(map(len, batch)))
+        self.moved = recall.strange + recall.missed()
         result: dict[str, Found] = {}
         for table in self._plan.tables():
             buckets = expected[table.table].differing(await self._target_sums(table))
             result[table.table] = await self._rows(table, buckets) if buckets else Found()
         return result
 
-    def _expected(self, batch: list[bytes]) -> Iterator[tuple[str, list[list[Row]]]]:
+    def _expected(self, batch: list[bytes], recall: Recall) -> Iterator[tuple[str, list[list[Row]]]]:
         """(source id, rows per table) of the documents of a batch that migrate."""
-        identities = [identify(raw) for raw in batch]
-        fates = self._ledger.fates(self._plan.collection.name, identities)
-        done: set[str] = set()
-        for identity, raw in zip(identities, batch, strict=True):
-            fate = fates.get(identity)
-            if fate is None or (fate.seen != seen_digest(raw) and identity not in done):
-                self.moved += 1
-            elif fate.fate == "migrated" and identity not in done:
-                try:
-                    yield identity, finish(convert(raw, self._plan), self._plan, fate.decision)
-                except Refusal:
-                    self.moved += 1
-            done.add(identity)
+        for source_id, raw, fate in recall.recognise(batch):
+            if fate is not None and fate.fate == "migrated":
+                yield source_id, finish(convert(raw, self._plan), self._plan, fate.decision)
 
-    def _sum(self, batch: list[bytes], sums: dict[str, Sums]) -> None:
-        for _, tables in self._expected(batch):
+    def _sum(self, batch: list[bytes], recall: Recall, sums: dict[str, Sums]) -> None:
+        for _, tables in self._expected(batch, recall):
             for plan, rows in zip(self._plan.tables(), tables, strict=True):
                 into = sums[plan.table]
                 for row in rows:
@@ -164,8 +155,11 @@ class Comparison:
             "CREATE TEMP TABLE expected (pk TEXT, digest BLOB, source_id TEXT, met INTEGER DEFAULT 0, PRIMARY KEY (pk))"
         )
         wanted = set(buckets)
+        recall = Recall(self._ledger, self._plan.collection.name)
         async for batch in batches(self._source, self._plan.collection.name, self._batch_bytes):
-            await asyncio.to_thread(self._keep, batch, plan, wanted)
+            await self._control.checkpoint(self._tracker)
+            await asyncio.to_thread(self._keep, batch, recall, plan, wanted)
+        self.moved = max(self.moved, recall.strange + recall.missed())
         found = Found()
         key = f"{quoted(plan.key.column)}::text"
         text = (
@@ -193,11 +187,11 @@ class Comparison:
             found.name(difference)
         return found
 
-    def _keep(self, batch: list[bytes], plan: TablePlan, wanted: set[int]) -> None:
+    def _keep(self, batch: list[bytes], recall: Recall, plan: TablePlan, wanted: set[int]) -> None:
         at = self._plan.tables().index(plan)
         rows = [
             (key, row_digest(row), source_id)
-            for source_id, tables in self._expected(batch)
+            for source_id, tables in self._expected(batch, recall)
             for row in tables[at]
             if bucket_of(key := key_of(plan, row)) in wanted
         ]
@@ -207,21 +201,31 @@ class Comparison:
         """The columns in which rows differ, with both values for people."""
         if not changed:
             return []
-        ids = [object_of(source_id) for source_id in {source_id for _, source_id in changed}]
+        ids = [object_of(source_id) for source_id in sorted({source_id for _, source_id in changed})]
         raws = await asyncio.to_thread(lambda: list(self._source.fetch(self._plan.collection.name, ids)))
         at = self._plan.tables().index(plan)
+        recall = Recall(self._ledger, self._plan.collection.name)
         expected = {
-            key_of(plan, row): (source_id, row) for source_id, tables in self._expected(raws) for row in tables[at]
+            key_of(plan, row): (source_id, row)
+            for source_id, tables in self._expected(raws, recall)
+            for row in tables[at]
         }
         cells = ", ".join(send(name, kind) for name, kind in zip(plan.names, plan.types, strict=True))
         result = []
         for pk, _ in changed:
             actual = await self._connection.fetchrow(
-                f"SELECT {cells} FROM public.{quoted(plan.table)} WHERE {quoted(plan.key.column)}::text = $1", pk
+                f"SELECT {cells} FROM public.{quoted(plan.table)}"
+                f" WHERE {quoted(plan.key.column)} = $1::text::{quoted(plan.types[plan.key_index])}",
+                pk,
             )
             if actual is not None and pk in expected:
                 result += list(self._columns(plan, pk, *expected[pk], list(actual)))
         return result
+
+    def _tells(self, *cells: bytes | None) -> bool:
+        """Whether what is kept beside a row holds a secret: the original of one, or one that no column takes."""
+        words = [path[-1].encode() for path in self._plan.collection.secret_paths]
+        return any(word in cell for cell in cells if cell is not None for word in words)
 
     def _columns(self, plan: TablePlan, pk: str, source_id: str, row: Row, actual: list[Any]) -> Iterable[Difference]:
         hidden = {
@@ -229,30 +233,15 @@ class Comparison:
             for c in plan.columns
             if c.column.secret or c.column.path in self._plan.collection.secret_paths
         }
+        extra = plan.names[plan.extra_index] if plan.extra_index is not None else None
         for name, kind, ours, theirs in zip(plan.names, plan.types, row, actual, strict=True):
             if ours != theirs:
-                shown = [REDACTED] * 2 if name in hidden else [show(kind, ours), show(kind, theirs)]
+                shown = [show(kind, ours), show(kind, theirs)]
+                if name in hidden or (name == extra and self._tells(ours, theirs)):
+                    shown = [REDACTED, REDACTED]
                 yield Difference(
                     plan.table, pk, "different", self._plan.collection.name, source_id, name, shown[0], shown[1]
                 )
-
-
-def send(name: str, kind: str) -> str:
-    """SQL for a column's binary form."""
-    return f"{_SEND[kind]}({quoted(name)})" if kind in _SEND else f"textsend({quoted(name)}::text)"
-
-
-def body_sql(plan: TablePlan) -> str:
-    """SQL for a row's fields as COPY BINARY carries them."""
-    parts = (send(name, kind) for name, kind in zip(plan.names, plan.types, strict=True))
-    return " || ".join(f"coalesce(int4send(octet_length({part})) || {part}, '\\xffffffff'::bytea)" for part in parts)
-
-
-def object_of(source_id: str) -> Any:
-    """The ``_id`` that a source id stands for."""
-    if ObjectId.is_valid(source_id):
-        return ObjectId(source_id)
-    return json_util.loads(source_id, json_options=json_util.CANONICAL_JSON_OPTIONS)
 
 
 def show(kind: str, cell: bytes | None) -> str:

@@ -23,7 +23,18 @@ from devora_console.migration.elements import elements_of
 from devora_console.migration.encode import INT64, decode_moment
 from devora_console.migration.fields import MISSING, Whole, annotate, at, key_of, leftover, value_of
 from devora_console.migration.plan import CollectionPlan
-from devora_console.migration.rows import NO_DECISION, Converted, Decision, Element, Row, body, digest, finish, key_text, octets
+from devora_console.migration.rows import (
+    NO_DECISION,
+    Converted,
+    Decision,
+    Element,
+    Row,
+    body,
+    digest,
+    finish,
+    key_text,
+    octets,
+)
 from devora_console.migration.rules import Notes, Refusal
 from devora_console.mongo.bsonio import Damaged, decode, defects, document_id
 from devora_console.mongo.ejson import is_readable_id, source_id

@@ -1,15 +1,24 @@
 """Decide what concerns the whole source: contenders, owners, references, and who falls with whom.
 
-The order matters and every step only ever takes documents out, so that it ends: contenders for keys first (among
-documents that could migrate), then per collection, parents before children: owners, references, and whatever hangs
-on a refused document. Freed keys are given to the next contender only when the holder was refused before the
-contest, never by its outcome: a decision must not depend on the order of looking.
+Collections are taken in the order of the mapping, parents before children: first the owners of documents that name
+none, then references, and only then the contest for keys, among documents that could migrate. The contest goes by
+age: the oldest document (by the rank column, then by ``_id``) has its keys, every other keeps its own only if no
+older one that migrates has any of them. So a refused document holds no key, and no decision depends on the order of
+looking.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from devora_console.migration.ledger import Ledger
-from devora_console.migration.mapping import Collection, Mapping, Owner
+from devora_console.migration.mapping import Collection, Mapping, Owner, pointer
+
+_HELD_BY = {
+    "migrated": "an older document has this key already",
+    "foreign": "a row of the target that is not of this migration has this key already",
+    "extra": "a row whose document has vanished from the source has this key until it is pruned",
+}
 
 
 def decide(ledger: Ledger, mapping: Mapping, primary_names: dict[str, str]) -> None:
@@ -17,14 +26,11 @@ def decide(ledger: Ledger, mapping: Mapping, primary_names: dict[str, str]) -> N
     ledger.db.execute("CREATE INDEX IF NOT EXISTS claim_key ON claim (name, key)")
     ledger.db.execute("CREATE INDEX IF NOT EXISTS element_key ON element (child, key)")
     for collection in mapping.mapped():
-        if collection.owner is None:
-            _references(ledger, collection)
-        _contest(ledger, collection, primary_names[collection.name])
-    for collection in mapping.mapped():
         if collection.owner is not None:
-            _owner(ledger, collection, collection.owner)
-            _references(ledger, collection)
-            _contest(ledger, collection, primary_names[collection.name])
+            _owner(ledger, mapping, collection, collection.owner)
+        _references(ledger, collection)
+        _contest(ledger, collection, primary_names[collection.name])
+        _references(ledger, collection)  # whoever refers to a loser of the same collection
         _elements(ledger, collection)
     for collection in mapping.mapped():
         _dangling(ledger, collection)
@@ -32,71 +38,88 @@ def decide(ledger: Ledger, mapping: Mapping, primary_names: dict[str, str]) -> N
 
 def _contest(ledger: Ledger, collection: Collection, primary: str) -> None:
     """For each key that several could have, the oldest keeps it; the others go to quarantine and name it."""
+    names = {"collection": collection.name, "primary": primary}
+    ledger.db.execute("DROP TABLE IF EXISTS contested")
     ledger.db.execute(
         """
+        CREATE TEMP TABLE contested AS
         WITH claims AS (
-            SELECT d.id, d.source_id, d.rank, d.fate, d.pk AS key, :primary AS name
+            SELECT d.id, d.pk AS key, :primary AS name
               FROM document d
-             WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign') AND d.pk IS NOT NULL
+             WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign', 'extra') AND d.pk IS NOT NULL
             UNION ALL
-            SELECT d.id, d.source_id, d.rank, d.fate, c.key, c.name
+            SELECT d.id, c.key, c.name
               FROM claim c JOIN document d ON d.id = c.document
-             WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign')
-        ), placed AS (
-            SELECT id, name, key,
-                   row_number() OVER w AS place,
-                   first_value(source_id) OVER w AS holder,
-                   first_value(fate) OVER w AS holder_fate
-              FROM claims
-            WINDOW w AS (PARTITION BY name, key
-                         ORDER BY fate = 'foreign' DESC, rank IS NULL, rank, source_id, id)
-        ), losers AS (
-            SELECT id, min(name) AS name, holder, holder_fate FROM placed WHERE place > 1 GROUP BY id
+             WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign', 'extra')
         )
-        UPDATE document
-           SET fate = 'quarantined', rule = 'unique_contender', constraint_name = losers.name,
-               message = CASE holder_fate WHEN 'foreign' THEN 'a row of the target has this key already: ' || holder
-                         ELSE 'an older document has this key already: ' || holder END
-          FROM losers WHERE document.id = losers.id
+        SELECT id, name, key FROM claims
+         WHERE (name, key) IN (SELECT name, key FROM claims GROUP BY 1, 2 HAVING count(DISTINCT id) > 1)
         """,
-        {"collection": collection.name, "primary": primary},
+        names,
+    )
+    rows = ledger.db.execute(
+        """
+        SELECT d.id, d.source_id, d.fate, c.name, c.key FROM contested c JOIN document d ON d.id = c.id
+         ORDER BY d.fate = 'migrated', d.rank IS NULL, d.rank, d.source_id, d.id, c.name, c.key
+        """
+    )
+    holders: dict[tuple[str, str], tuple[str, str]] = {}
+    losers: list[tuple[str, str, int]] = []
+    for (number, source_id, fate), claims in groupby(rows, key=lambda row: row[:3]):
+        keys = [(name, key) for _, _, _, name, key in claims]
+        lost = next((key for key in keys if key in holders), None) if fate == "migrated" else None
+        if lost is None:
+            for key in keys:
+                holders.setdefault(key, (source_id, fate))
+        else:
+            holder, kind = holders[lost]
+            losers.append((lost[0], f"{_HELD_BY[kind]}: {holder}", number))
+    ledger.db.executemany(
+        "UPDATE document SET fate = 'quarantined', rule = 'unique_contender', constraint_name = ?, message = ?"
+        " WHERE id = ?",
+        losers,
     )
 
 
 def _references(ledger: Ledger, collection: Collection) -> None:
-    """References that must lead somewhere: to nothing at all, or to a document that was refused."""
-    for column in collection.columns:
-        if column.reference is None or column.reference.dangling != "quarantine":
-            continue
-        ledger.db.execute(
-            """
-            UPDATE document
-               SET fate = 'quarantined',
-                   rule = CASE WHEN found.parent IS NULL THEN 'reference_missing' ELSE 'parent_quarantined' END,
-                   path = :path,
-                   message = CASE WHEN found.parent IS NULL
-                             THEN 'no document in ' || :target || ' has the id ' || found.key
-                             ELSE 'the document it belongs to is in quarantine: ' || :target || ' ' || found.parent END
-              FROM (SELECT r.document, r.key,
-                           (SELECT p.source_id FROM document p
-                             WHERE p.collection = :target AND p.pk = r.key AND p.fate = 'quarantined' LIMIT 1) AS parent
-                      FROM reference r
-                      JOIN document d ON d.id = r.document
-                     WHERE d.collection = :collection AND d.fate = 'migrated' AND r.name = :name
-                       AND NOT EXISTS (SELECT 1 FROM document p WHERE p.collection = :target AND p.pk = r.key
-                                                                  AND p.fate IN ('migrated', 'foreign'))) AS found
-             WHERE document.id = found.document
-            """,
-            {
+    """Refuse documents whose references lead nowhere, or to a refused document, until nothing changes."""
+    changed = True
+    while changed:
+        changed = False
+        for column in collection.columns:
+            if column.reference is None or column.reference.dangling != "quarantine":
+                continue
+            names = {
                 "collection": collection.name,
                 "target": column.reference.collection,
                 "name": column.name,
-                "path": "/" + "/".join(column.path or (column.name,)),
-            },
-        )
+                "path": pointer(column.path or (column.name,)),
+            }
+            refused = ledger.db.execute(_REFUSE_LOOSE, names).rowcount
+            changed = changed or (refused > 0 and column.reference.collection == collection.name)
 
 
-def _owner(ledger: Ledger, collection: Collection, owner: Owner) -> None:
+_REFUSE_LOOSE = """
+UPDATE document
+   SET fate = 'quarantined',
+       rule = CASE WHEN found.parent IS NULL THEN 'reference_missing' ELSE 'parent_quarantined' END,
+       path = :path,
+       message = CASE WHEN found.parent IS NULL
+                 THEN 'no document in ' || :target || ' has the id ' || found.key
+                 ELSE 'the document it belongs to is in quarantine: ' || :target || ' ' || found.parent END
+  FROM (SELECT r.document, r.key,
+               (SELECT min(p.source_id) FROM document p
+                 WHERE p.collection = :target AND p.pk = r.key AND p.fate = 'quarantined') AS parent
+          FROM reference r
+          JOIN document d ON d.id = r.document
+         WHERE d.collection = :collection AND d.fate = 'migrated' AND r.name = :name
+           AND NOT EXISTS (SELECT 1 FROM document p WHERE p.collection = :target AND p.pk = r.key
+                                                      AND p.fate IN ('migrated', 'foreign'))) AS found
+ WHERE document.id = found.document
+"""
+
+
+def _owner(ledger: Ledger, mapping: Mapping, collection: Collection, owner: Owner) -> None:
     """Derive the owner from the documents that refer to this one and will migrate themselves."""
     names = {"collection": collection.name, "referrer": owner.collection, "reference": owner.reference}
     db = ledger.db
@@ -114,22 +137,26 @@ def _owner(ledger: Ledger, collection: Collection, owner: Owner) -> None:
         names,
     )
     db.execute("CREATE INDEX temp.referrer_document ON referrer (document)")
+    referrer = mapping.collection(owner.collection)
+    key = referrer.key.column if referrer.key else ""
     for target, source in owner.take:
-        _take(ledger, collection, target, source)
+        _take(ledger, collection, target, "" if source == key else source)
     for target, source in owner.sole:
-        _sole(ledger, collection, target, source, owner.sole_rule)
+        _sole(ledger, collection, target, "" if source == key else source, owner.sole_rule)
 
 
 def _take(ledger: Ledger, collection: Collection, target: str, source: str) -> None:
-    """All referrers that migrate must agree on the value."""
+    """All referrers that migrate must agree on the value. ``source`` is a reference of theirs; empty: their key."""
     names = {"collection": collection.name, "target": target, "source": source}
     ledger.db.execute("DROP TABLE IF EXISTS candidate")
     ledger.db.execute(
         """
         CREATE TEMP TABLE candidate AS
-        SELECT r.document, count(DISTINCT v.key) AS owners, min(v.key) AS key, count(*) AS referrers
-          FROM referrer r JOIN reference v ON v.document = r.parent AND v.name = :source
-         WHERE r.fate = 'migrated' GROUP BY r.document
+        SELECT document, count(DISTINCT value) AS owners, min(value) AS key, count(*) AS referrers
+          FROM (SELECT r.document, CASE :source WHEN '' THEN r.parent_key ELSE
+                       (SELECT v.key FROM reference v WHERE v.document = r.parent AND v.name = :source) END AS value
+                  FROM referrer r WHERE r.fate = 'migrated')
+         GROUP BY document
         """,
         names,
     )
@@ -161,7 +188,7 @@ def _take(ledger: Ledger, collection: Collection, target: str, source: str) -> N
 def _sole(ledger: Ledger, collection: Collection, target: str, source: str, rule: str) -> None:
     """The one referrer's value; null under ``rule`` when there are several."""
     one = (
-        "SELECT r.document, min(CASE :source WHEN 'id' THEN r.parent_key ELSE"
+        "SELECT r.document, min(CASE :source WHEN '' THEN r.parent_key ELSE"
         " (SELECT v.key FROM reference v WHERE v.document = r.parent AND v.name = :source) END) AS key"
         " FROM referrer r WHERE r.fate = 'migrated' GROUP BY r.document HAVING count(*) = 1"
     )
@@ -225,12 +252,13 @@ def _elements(ledger: Ledger, collection: Collection) -> None:
             CREATE TEMP TABLE twice AS
             SELECT document, child, ordinal FROM (
                 SELECT e.document, e.child, e.ordinal,
-                       row_number() OVER (PARTITION BY e.key ORDER BY d.rank IS NULL, d.rank, d.source_id) AS place
+                       row_number() OVER (PARTITION BY e.key ORDER BY d.fate = 'migrated', d.rank IS NULL, d.rank,
+                                                                      d.source_id, d.id) AS place, d.fate
                   FROM element e JOIN document d ON d.id = e.document
-                 WHERE d.collection = :collection AND d.fate = 'migrated' AND e.child = :child
+                 WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign') AND e.child = :child
                    AND EXISTS (SELECT 1 FROM element o WHERE o.child = e.child AND o.key = e.key
                                                          AND o.document <> e.document))
-             WHERE place > 1
+             WHERE place > 1 AND fate = 'migrated'
             """,
             names,
         )

@@ -22,7 +22,7 @@ def elements_of(
     notes: Notes,
     extra: dict[str, Any],
 ) -> list[Element]:
-    """The rows of one array of a document. An array that is missing, null or a single document is noted in ``extra``."""
+    """The rows of one array of a document. An array missing, null or a single document is noted in ``extra``."""
     value = at(document, plan.child.path)
     if value is MISSING:
         notes.count("array_missing")

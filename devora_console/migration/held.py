@@ -10,11 +10,11 @@ import asyncpg
 
 from devora_console.config.secret import REDACTED, Dsn
 from devora_console.core.problems import usage_error
-from devora_console.migration.compare import object_of
 from devora_console.migration.lease import holder
 from devora_console.migration.mapping import Mapping
 from devora_console.migration.progress import QuarantineItem
-from devora_console.mongo.bsonio import Damaged, decode, ejson
+from devora_console.mongo.bsonio import Damaged, decode
+from devora_console.mongo.ejson import ejson, is_readable_id, object_of
 from devora_console.mongo.source import open_source
 
 _COLUMNS = (
@@ -66,6 +66,8 @@ async def document_of(
 
 def from_source(where: Dsn | str, database: str, mapping: Mapping, collection: str, source_id: str) -> str:
     """A document of the source, as :func:`document` shows it. Blocks; raises ConsoleError when it is not there."""
+    if not is_readable_id(source_id):
+        raise usage_error("document_unnamed", f"{collection} {source_id} cannot be looked up by its _id", "")
     source = open_source(where, database)
     try:
         for raw in source.fetch(collection, [object_of(source_id)]):

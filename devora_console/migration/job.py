@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sqlite3
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -16,20 +14,23 @@ from devora_console.config.secret import Dsn, scrub
 from devora_console.core.clock import utc_now
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
-from devora_console.core.snapshot import to_json
 from devora_console.core.unknown import Unknown
+from devora_console.migration.budget import check_words, room
 from devora_console.migration.control import Control, Report, Tracker
-from devora_console.migration.lease import Lease, holder
+from devora_console.migration.lease import Lease
 from devora_console.migration.ledger import Ledger
 from devora_console.migration.mapping import Mapping, Policy
 from devora_console.migration.progress import Kind, MigrationSnapshot, Phase, State
 from devora_console.migration.reconcile import Reconciler
-from devora_console.migration.survey import Survey, Surveyed, check_budget
+from devora_console.migration.record import recorded, same_as_before
+from devora_console.migration.survey import Survey, Surveyed
 from devora_console.migration.target import Target, read_target
 from devora_console.migration.verify import Level, Verification
 from devora_console.migration.write import Writer
 from devora_console.mongo.source import Source, open_source
 from devora_console.postgres.connect import LOST, connection, lost
+
+_PERMISSION = "Grant it, or connect as the owner of the schema, and run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Job:
             ),
             report,
         )
+        check_words(settings.max_quarantine)
         for name in settings.only:
             if mapping.collection(name).policy is not Policy.MAP:
                 raise usage_error("only_unknown", f"--only {one_line(name, 60)}: not a mapped collection", "")
@@ -100,7 +102,7 @@ class Job:
                     await work[self._kind](source, ledger)
             finally:
                 await asyncio.to_thread(source.close)
-        except (ConsoleError, asyncpg.PostgresError, *LOST) as error:
+        except (ConsoleError, asyncpg.PostgresError, sqlite3.Error, *LOST) as error:
             raise self._failed(error) from None
         self._tracker.change(state=State.DONE, phase=None, finished_at=utc_now(), waiting_for="")
         return self.snapshot
@@ -119,12 +121,19 @@ class Job:
                 problem = replace(error.problem, remedy="What was committed is kept: run the same command again")
                 return ConsoleError(problem, ExitCode.STOPPED)
             return error
+        if isinstance(error, sqlite3.Error):
+            return ConsoleError.of(
+                ExitCode.STOPPED if executing else ExitCode.NEGATIVE,
+                "scratch_failed",
+                f"the scratch file of the survey failed: {one_line(str(error), 120)}",
+                "Make room where TMPDIR points to, and run the same command again",
+            )
         if isinstance(error, LOST):
             gone = lost(error, self._settings.postgres)
             return gone if executing else ConsoleError(gone.problem, ExitCode.CONNECT)
         said = one_line(scrub(str(error), self._settings.postgres), 200)
         if isinstance(error, asyncpg.InsufficientPrivilegeError):
-            return usage_error("postgres_permission", f"PostgreSQL refuses: {said}", "Run: devora-console doctor")
+            return usage_error("postgres_permission", f"PostgreSQL refuses: {said}", _PERMISSION)
         return ConsoleError.of(
             ExitCode.STOPPED if executing else ExitCode.NEGATIVE,
             "postgres_failed",
@@ -144,13 +153,14 @@ class Job:
             tracker=self._tracker,
             control=self.control,
             batch_bytes=self._settings.batch_bytes,
+            prune=self._settings.prune,
         )
 
     async def _dry_run(self, source: Source, ledger: Ledger) -> None:
         async with connection(self._settings.postgres, purpose="dry run", statement_timeout_seconds=0) as conn:
             target = await read_target(conn, self._settings.mapping)
             await self._survey(source, conn, target, ledger).run()
-        check_budget(self.snapshot.collections, self._settings.max_quarantine)
+        room(self.snapshot.collections, self._settings.max_quarantine)
 
     async def _verify(self, source: Source, ledger: Ledger) -> None:
         """Judge; nothing is written. The verdict is in the snapshot, good or bad."""
@@ -177,74 +187,22 @@ class Job:
             target = await read_target(conn, self._settings.mapping)
             lease = Lease(conn)
             await lease.take(self._run)
-            async with self._recorded(conn, source, target, lease):
+            if self._settings.resume:
+                await same_as_before(conn, self._settings.mapping, source, target)
+            async with recorded(
+                conn,
+                run=self._run,
+                mapping=self._settings.mapping,
+                source=source,
+                target=target,
+                lease=lease,
+                snapshot=lambda: self.snapshot,
+                explain=self._explain,
+            ):
                 surveyed = await self._survey(source, conn, target, ledger).run()
-                check_budget(self.snapshot.collections, self._settings.max_quarantine)
-                await self._write(source, conn, target, lease, ledger, surveyed)
+                left = room(self.snapshot.collections, self._settings.max_quarantine)
+                await self._write(source, conn, target, lease, ledger, surveyed, left)
             await lease.release()
-
-    @asynccontextmanager
-    async def _recorded(
-        self, conn: asyncpg.Connection[asyncpg.Record], source: Source, target: Target, lease: Lease
-    ) -> AsyncIterator[None]:
-        """The run's own row: when it began, from what, and how it ended."""
-        if self._settings.resume:
-            await self._same_as_before(conn, source, target)
-        await conn.execute(
-            "INSERT INTO devora_console.run (run, kind, state, mapping_name, mapping_hash, source_identity,"
-            " schema_version, started_at, updated_at, holder, epoch)"
-            " VALUES ($1, 'execute', 'running', $2, $3, $4, $5, now(), now(), $6, $7)",
-            self._run,
-            self._settings.mapping.name,
-            self._settings.mapping.hash,
-            source.identity,
-            target.schema_version,
-            holder(),
-            lease.epoch,
-        )
-        try:
-            yield
-        except (ConsoleError, asyncpg.PostgresError) as error:
-            if not conn.is_closed():
-                await self._ended(conn, "stopped" if self._explain(error).exit_code is ExitCode.STOPPED else "failed")
-            raise
-        await self._ended(conn, "done")
-
-    async def _ended(self, conn: asyncpg.Connection[asyncpg.Record], state: str) -> None:
-        summary = {
-            each.name: {
-                "documents": each.total if not isinstance(each.total, Unknown) else None,
-                "migrated": each.migrated,
-                "quarantined": each.quarantined,
-                "archived": each.archived,
-                "rows": dict(each.rows),
-            }
-            for each in self.snapshot.collections
-        }
-        await conn.execute(
-            "UPDATE devora_console.run SET state = $2, finished_at = now(), updated_at = now(), summary = $3::jsonb"
-            " WHERE run = $1",
-            self._run,
-            state,
-            json.dumps(to_json(summary)),
-        )
-
-    async def _same_as_before(self, conn: asyncpg.Connection[asyncpg.Record], source: Source, target: Target) -> None:
-        """Resuming makes sense only on the same source, mapping and schema; says which of them differs."""
-        row = await conn.fetchrow(
-            "SELECT source_identity, mapping_hash, schema_version FROM devora_console.run"
-            " WHERE kind = 'execute' ORDER BY started_at DESC LIMIT 1"
-        )
-        if row is None:
-            raise usage_error("resume_nothing", "--resume: no run of this target to resume", "Run without --resume")
-        now = (source.identity, self._settings.mapping.hash, target.schema_version)
-        for name, before, after in zip(("source", "mapping", "schema version"), row, now, strict=True):
-            if before != after:
-                raise usage_error(
-                    "resume_differs",
-                    f"--resume: the {name} differs from the run to resume ({one_line(str(before), 80)})",
-                    "Run without --resume: it converges to the source as it is now",
-                )
 
     async def _write(
         self,
@@ -254,13 +212,15 @@ class Job:
         lease: Lease,
         ledger: Ledger,
         surveyed: Surveyed,
+        most_refused: int,
     ) -> None:
         only = self._settings.only
         names = [name for name in surveyed.names if not only or name in only]
         plans = [surveyed.plans[name] for name in names if name in surveyed.plans]
+        others = [] if only else ledger.unmapped(set(surveyed.plans))
         total = sum(p.total for p in self.snapshot.collections if p.name in names and not isinstance(p.total, Unknown))
         self._tracker.phase(Phase.WRITE, total)
-        pruned = await Reconciler(conn, lease, ledger, str(self._run)).run(plans, prune=self._settings.prune)
+        pruned = await Reconciler(conn, lease, ledger, str(self._run)).run(plans, others, prune=self._settings.prune)
         writer = Writer(
             source=source,
             connection=conn,
@@ -271,6 +231,7 @@ class Job:
             control=self.control,
             batch_bytes=self._settings.batch_bytes,
             run=self._run,
+            most_refused=most_refused,
         )
         for name in names:
             if name in surveyed.plans:
@@ -279,13 +240,19 @@ class Job:
                 await writer.unmapped(self._settings.mapping.collection(name))
         survey = self._survey(source, conn, target, ledger)
         survey.publish(surveyed.names, surveyed.plans)
-        self._tracker.change(pruned=pruned, extra={} if self._settings.prune else ledger.vanished())
+        self._tracker.change(pruned=pruned)
         await self._analyze(conn, plans=[table.table for plan in plans for table in plan.tables()])
-        if writer.late:
+        if writer.loose and only and not writer.late:
+            raise usage_error(
+                "only_without_parents",
+                f"{writer.loose} documents were left out: their parents are not in the target yet",
+                "Run it without --only, or for the parents first",
+            )
+        if writer.late or writer.loose:
             raise ConsoleError.of(
                 ExitCode.STOPPED,
                 "source_moved",
-                f"{writer.late} documents came, changed or lost their parent while the copy ran",
+                f"{writer.late + writer.loose} documents came, changed, went or lost their parent while the copy ran",
                 "Run the same command again: it brings in what changed",
             )
 

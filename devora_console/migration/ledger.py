@@ -11,12 +11,15 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from devora_console.migration.convert import Decision
+from devora_console.core.problems import usage_error
+from devora_console.core.safetext import one_line
+from devora_console.migration.entries import Entry, Fate
 from devora_console.migration.progress import QuarantineItem
+from devora_console.migration.rows import NO_DECISION, Decision
 
 _SCHEMA = """
 CREATE TABLE document (
@@ -25,7 +28,9 @@ CREATE TABLE document (
     source_id TEXT NOT NULL,
     pk TEXT,
     rank INTEGER,
-    fate TEXT NOT NULL,          -- migrated, quarantined, archived, ignored; foreign: a target row of others
+    -- migrated, quarantined, archived, ignored; and rows of the target that may contend for keys:
+    -- foreign (none of ours), extra (their document has vanished from the source)
+    fate TEXT NOT NULL,
     rule TEXT, path TEXT, message TEXT, constraint_name TEXT, sqlstate TEXT,
     rows TEXT,                   -- JSON: rows per table, in the order of the plan
     counts TEXT,                 -- JSON: rules applied
@@ -42,57 +47,35 @@ CREATE TABLE set_column (document INTEGER NOT NULL, name TEXT NOT NULL, value TE
 CREATE TABLE dropped (document INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (document, name));
 CREATE TABLE derived (document INTEGER NOT NULL, child INTEGER NOT NULL, ordinal INTEGER NOT NULL);
 CREATE INDEX derived_document ON derived (document);
-CREATE TABLE waits_for_owner (document INTEGER NOT NULL, name TEXT NOT NULL);
+CREATE TABLE waits_for_owner (document INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (document, name))
+    WITHOUT ROWID;
 CREATE TABLE known (collection TEXT NOT NULL, source_id TEXT NOT NULL, fate TEXT, table_name TEXT, pk TEXT,
     PRIMARY KEY (collection, source_id)) WITHOUT ROWID;
+CREATE VIEW vanished AS
+SELECT k.* FROM known k
+ WHERE NOT EXISTS (SELECT 1 FROM document d WHERE d.collection = k.collection AND d.source_id = k.source_id)
+   AND NOT (k.fate = 'migrated' AND EXISTS (SELECT 1 FROM document m WHERE m.collection = k.collection
+                                              AND m.pk = k.pk AND m.fate = 'migrated'));
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One document as the survey saw it. ``claims`` are (unique key, value) pairs of its root and child rows."""
-
-    collection: str
-    source_id: str
-    pk: str | None
-    rank: int | None
-    fate: str
-    rule: str | None = None
-    path: str | None = None
-    message: str | None = None
-    constraint: str | None = None
-    sqlstate: str | None = None
-    rows: Sequence[int] = ()
-    counts: dict[str, int] | None = None
-    claims: Sequence[tuple[str, str]] = ()
-    references: Sequence[tuple[str, str, str]] = ()  # column, collection, key
-    elements: Sequence[tuple[int, int, str]] = ()  # child, ordinal, own id
-    owner_columns: Sequence[str] = ()
-    seen: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a document, and under which rule if it was refused."""
-
-    fate: str
-    rule: str | None
-    path: str | None
-    message: str | None
-    constraint: str | None
-    sqlstate: str | None
-    seen: bytes
-    decision: Decision
 
 
 class Ledger:
     """Use as a context manager: the file goes away at the end. One thread at a time."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="devora-ledger-", dir=folder)
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="devora-ledger-", dir=folder)
+        except OSError as error:
+            shown = one_line(str(folder or tempfile.gettempdir()), 160)
+            raise usage_error(
+                "scratch_unusable",
+                f"no scratch file can be made in {shown}: {error.strerror or type(error).__name__}",
+                "Set TMPDIR to a folder with room that this user may write to",
+            ) from None
         self.db = sqlite3.connect(
             Path(self._folder.name) / "ledger.sqlite", isolation_level=None, check_same_thread=False
         )
+        self._twice: dict[tuple[str, str], int] = {}
         self.db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-65536;"
         )
@@ -113,7 +96,8 @@ class Ledger:
         self._folder.cleanup()
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Record documents. A source id seen before (a dump can hold one twice) makes the later one quarantined."""
+        """Record documents. A dump can hold one ``_id`` twice: the later document gets a number behind its source
+        id, and is refused if its collection is mapped."""
         self.db.execute("BEGIN")
         for entry in entries:
             self._add(entry)
@@ -125,31 +109,34 @@ class Ledger:
         try:
             self._insert(number, entry)
         except sqlite3.IntegrityError:
-            again = self.db.execute(
-                "SELECT count(*) FROM document WHERE collection = ? AND (source_id = ? OR source_id LIKE ? || ' #%')",
-                (entry.collection, entry.source_id, entry.source_id),
-            ).fetchone()[0]
-            twin = Entry(
-                collection=entry.collection,
-                source_id=f"{entry.source_id} #{again + 1}",
-                pk=entry.pk,
-                rank=entry.rank,
-                fate="quarantined",
-                rule="id_twice",
-                path="/_id",
-                message="the source holds a document with this _id already",
-                rows=entry.rows,
-                seen=entry.seen,
-            )
-            self._insert(number, twin)
-            return
-        if entry.fate not in ("migrated", "foreign"):
-            return
+            entry = self._twin(entry)
+            self._insert(number, entry)
         many = self.db.executemany
-        many("INSERT INTO claim VALUES (?, ?, ?)", ((number, *claim) for claim in entry.claims))
-        many("INSERT INTO reference VALUES (?, ?, ?, ?)", ((number, *each) for each in entry.references))
-        many("INSERT INTO element VALUES (?, ?, ?, ?)", ((number, *each) for each in entry.elements))
-        many("INSERT INTO waits_for_owner VALUES (?, ?)", ((number, name) for name in entry.owner_columns))
+        if entry.references:
+            many("INSERT INTO reference VALUES (?, ?, ?, ?)", [(number, *each) for each in entry.references])
+        if entry.fate == "quarantined":
+            return
+        if entry.claims:
+            many("INSERT INTO claim VALUES (?, ?, ?)", [(number, *claim) for claim in entry.claims])
+        if entry.elements:
+            many("INSERT INTO element VALUES (?, ?, ?, ?)", [(number, *each) for each in entry.elements])
+        if entry.owner_columns:
+            many("INSERT INTO waits_for_owner VALUES (?, ?)", [(number, name) for name in entry.owner_columns])
+
+    def _twin(self, entry: Entry) -> Entry:
+        key = (entry.collection, entry.source_id)
+        self._twice[key] = times = self._twice.get(key, 1) + 1
+        name = f"{entry.source_id} #{times}"
+        if entry.fate in ("archived", "ignored"):
+            return replace(entry, source_id=name)
+        message = "the source holds a document with this _id already"
+        return replace(
+            entry, source_id=name, fate="quarantined", rule="id_twice", path="/_id", message=message, counts=None
+        )
+
+    def twins(self, collection: str) -> set[str]:
+        """The source ids that occur more than once."""
+        return {source_id for name, source_id in self._twice if name == collection}
 
     def _insert(self, number: int, entry: Entry) -> None:
         self.db.execute(
@@ -180,30 +167,55 @@ class Ledger:
 
     def fates(self, collection: str, source_ids: Sequence[str]) -> dict[str, Fate]:
         """The fates of these documents, with what has been decided for those that migrate."""
+        rows = self.db.execute(
+            "SELECT id, source_id, fate, rule, path, message, constraint_name, sqlstate, seen FROM document"
+            " WHERE collection = ? AND source_id IN (SELECT value FROM json_each(?))",
+            (collection, json.dumps(source_ids)),
+        ).fetchall()
+        decisions = self._decisions([row[0] for row in rows if row[2] == "migrated"])
         found: dict[str, Fate] = {}
-        for source_id in source_ids:
-            row = self.db.execute(
-                "SELECT id, fate, rule, path, message, constraint_name, sqlstate, seen FROM document"
-                " WHERE collection = ? AND source_id = ?",
-                (collection, source_id),
-            ).fetchone()
-            if row is not None:
-                number, fate, rule, path, message, constraint, sqlstate, seen = row
-                decision = self._decision(number)
-                found[source_id] = Fate(fate, rule, path, message, constraint, sqlstate, seen, decision)
+        for number, source_id, fate, rule, path, message, constraint, sqlstate, seen in rows:
+            decision = decisions.get(number, NO_DECISION)
+            found[source_id] = Fate(fate, rule, path, message, constraint, sqlstate, seen, decision)
         return found
 
-    def _decision(self, number: int) -> Decision:
-        db = self.db.execute
-        columns = dict(db("SELECT name, value FROM set_column WHERE document = ?", (number,)))
-        dropped = tuple(name for (name,) in db("SELECT name FROM dropped WHERE document = ?", (number,)))
-        derive = frozenset(
-            (child, ordinal)
-            for child, ordinal in db("SELECT child, ordinal FROM derived WHERE document = ?", (number,))
-        )
-        return Decision(columns, dropped, derive)
+    def _decisions(self, numbers: list[int]) -> dict[int, Decision]:
+        """What was decided about documents; most have nothing."""
+        wanted = (json.dumps(numbers),)
+        columns: dict[int, dict[str, str | None]] = {}
+        dropped: dict[int, list[str]] = {}
+        derive: dict[int, list[tuple[int, int]]] = {}
+        for number, name, value in self.db.execute(
+            "SELECT document, name, value FROM set_column WHERE document IN (SELECT value FROM json_each(?))", wanted
+        ):
+            columns.setdefault(number, {})[name] = value
+        for number, name in self.db.execute(
+            "SELECT document, name FROM dropped WHERE document IN (SELECT value FROM json_each(?))", wanted
+        ):
+            dropped.setdefault(number, []).append(name)
+        for number, child, ordinal in self.db.execute(
+            "SELECT document, child, ordinal FROM derived WHERE document IN (SELECT value FROM json_each(?))", wanted
+        ):
+            derive.setdefault(number, []).append((child, ordinal))
+        return {
+            number: Decision(columns.get(number, {}), tuple(dropped.get(number, ())), frozenset(derive.get(number, ())))
+            for number in columns.keys() | dropped.keys() | derive.keys()
+        }
 
-    def refuse(self, collection: str, source_id: str, rule: str, message: str, constraint: str, sqlstate: str) -> None:
+    def refused_parent(self, collection: str, source_id: str) -> str | None:
+        """The source id of a document this one must refer to and that is refused, for one that has no other."""
+        row = self.db.execute(
+            "SELECT p.source_id FROM document d JOIN reference r ON r.document = d.id"
+            " JOIN document p ON p.collection = r.collection AND p.pk = r.key AND p.fate = 'quarantined'"
+            " WHERE d.collection = ? AND d.source_id = ? AND NOT EXISTS (SELECT 1 FROM document o"
+            " WHERE o.collection = r.collection AND o.pk = r.key AND o.fate IN ('migrated', 'foreign')) LIMIT 1",
+            (collection, source_id),
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def refuse(
+        self, collection: str, source_id: str, rule: str, message: str, constraint: str | None, sqlstate: str | None
+    ) -> None:
         """The target refused a document that the survey had let pass."""
         self.db.execute(
             "UPDATE document SET fate = 'quarantined', rule = ?, message = ?, constraint_name = ?, sqlstate = ?"
@@ -215,7 +227,8 @@ class Ledger:
         """Documents per fate."""
         return dict(
             self.db.execute(
-                "SELECT fate, count(*) FROM document WHERE collection = ? AND fate <> 'foreign' GROUP BY fate",
+                "SELECT fate, count(*) FROM document WHERE collection = ? AND fate NOT IN ('foreign', 'extra')"
+                " GROUP BY fate",
                 (collection,),
             )
         )
@@ -254,11 +267,31 @@ class Ledger:
             )
         )
 
-    def vanished(self) -> dict[str, int]:
-        """Documents the target has from this mapping's collections that the source no longer holds, per collection."""
+    def vanished(self, collection: str) -> list[tuple[str, str, str | None]]:
+        """(source id, fate, key) of what the target has of a collection and the source no longer holds.
+
+        A row whose key a document of the source has now is that document's, not vanished.
+        """
+        return self.db.execute(
+            "SELECT source_id, fate, pk FROM vanished WHERE collection = ?", (collection,)
+        ).fetchall()
+
+    def unmapped(self, mapped: set[str]) -> list[str]:
+        """Collections that the target knows or the source has, other than those in ``mapped``."""
+        names = self.db.execute("SELECT collection FROM known UNION SELECT collection FROM document")
+        return sorted(name for (name,) in names if name not in mapped)
+
+    def extra(self) -> dict[str, int]:
+        """Vanished documents whose rows or archived copies are still in the target, per collection."""
         return dict(
             self.db.execute(
-                "SELECT k.collection, count(*) FROM known k LEFT JOIN document d USING (collection, source_id)"
-                " WHERE d.id IS NULL GROUP BY 1"
+                "SELECT collection, count(*) FROM vanished WHERE fate IN ('migrated', 'archived') GROUP BY 1"
             )
+        )
+
+    def gone(self, collection: str, source_ids: Sequence[str]) -> None:
+        """These vanished documents have no row in the target any more."""
+        self.db.executemany(
+            "UPDATE known SET fate = 'gone' WHERE collection = ? AND source_id = ?",
+            [(collection, each) for each in source_ids],
         )

@@ -26,6 +26,7 @@ from devora_console.migration.mapping import (
     WhenAbsent,
     parse_pointer,
 )
+from devora_console.migration.mapping_sense import check_sense
 
 Pointer = Annotated[tuple[str, ...], BeforeValidator(parse_pointer)]
 Type = Literal["text", "uuid", "bool", "int4", "int8", "numeric", "timestamptz", "jsonb"]
@@ -156,7 +157,7 @@ def parse_mapping(text: str, origin: str) -> Mapping:
         origin=origin,
         by_name={each.name: each for each in collections},
     )
-    _check_sense(mapping, origin)
+    check_sense(mapping, origin)
     return mapping
 
 
@@ -228,52 +229,6 @@ def _when(model: _When) -> WhenAbsent:
     if isinstance(model, _From):
         return WhenAbsent(Absent.FROM, model.source)
     return WhenAbsent(Absent(model))
-
-
-def _check_sense(mapping: Mapping, origin: str) -> None:
-    """What the shape alone cannot say: names that must exist, and parents before children."""
-    seen: set[str] = set()
-    for collection in mapping.collections:
-        where = f"{origin}: collection {collection.name!r}"
-        if collection.name in seen:
-            raise usage_error("mapping_duplicate", f"{where} stands twice", "Keep one of the two")
-        seen.add(collection.name)
-        if collection.policy is not Policy.MAP:
-            continue
-        if not collection.table or collection.key is None:
-            raise usage_error("mapping_incomplete", f"{where}: policy 'map' needs 'table' and 'key'", "")
-        columns = {column.name for column in collection.columns}
-        if collection.rank_column is not None and collection.rank_column not in columns:
-            raise usage_error("mapping_rank", f"{where}: rank column {collection.rank_column!r} is not mapped", "")
-        for column in (*collection.columns, *(c for child in collection.children for c in child.columns)):
-            _check_column(mapping, collection, column, where, seen)
-
-
-def _check_column(mapping: Mapping, collection: Collection, column: Column, where: str, seen: set[str]) -> None:
-    sources = [column.path is not None, column.compute is not None, column.has_constant, column.parent is not None]
-    if sum(sources) != 1:
-        raise usage_error(
-            "mapping_column",
-            f"{where}: column {column.name!r} needs exactly one of path, compute, constant, parent",
-            "",
-        )
-    if Absent.OWNER in (column.missing.how, column.null.how) and collection.owner is None:
-        raise usage_error("mapping_owner", f"{where}: column {column.name!r} says 'owner' but there is no owner", "")
-    if column.reference is None:
-        return
-    target = mapping.by_name.get(column.reference.collection)
-    if target is None or target.policy is not Policy.MAP:
-        raise usage_error(
-            "mapping_reference",
-            f"{where}: column {column.name!r} refers to {column.reference.collection!r}, which is not mapped",
-            _nearest(column.reference.collection, [each.name for each in mapping.mapped()]),
-        )
-    if column.reference.dangling == "quarantine" and column.reference.collection not in seen:
-        raise usage_error(
-            "mapping_order",
-            f"{where}: {column.reference.collection!r} must stand before it, parents come before children",
-            "Move the collection up",
-        )
 
 
 def _invalid(error: ValidationError, data: dict[str, Any], text: str, origin: str) -> ConsoleError:

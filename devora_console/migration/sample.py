@@ -18,18 +18,20 @@ from uuid import UUID
 import asyncpg
 import bson
 from bson import json_util
+from bson.datetime_ms import DatetimeMS
 
 from devora_console.config.secret import REDACTED
 from devora_console.core.safetext import one_line
-from devora_console.migration.compare import object_of
 from devora_console.migration.ledger import Ledger
-from devora_console.migration.mapping import Child, Collection, Column, pointer
+from devora_console.migration.mapping import Absent, Child, Collection, Column, pointer
 from devora_console.migration.progress import Difference
 from devora_console.migration.target import quoted
-from devora_console.mongo.bsonio import CODEC
+from devora_console.mongo.codec import CODEC
+from devora_console.mongo.ejson import object_of
 from devora_console.mongo.source import Source
 
 _ABSENT = object()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def sample(
@@ -41,8 +43,7 @@ async def sample(
 ) -> tuple[int, list[Difference]]:
     """(documents compared, differences) for up to ``size`` random documents of one mapped collection."""
     chosen = ledger.db.execute(
-        "SELECT source_id, pk FROM document WHERE collection = ? AND fate = 'migrated' AND source_id NOT LIKE '% #%'"
-        " ORDER BY random() LIMIT ?",
+        "SELECT source_id, pk FROM document WHERE collection = ? AND fate = 'migrated' ORDER BY random() LIMIT ?",
         (collection.name, size),
     ).fetchall()
     if not chosen or collection.key is None:
@@ -53,14 +54,18 @@ async def sample(
     for raw in raws:
         document = bson.decode(raw, CODEC)
         own = _at(document, collection.key.path or ())
+        if isinstance(own, bytes):
+            own = UUID(bytes=bytes(own))
+        names = [collection.key.column, *_there(collection.extra_column)]
         row = await connection.fetchrow(
-            f"SELECT * FROM public.{quoted(collection.table)} WHERE {quoted(collection.key.column)}::text = $1",
+            f"SELECT {_cells(names, collection.columns)} FROM public.{quoted(collection.table)}"
+            f" WHERE {quoted(collection.key.column)} = $1::text::{collection.key.type}",
             str(own).lower() if collection.key.type == "uuid" else own,
         )
         if row is None:
             differences.append(Difference(collection.table, one_line(str(own), 60), "sample", collection.name))
             continue
-        differences += _row(collection.table, collection.columns, document, row, collection)
+        differences += _row(collection.table, collection.columns, collection.extra_column, document, row, collection)
         for child in collection.children:
             differences += await _child(connection, collection, child, document, row)
     return len(raws), differences
@@ -74,8 +79,9 @@ async def _child(
     parent: asyncpg.Record,
 ) -> list[Difference]:
     assert collection.key is not None
+    names = [child.key.column, *_there(child.extra_column)]
     rows = await connection.fetch(
-        f"SELECT * FROM public.{quoted(child.table)} WHERE {quoted(child.parent_column)} = $1"
+        f"SELECT {_cells(names, child.columns)} FROM public.{quoted(child.table)} WHERE {quoted(child.parent_column)} = $1"
         f" ORDER BY {quoted(child.ordinal_column)}",
         parent[collection.key.column],
     )
@@ -90,14 +96,34 @@ async def _child(
         ]
     result: list[Difference] = []
     for element, row in zip(elements, rows, strict=True):
-        result += _row(child.table, child.columns, element, row, collection)
+        result += _row(child.table, child.columns, child.extra_column, element, row, collection)
     return result
 
 
+def _there(name: str | None) -> list[str]:
+    return [name] if name is not None else []
+
+
+def _cells(names: list[str], columns: tuple[Column, ...]) -> str:
+    """What to select: moments as microseconds since 1970, which asyncpg can carry whatever the year."""
+    cells = [quoted(name) for name in names]
+    for column in columns:
+        cell = quoted(column.name)
+        if column.type == "timestamptz":
+            cell = f"(extract(epoch FROM {cell}) * 1000000)::bigint AS {cell}"
+        cells.append(cell)
+    return ", ".join(cells)
+
+
 def _row(
-    table: str, columns: tuple[Column, ...], document: dict[str, Any], row: asyncpg.Record, collection: Collection
+    table: str,
+    columns: tuple[Column, ...],
+    extra_column: str | None,
+    document: dict[str, Any],
+    row: asyncpg.Record,
+    collection: Collection,
 ) -> Iterator[Difference]:
-    extra = _json(row.get("source_extra")) or {}
+    extra = json.loads(row[extra_column] or "{}") if extra_column else {}
     originals, missing = extra.get("$original", {}), extra.get("$missing", [])
     for column in columns:
         if column.path is None:
@@ -108,7 +134,7 @@ def _row(
             # A rule changed it or filled it in: what was kept of the original must be what the source says.
             agrees = value is _ABSENT if where in missing else _same_original(value, originals[where])
         else:
-            agrees = _agrees(value, stored)
+            agrees = _agrees(value, stored, column)
         if not agrees:
             hidden = column.secret or column.path in collection.secret_paths
             shown = (REDACTED, REDACTED) if hidden else (one_line(repr(value), 80), one_line(repr(stored), 80))
@@ -116,13 +142,15 @@ def _row(
             yield Difference(table, key, "sample", collection.name, None, column.name, *shown)
 
 
-def _agrees(value: Any, stored: Any) -> bool:
+def _agrees(value: Any, stored: Any, column: Column) -> bool:
     """Whether a source value and a stored value mean the same."""
     if value is _ABSENT or value is None:
         # Without a note about it, an absent value is either stored as null or was decided from other documents.
-        return stored is None or isinstance(stored, UUID)
-    if isinstance(stored, datetime):
-        return _moment(value) == stored
+        return stored is None or Absent.OWNER in (column.missing.how, column.null.how)
+    if stored is None:
+        return False
+    if column.type == "timestamptz":
+        return bool(_microseconds(value) == stored)
     if isinstance(stored, bool) or isinstance(value, bool):
         return value is stored
     if isinstance(stored, UUID):
@@ -130,28 +158,27 @@ def _agrees(value: Any, stored: Any) -> bool:
     if isinstance(stored, Decimal):
         return _decimal(value) == stored
     if isinstance(stored, int):
-        return not isinstance(value, str) and value == stored
+        return not isinstance(value, str) and bool(value == stored)
     return bool(value == stored)
 
 
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC)
-    if not isinstance(value, str):
-        try:  # a BSON date beyond Python's years, as far as a datetime can say it
-            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(value))
-        except (TypeError, ValueError, OverflowError):
+def _microseconds(value: Any) -> int | None:
+    """Microseconds since 1970 of a BSON date or an ISO 8601 text."""
+    if isinstance(value, DatetimeMS):
+        return int(value) * 1000
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
             return None
-    try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError:
+    if not isinstance(value, datetime):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return (value.replace(tzinfo=value.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _decimal(value: Any) -> Decimal | None:
     try:
-        return Decimal(str(value)).normalize() if value is not None else None
+        return Decimal(str(value))
     except InvalidOperation:
         return None
 
@@ -165,11 +192,6 @@ def _same_original(value: Any, kept: Any) -> bool:
         if isinstance(kept, dict)
         else kept == value
     )
-
-
-def _json(value: Any) -> Any:
-
-    return json.loads(value) if isinstance(value, str) else value
 
 
 def _at(document: Any, path: tuple[str, ...]) -> Any:

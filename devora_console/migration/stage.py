@@ -13,9 +13,8 @@ from io import BytesIO
 
 import asyncpg
 
-from devora_console.migration.convert import Row, body
-from devora_console.migration.mapping import Absent
 from devora_console.migration.plan import CollectionPlan, TablePlan
+from devora_console.migration.rows import Row, body
 from devora_console.migration.rules import Refusal
 from devora_console.migration.target import Target, TargetTable, UniqueKey, quoted
 from devora_console.postgres.connect import LOST
@@ -45,9 +44,7 @@ class Stage:
 
     async def create(self) -> None:
         """Make the twins; part of no transaction that counts. Columns decided later may be null in them."""
-        owner = {
-            c.column.name for c in self._plan.root.columns if Absent.OWNER in (c.column.missing.how, c.column.null.how)
-        }
+        owner = {c.column.name for c in self._plan.root.columns if c.decided}
         async with self._connection.transaction():
             await self._connection.execute("SET TRANSACTION READ WRITE")
             for plan in self._plan.tables():
@@ -134,8 +131,8 @@ def claim(key: UniqueKey) -> str:
 
 
 def is_about_data(error: asyncpg.PostgresError) -> bool:
-    """Whether the error is about a row (class 22, 23, 54) and not about the server, rights or us."""
-    return (error.sqlstate or "")[:2] in ("22", "23", "54")
+    """Whether the error is about a row (values, constraints, triggers, size), not about the server, rights or us."""
+    return (error.sqlstate or "")[:2] in ("21", "22", "23", "54", "P0")
 
 
 def refusal(error: asyncpg.PostgresError) -> Refusal:
@@ -178,3 +175,31 @@ def sweep(root: TablePlan, child: TablePlan) -> str:
         f" (SELECT 1 FROM pg_temp.{stage_name(child.table)} s"
         f" WHERE s.{quoted(child.key.column)} = t.{quoted(child.key.column)})"
     )
+
+
+def clear(plan: TablePlan) -> str:
+    """SQL that empties a twin."""
+    return f"DELETE FROM pg_temp.{stage_name(plan.table)}"
+
+
+def remove(root: TablePlan) -> str:
+    """SQL that deletes documents by their keys (texts, ``$1``); child rows go with them."""
+    kind = quoted(root.types[root.key_index])
+    return f"DELETE FROM public.{quoted(root.table)} WHERE {quoted(root.key.column)} = ANY ($1::text[]::{kind}[])"
+
+
+def park(root: TablePlan, table: TargetTable) -> list[str]:
+    """SQL that frees unique keys of documents (keys as texts, ``$1``) until they are set again in the transaction."""
+    key, kind = quoted(root.key.column), quoted(root.types[root.key_index])
+    names = {
+        name
+        for unique in table.uniques
+        if not unique.primary
+        for name in unique.columns
+        if table.columns[name].type in ("text", "varchar")
+    }
+    return [
+        f"UPDATE public.{quoted(table.name)} SET {quoted(name)} = md5({key}::text)"
+        f" WHERE {key} = ANY ($1::text[]::{kind}[]) AND {quoted(name)} IS NOT NULL"
+        for name in sorted(names)
+    ]

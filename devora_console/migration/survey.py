@@ -6,7 +6,6 @@ It is the dry run; execution and verification begin with it, so that all three j
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
@@ -14,19 +13,23 @@ from typing import TypeAlias
 
 import asyncpg
 
-from devora_console.core.problems import ConsoleError, ExitCode, usage_error
+from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.migration.control import Control, Tracker
-from devora_console.migration.convert import NO_DECISION, Converted, convert, finish, identify, outline
+from devora_console.migration.convert import convert, identify, outline
 from devora_console.migration.decide import decide
-from devora_console.migration.ledger import Entry, Ledger
+from devora_console.migration.entries import Entry
+from devora_console.migration.ledger import Ledger
 from devora_console.migration.mapping import Collection, Mapping, Policy
 from devora_console.migration.plan import CollectionPlan, plan_collection
 from devora_console.migration.progress import CollectionProgress, CollectionState, Phase
+from devora_console.migration.recall import seen_digest
+from devora_console.migration.rows import NO_DECISION, Converted, finish
 from devora_console.migration.rules import Refusal
-from devora_console.migration.stage import Stage, Staged, claim, key_text
-from devora_console.migration.target import Target, quoted
+from devora_console.migration.stage import Stage, Staged
+from devora_console.migration.standing import Standing
+from devora_console.migration.target import Target
 from devora_console.mongo.source import Source
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -39,11 +42,6 @@ class Surveyed:
 
     plans: dict[str, CollectionPlan]
     names: tuple[str, ...]  # every collection of the source, mapped ones first and in dependency order
-
-
-def seen_digest(raw: bytes) -> bytes:
-    """Tells whether a document is still the one that was surveyed."""
-    return hashlib.md5(raw, usedforsecurity=False).digest()
 
 
 async def batches(source: Source, collection: str, batch_bytes: int) -> AsyncIterator[list[bytes]]:
@@ -67,6 +65,7 @@ class Survey:
         tracker: Tracker,
         control: Control,
         batch_bytes: int,
+        prune: bool,
     ) -> None:
         self._source = source
         self._connection = connection
@@ -76,6 +75,7 @@ class Survey:
         self._tracker = tracker
         self._control = control
         self._batch_bytes = batch_bytes
+        self._prune = prune
 
     async def run(self) -> Surveyed:
         """Survey everything and decide. Raises ConsoleError for a source that cannot be used."""
@@ -83,7 +83,8 @@ class Survey:
         self._tracker.collections(progress)
         self._tracker.phase(Phase.SURVEY, _total(progress))
         plans = {c.name: plan_collection(c, self._target) for c in self._mapping.mapped()}
-        await self._remember(plans)
+        standing = Standing(self._connection, self._target, self._ledger)
+        await standing.remember(self._mapping, list(plans.values()))
         for each in progress:
             collection = self._mapping.collection(each.name)
             began = time.monotonic()
@@ -94,6 +95,7 @@ class Survey:
                 await self._unmapped(collection)
             self._tracker.collection(each.name, state=CollectionState.SURVEYED, seconds=time.monotonic() - began)
         self._tracker.phase(Phase.DECIDE, Unknown("deciding is one step"))
+        await standing.leftovers(list(plans.values()), prune=self._prune)
         primary = {name: self._target.tables[plan.root.table].primary_name() for name, plan in plans.items()}
         await asyncio.to_thread(decide, self._ledger, self._mapping, primary)
         names = tuple(each.name for each in progress)
@@ -109,7 +111,8 @@ class Survey:
                     f"{one_line(self._source.label, 80)} has no collection {collection.name!r}",
                     "Check DB_NAME and --source; the mapping says that this collection is required",
                 )
-        named = [c.name for c in self._mapping.collections if c.name in found]
+        # A mapped collection that is not there has no documents: rows of earlier runs are then leftovers.
+        named = [c.name for c in self._mapping.collections if c.name in found or c.policy is Policy.MAP]
         others = sorted(set(found) - set(named))
         result = []
         for name in [*named, *others]:
@@ -120,40 +123,10 @@ class Survey:
                     f"the mapping refuses collection {one_line(name, 60)!r}",
                     "Name it in the mapping with policy map, archive or ignore",
                 )
-            result.append(CollectionProgress(name=name, policy=policy.value, total=found[name].documents))
+            result.append(
+                CollectionProgress(name=name, policy=policy.value, total=found[name].documents if name in found else 0)
+            )
         return tuple(result)
-
-    async def _remember(self, plans: dict[str, CollectionPlan]) -> None:
-        """What the target holds already: documents of earlier runs, and rows that are none of ours."""
-        for plan in plans.values():
-            table = self._target.tables[plan.root.table]
-            key = quoted(plan.root.key.column)
-            mine = (
-                f"SELECT 1 FROM devora_console.document d WHERE d.target_table = $1 AND d.pk = t.{key}::text"
-                " AND d.fate = 'migrated'"
-            )
-            foreign: dict[str, list[tuple[str, str]]] = {}
-            async with self._connection.transaction(readonly=True):
-                for row in await self._connection.fetch(
-                    f"SELECT t.{key}::text FROM public.{quoted(table.name)} t WHERE NOT EXISTS ({mine})", table.name
-                ):
-                    foreign[row[0]] = []
-                for unique in (u for u in table.uniques if not u.primary and foreign):
-                    for row in await self._connection.fetch(
-                        f"SELECT t.{key}::text, {key_text(unique)} FROM public.{quoted(table.name)} t"
-                        f" WHERE {claim(unique)} AND NOT EXISTS ({mine})",
-                        table.name,
-                    ):
-                        foreign.setdefault(row[0], []).append((unique.name, row[1]))
-            self._ledger.add(
-                Entry(plan.collection.name, f"row {pk}", pk, None, "foreign", claims=claims)
-                for pk, claims in foreign.items()
-            )
-        async with self._connection.transaction(readonly=True):
-            cursor = self._connection.cursor(
-                "SELECT collection, source_id, fate, target_table, pk FROM devora_console.document", prefetch=5000
-            )
-            self._ledger.remember([tuple(row) async for row in cursor])
 
     async def _mapped(self, plan: CollectionPlan) -> None:
         name = plan.collection.name
@@ -170,7 +143,7 @@ class Survey:
             for number, key, value in claims:
                 entries[number] = _claimed(entries[number], key, value)
             await asyncio.to_thread(self._ledger.add, entries)
-            self._step(name, len(batch), sum(map(len, batch)), sum(sum(e.rows) for e in entries))
+            self._step(name, len(batch), sum(map(len, batch)))
 
     async def _unmapped(self, collection: Collection) -> None:
         fate = _FATES[collection.policy]
@@ -180,9 +153,9 @@ class Survey:
                 Entry(collection.name, identify(raw), None, None, fate, rows=(), seen=seen_digest(raw)) for raw in batch
             ]
             await asyncio.to_thread(self._ledger.add, entries)
-            self._step(collection.name, len(batch), sum(map(len, batch)), 0)
+            self._step(collection.name, len(batch), sum(map(len, batch)))
 
-    def _step(self, name: str, documents: int, size: int, rows: int) -> None:
+    def _step(self, name: str, documents: int, size: int) -> None:
         done = self._tracker.progress(name)
         self._tracker.collection(name, surveyed=done.surveyed + documents)
         self._tracker.advance(documents, size)
@@ -210,22 +183,7 @@ class Survey:
             conversions=dict(sorted(totals.items(), key=lambda item: (-item[1], item[0]))),
             quarantine_rules=self._ledger.rules(),
             quarantine=tuple(self._ledger.items()),
-            extra=self._ledger.vanished(),
-        )
-
-
-def check_budget(progress: tuple[CollectionProgress, ...], budget: str) -> None:
-    """Raise ConsoleError (exit 1) when more documents are in quarantine than ``budget`` ("50" or "10%") allows."""
-    mapped = [each for each in progress if each.policy == Policy.MAP]
-    quarantined = sum(each.quarantined for each in mapped)
-    documents = sum(each.migrated + each.quarantined for each in mapped)
-    allowed = documents * float(budget[:-1]) / 100 if budget.endswith("%") else float(budget)
-    if quarantined > allowed:
-        raise ConsoleError.of(
-            ExitCode.NEGATIVE,
-            "quarantine_over_budget",
-            f"{quarantined} of {documents} documents would go to quarantine, the budget is {budget}",
-            "Look at them (quarantine list), correct the mapping or the data, or raise --max-quarantine",
+            extra=self._ledger.extra(),
         )
 
 
@@ -245,8 +203,17 @@ def _convert_batch(batch: list[bytes], plan: CollectionPlan) -> tuple[list[Entry
         try:
             converted = convert(raw, plan)
         except Refusal as why:
-            pk, rows = outline(raw, plan)
-            entry = Entry(plan.collection.name, identify(raw), pk, None, "migrated", rows=rows, seen=seen_digest(raw))
+            pk, rows, named = outline(raw, plan)
+            entry = Entry(
+                plan.collection.name,
+                identify(raw),
+                pk,
+                None,
+                "migrated",
+                rows=rows,
+                references=_named(plan, named),
+                seen=seen_digest(raw),
+            )
             entries.append(_refused(entry, why, None))
             continue
         tables = finish(converted, plan, NO_DECISION)
@@ -256,7 +223,6 @@ def _convert_batch(batch: list[bytes], plan: CollectionPlan) -> tuple[list[Entry
 
 
 def _entry(converted: Converted, plan: CollectionPlan, rows: tuple[int, ...], seen: bytes) -> Entry:
-    collections = {c.column.name: c.column.reference.collection for c in plan.references if c.column.reference}
     return Entry(
         collection=plan.collection.name,
         source_id=converted.source_id,
@@ -265,7 +231,7 @@ def _entry(converted: Converted, plan: CollectionPlan, rows: tuple[int, ...], se
         fate="migrated",
         rows=rows,
         counts=converted.counts,
-        references=[(name, collections[name], key) for name, key in converted.references],
+        references=_named(plan, converted.references),
         elements=[
             (child, ordinal, element.own_id)
             for child, elements in enumerate(converted.children)
@@ -277,20 +243,26 @@ def _entry(converted: Converted, plan: CollectionPlan, rows: tuple[int, ...], se
     )
 
 
+def _named(plan: CollectionPlan, references: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """References with the collection they lead to."""
+    collections = {c.column.name: c.column.reference.collection for c in plan.references if c.column.reference}
+    return [(name, collections[name], key) for name, key in references]
+
+
 def _refused(entry: Entry, why: Refusal, state: str | None) -> Entry:
-    return Entry(
-        collection=entry.collection,
-        source_id=entry.source_id,
-        pk=entry.pk,
-        rank=entry.rank,
+    """The entry of a refused document. Its references stay: others may hang on what it refers to, or on it."""
+    return replace(
+        entry,
         fate="quarantined",
         rule=why.rule,
         path=why.path,
         message=why.message,
         constraint=why.constraint,
         sqlstate=state,
-        rows=entry.rows,
-        seen=entry.seen,
+        counts=None,
+        claims=(),
+        elements=(),
+        owner_columns=(),
     )
 
 

@@ -155,34 +155,42 @@ def _misfits(mapping: Mapping, tables: dict[str, TargetTable]) -> Iterable[Probl
             yield from _misfit(collection, tables[collection.table], collection.columns, _own(collection))
         for child in collection.children:
             if child.table in tables:
-                own = {child.key.column, child.parent_column, child.ordinal_column, child.extra_column}
+                own = {
+                    child.key.column: child.key.type,
+                    child.parent_column: collection.key.type if collection.key else "uuid",
+                    child.ordinal_column: "int4",
+                    child.extra_column: "jsonb",
+                }
                 yield from _misfit(collection, tables[child.table], child.columns, own)
 
 
-def _own(collection: Collection) -> set[str | None]:
-    key = collection.key.column if collection.policy is Policy.MAP and collection.key else None
-    return {key, collection.source_id_column, collection.extra_column}
+def _own(collection: Collection) -> dict[str | None, str]:
+    own: dict[str | None, str] = {collection.source_id_column: "text", collection.extra_column: "jsonb"}
+    if collection.key is not None:
+        own[collection.key.column] = collection.key.type
+    return own
 
 
 def _misfit(
-    collection: Collection, table: TargetTable, columns: tuple[Column, ...], own: set[str | None]
+    collection: Collection, table: TargetTable, columns: tuple[Column, ...], own: dict[str | None, str]
 ) -> Iterable[Problem]:
     where = f"mapping of {collection.name!r}"
-    for name in own - {None, *table.columns}:
-        yield Problem("column_missing", f"{where}: table {table.name} has no column {name!r}", "Correct the mapping")
-    for column in columns:
-        found = table.columns.get(column.name)
+    wanted = {column.name: column.type for column in columns} | {
+        name: kind for name, kind in own.items() if name is not None
+    }
+    for name, kind in wanted.items():
+        found = table.columns.get(name)
         if found is None:
             yield Problem(
-                "column_missing", f"{where}: table {table.name} has no column {column.name!r}", "Correct the mapping"
+                "column_missing", f"{where}: table {table.name} has no column {name!r}", "Correct the mapping"
             )
-        elif found.type not in _TYPES[column.type]:
+        elif found.type not in _TYPES[kind]:
             yield Problem(
                 "column_type",
-                f"{where}: {table.name}.{column.name} is {found.type}, the mapping says {column.type}",
+                f"{where}: {table.name}.{name} is {found.type}, the mapping says {kind}",
                 "Correct the mapping",
             )
-    mapped = {column.name for column in columns} | own
+    mapped = set(wanted)
     for column_name, found in table.columns.items():
         if found.not_null and not found.has_default and column_name not in mapped:
             yield Problem(

@@ -14,6 +14,8 @@ from typing import Literal
 import asyncpg
 
 from devora_console.core.clock import utc_now
+from devora_console.migration.archive import readable
+from devora_console.migration.books import KINDS, Book, Books
 from devora_console.migration.compare import Comparison, Found
 from devora_console.migration.control import Control, Tracker
 from devora_console.migration.ledger import Ledger
@@ -21,6 +23,7 @@ from devora_console.migration.mapping import Mapping
 from devora_console.migration.orphans import source_orphans, target_orphans
 from devora_console.migration.plan import CollectionPlan
 from devora_console.migration.progress import Difference, Orphans, Phase, TableVerdict, VerificationSnapshot
+from devora_console.migration.recall import seen_digest
 from devora_console.migration.sample import sample
 from devora_console.migration.survey import Surveyed
 from devora_console.migration.target import quoted
@@ -63,12 +66,14 @@ class Verification:
         self._tracker = tracker
         self._control = control
         self._batch_bytes = batch_bytes
+        self._books = Books(ledger)
 
     async def run(self, level: Level, sample_size: int) -> VerificationSnapshot:
         """The verdict. ``watermark`` is when reading began: later changes of the source are not in it."""
         began, watermark = time.monotonic(), utc_now()
         tally = _Tally()
-        self._tracker.phase(Phase.VERIFY, sum(p.migrated for p in self._tracker.snapshot.collections))
+        mapped = (each for each in self._tracker.snapshot.collections if each.name in self._surveyed.plans)
+        self._tracker.phase(Phase.VERIFY, sum(each.migrated + each.quarantined for each in mapped))
         for name in self._surveyed.names:
             await self._control.checkpoint(self._tracker)
             plan = self._surveyed.plans.get(name)
@@ -76,9 +81,13 @@ class Verification:
                 await self._tables(plan, level, tally)
                 if level == "fields":
                     await self._sampled(plan, sample_size, tally)
-                self._tracker.advance(self._tracker.progress(name).migrated, 0)
             else:
-                await self._archived(name, tally)
+                await self._archived(name, tally, level)
+        # Kept by earlier runs, of collections that the source no longer has or that are mapped now.
+        archives = {name for name in self._surveyed.names if name not in self._surveyed.plans}
+        for name in await self._archived_collections():
+            if name not in archives:
+                await self._archived(name, tally, level)
         await self._quarantined(tally)
         tally.orphans += source_orphans(self._ledger, self._mapping)
         tally.orphans += await target_orphans(self._connection, self._mapping)
@@ -108,7 +117,15 @@ class Verification:
         found: dict[str, Found] = {}
         moved = 0
         if level != "counts":
-            comparison = Comparison(self._source, self._connection, plan, self._ledger, self._batch_bytes)
+            comparison = Comparison(
+                self._source,
+                self._connection,
+                plan,
+                self._ledger,
+                self._batch_bytes,
+                self._tracker,
+                self._control,
+            )
             found = await comparison.run()
             moved = comparison.moved
         for table in tables:
@@ -136,58 +153,56 @@ class Verification:
         tally.sample_differences += len(differences)
         tally.differences += differences[:100]
 
-    async def _archived(self, name: str, tally: _Tally) -> None:
-        """An archived collection: every document there, whole, to the byte."""
-        if self._tracker.progress(name).archived == 0 and self._tracker.progress(name).ignored:
+    async def _archived(self, name: str, tally: _Tally, level: Level) -> None:
+        """An archived collection: every document there, whole, to the byte, and readable as what it is."""
+        progress = next((each for each in self._tracker.snapshot.collections if each.name == name), None)
+        if progress is not None and progress.ignored:
             return
-        kept = {
-            row["source_id"]: row["digest"]
-            for row in await self._connection.fetch(
-                "SELECT source_id, decode(md5(raw_bson), 'hex') AS digest FROM devora_console.archive"
-                " WHERE collection = $1",
-                name,
-            )
-        }
-        expected = dict(
-            self._ledger.db.execute(
-                "SELECT source_id, seen FROM document WHERE collection = ? AND fate = 'archived'", (name,)
-            )
-        )
-        self._account(tally, "archive", name, expected, kept)
+        text = "SELECT source_id, raw_bson, document::text FROM devora_console.archive WHERE collection = $1"
+        async with self._connection.transaction(readonly=True):
+            with self._books.open(name, "archived") as book:
+                async for source_id, raw, document in self._connection.cursor(text, name, prefetch=200):
+                    sound = level == "counts" or document == readable(raw)
+                    book.add(source_id, seen_digest(raw) if sound else b"")
+                _account(tally, f"archive: {name}", name, book)
 
     async def _quarantined(self, tally: _Tally) -> None:
         """Every refused document is in quarantine as the source has it now, or was waived as it is."""
-        for name in self._surveyed.plans:
-            if name not in self._surveyed.names:
-                continue
-            rows = await self._connection.fetch(sql("devora_console.migration", "held_quarantine"), name)
-            kept = {row["source_id"]: row["digest"] for row in rows}
-            expected = dict(
-                self._ledger.db.execute(
-                    "SELECT source_id, seen FROM document WHERE collection = ? AND fate = 'quarantined'", (name,)
-                )
-            )
-            if expected or kept:
-                self._account(tally, "quarantine", name, expected, kept)
+        names = sorted({*self._surveyed.names, *await self._held_collections()})
+        for name in names:
+            async with self._connection.transaction(readonly=True):
+                with self._books.open(name, "quarantined") as book:
+                    text = sql("devora_console.migration", "held_quarantine")
+                    async for source_id, digest in self._connection.cursor(text, name, prefetch=2000):
+                        book.add(source_id, digest)
+                    if book.expected or book.kept:
+                        _account(tally, f"quarantine: {name}", name, book)
 
-    def _account(
-        self, tally: _Tally, where: str, name: str, expected: dict[str, bytes], kept: dict[str, bytes]
-    ) -> None:
-        missing = sorted(expected.keys() - kept.keys())
-        extra = sorted(kept.keys() - expected.keys())
-        different = sorted(k for k in expected.keys() & kept.keys() if expected[k] != kept[k])
-        label = f"{where}: {name}"
-        tally.tables.append(
-            TableVerdict(
-                name=label,
-                source=len(expected),
-                target=len(kept),
-                accounted=0,
-                status="mismatch" if missing or extra or different else "ok",
-                missing=len(missing),
-                extra=len(extra),
-                different=len(different),
-            )
+    async def _held_collections(self) -> list[str]:
+        rows = await self._connection.fetch(
+            "SELECT DISTINCT collection FROM devora_console.quarantine WHERE resolved_at IS NULL"
         )
-        for kind, ids in (("missing", missing), ("extra", extra), ("different", different)):
-            tally.differences += [Difference(label, each, kind, name, each) for each in ids[:100]]
+        return [row[0] for row in rows]
+
+    async def _archived_collections(self) -> list[str]:
+        rows = await self._connection.fetch("SELECT DISTINCT collection FROM devora_console.archive")
+        return [row[0] for row in rows]
+
+
+def _account(tally: _Tally, label: str, name: str, book: Book) -> None:
+    """One verdict on what is kept beside the tables."""
+    counts = {kind: book.count(kind) for kind in KINDS}
+    tally.tables.append(
+        TableVerdict(
+            name=label,
+            source=book.expected,
+            target=book.kept,
+            accounted=0,
+            status="mismatch" if any(counts.values()) else "ok",
+            missing=counts["missing"],
+            extra=counts["extra"],
+            different=counts["different"],
+        )
+    )
+    for kind in KINDS:
+        tally.differences += [Difference(label, each, kind, name, each) for each in book.some(kind)]

@@ -34,7 +34,15 @@ _LENGTH = struct.Struct("<i")
 _OBJECT_ID_FIRST = b"\x07_id\x00"
 # What PyMongo raises for bytes that are no BSON; TypeError and AttributeError come from values of the wrong kind
 # inside DBRefs, RecursionError from documents nested thousands deep.
-_UNREADABLE = (bson.errors.BSONError, ValueError, OverflowError, struct.error, TypeError, AttributeError, RecursionError)
+_UNREADABLE = (
+    bson.errors.BSONError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
 
 
 class Damaged(ValueError):

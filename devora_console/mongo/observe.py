@@ -1,196 +1,40 @@
-"""Watching MongoDB through Motor: what the server is, what the database holds, whether it can be followed.
-
-Everything here reads. Change streams are tried on a collection that exists: on one that does not, some servers
-create it.
-"""
+"""Watching MongoDB: one client whose pool finds the server again by itself, and what it sees."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
-
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
-from pymongo.errors import NetworkTimeout, OperationFailure, PyMongoError
+from datetime import datetime, timedelta
 
 from devora_console.config.secret import Dsn
 from devora_console.core.clock import utc_now
 from devora_console.core.console import Link, ServerState
-from devora_console.core.problems import ConsoleError, Problem, connect_error
+from devora_console.core.problems import ConsoleError, Problem
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.mongo.errors import translate
+from devora_console.mongo.facts import (
+    Client,
+    MongoFacts,
+    answered,
+    open_client,
+    read_change_streams,
+    read_collections,
+    read_server,
+    read_size,
+)
 from devora_console.mongo.source import CollectionInfo
 
-Client = AsyncIOMotorClient[dict[str, Any]]
-T = TypeVar("T")
+__all__ = ["NOT_CONFIGURED", "MongoFacts", "MongoObserver"]
 
 _COUNTS_SECONDS = 30.0  # some servers count slowly, and a migration wants them for itself
 _REFUSED = frozenset({"mongo_auth", "mongo_permission", "mongo_url"})
-_NO_CHANGE_STREAMS = frozenset({40573, 40415})  # not a replica set; too old to know the stage
-_NOT_PERMITTED = 13
 
 NOT_CONFIGURED = Problem(
     "mongo_not_configured",
     "MongoDB is not configured",
     "Set MONGO_URL, or mongo.url in the configuration file (devora-console config init)",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """One server. ``topology`` in words; ``replica_set`` is its name, if it is a member of one."""
-
-    version: str | Unknown
-    topology: str
-    replica_set: str | None
-    server_time: datetime | Unknown
-
-
-@dataclass(frozen=True, slots=True)
-class MongoFacts:
-    """The source as of ``as_of``. Documents are the server's estimates, sizes bytes of uncompressed data.
-
-    ``counted_at`` is when collections, size and change streams were looked at: less often than the rest.
-    """
-
-    as_of: datetime
-    server: ServerFacts
-    database: str
-    collections: tuple[CollectionInfo, ...] | Unknown
-    size_bytes: int | Unknown
-    change_streams: bool | Unknown
-    counted_at: datetime
-
-
-async def open_client(url: Dsn, *, purpose: str, timeout_seconds: float = 5.0) -> Client:
-    """A client bound to the running loop. It connects when it is first asked. ConsoleError when ``url`` is wrong."""
-    loop = asyncio.get_running_loop()
-    milliseconds = int(timeout_seconds * 1000)
-
-    def build() -> Client:
-        return AsyncIOMotorClient(
-            url.reveal(),
-            io_loop=loop,
-            appname=f"devora-console {purpose}",
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
-            socketTimeoutMS=milliseconds,
-            tz_aware=True,
-        )
-
-    # mongodb+srv asks the name service while it is built, and that blocks.
-    return await answered(url, asyncio.to_thread(build), timeout_seconds + 2)
-
-
-async def answered(url: Dsn, asked: Awaitable[T], seconds: float) -> T:
-    """What the server says within ``seconds``, or a ConsoleError in plain words."""
-    try:
-        return await asyncio.wait_for(asked, seconds)
-    except PyMongoError as error:
-        raise translate(error, url) from None
-    except TimeoutError:
-        where = one_line(str(url), 120)
-        raise connect_error(
-            "mongo_timeout", f"MongoDB at {where} does not answer in time", "Check host, port and firewall"
-        ) from None
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        # PyMongo takes the server's word for what an answer holds: a login to a server without logins ends here.
-        where, name = one_line(str(url), 120), type(error).__name__
-        raise connect_error(
-            "mongo_answer",
-            f"what answers at {where} does not speak as MongoDB does ({name})",
-            "Check that MONGO_URL names a MongoDB server; leave out user and password if it has no logins",
-        ) from None
-
-
-async def read_server(client: Client) -> ServerFacts:
-    """Ask the server who it is. Raises PyMongo's errors."""
-    hello: Mapping[str, Any] = await client.admin.command("hello")
-    local = hello.get("localTime")
-    set_name = hello.get("setName")
-    topology = "standalone"
-    if hello.get("msg") == "isdbgrid":
-        topology = "sharded cluster"
-    elif set_name:
-        topology = f"replica set {one_line(str(set_name), 40)}"
-    return ServerFacts(
-        version=await _version(client),
-        topology=topology,
-        replica_set=str(set_name) if set_name else None,
-        server_time=(local if local.tzinfo else local.replace(tzinfo=UTC))
-        if isinstance(local, datetime)
-        else Unknown("hello has no localTime"),
-    )
-
-
-async def _version(client: Client) -> str | Unknown:
-    try:
-        told: Mapping[str, Any] = await client.admin.command("buildInfo")
-    except OperationFailure as error:
-        return Unknown(f"buildInfo is refused: {one_line(str(error.details or error), 80)}")
-    version = told.get("version")
-    if isinstance(version, str) and isinstance(told.get("versionArray"), list):
-        return one_line(version, 40)
-    who = one_line(str(told.get("process") or "this server"), 40)
-    claim = f", which calls itself {one_line(str(version), 20)}" if version else ""
-    return Unknown(f"{who}{claim} does not answer buildInfo as MongoDB does")
-
-
-async def read_collections(database: AsyncIOMotorDatabase[dict[str, Any]]) -> tuple[CollectionInfo, ...] | Unknown:
-    """Collections with documents of their own, by name, with estimated counts (their bytes are not asked)."""
-    try:
-        listed = [entry async for entry in await database.list_collections()]
-    except OperationFailure as error:
-        return _refused(error, "list its collections")
-    names = sorted(
-        str(entry["name"])
-        for entry in listed
-        if entry.get("type", "collection") != "view" and not str(entry["name"]).startswith("system.")
-    )
-    return tuple([CollectionInfo(name, await _count(database, name), Unknown("not asked")) for name in names])
-
-
-async def _count(database: AsyncIOMotorDatabase[dict[str, Any]], name: str) -> int | Unknown:
-    try:
-        return int(await database[name].estimated_document_count())
-    except NetworkTimeout:
-        return Unknown("the count took too long")
-    except OperationFailure as error:
-        return _refused(error, f"count {one_line(name, 60)}")
-
-
-async def read_size(database: AsyncIOMotorDatabase[dict[str, Any]]) -> int | Unknown:
-    """Bytes of uncompressed documents in the database."""
-    try:
-        told: Mapping[str, Any] = await database.command("dbStats")
-    except OperationFailure as error:
-        return _refused(error, "read dbStats")
-    size = told.get("dataSize")
-    return int(size) if isinstance(size, int | float) else Unknown("dbStats has no dataSize")
-
-
-async def read_change_streams(database: AsyncIOMotorDatabase[dict[str, Any]], collection: str) -> bool | Unknown:
-    """Whether changes of ``collection``, which must exist, can be followed: opens a stream and closes it."""
-    stream = database[collection].watch(max_await_time_ms=50)
-    try:
-        await stream.try_next()
-    except OperationFailure as error:
-        return False if error.code in _NO_CHANGE_STREAMS else _refused(error, "open a change stream")
-    finally:
-        with suppress(PyMongoError):
-            await stream.close()
-    return True
-
-
-def _refused(error: OperationFailure, what: str) -> Unknown:
-    if error.code == _NOT_PERMITTED:
-        return Unknown(f"this user may not {what}", "Grant the role 'read' on the database to this user")
-    return Unknown(f"the server refuses to {what}: {one_line(str((error.details or {}).get('errmsg') or error), 100)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,12 +124,15 @@ class MongoObserver:
 
     async def _count(self, client: Client) -> _Counted:
         database = client[self._database]
-        collections = await read_collections(database)
-        streams: bool | Unknown = Unknown("the database holds no collection to try it on")
+        collections = await read_collections(client, self._database)
+        if collections == ():
+            nothing = Unknown("the database holds no collection", "Check DB_NAME")
+            return _Counted((), nothing, nothing, utc_now())
+        streams: bool | Unknown = Unknown("its collections are not known")
         known = self._counted.change_streams if self._counted is not None else None
         if isinstance(known, bool):
             streams = known
-        elif not isinstance(collections, Unknown) and collections:
+        elif not isinstance(collections, Unknown):
             streams = await read_change_streams(database, collections[0].name)
         return _Counted(collections, await read_size(database), streams, utc_now())
 

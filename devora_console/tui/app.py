@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -19,12 +18,11 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from devora_console.config.secret import redact_dsn
+from devora_console.config import crash
 from devora_console.core.actions import PLACES, actions_of, with_keymap
 from devora_console.core.clock import utc_now
 from devora_console.core.console import Preview, Verdict
 from devora_console.core.problems import ConsoleError, ExitCode, Problem
-from devora_console.core.safetext import safe
 from devora_console.tui.bridge import Bridge, Wake
 from devora_console.tui.export import to_tmux, write_export
 from devora_console.tui.hangup import Watchdog
@@ -101,9 +99,9 @@ class DevoraApp(App[int], inherit_bindings=False):
 
     def report(self, event: Worker.StateChanged) -> None:
         """Put the failure of a worker into the banner; by its type only, its words may hold what must not show."""
-        if event.state is WorkerState.ERROR:
-            name = type(event.worker.error).__name__
-            self.complain(Problem("ui.fault", f"{event.worker.description}: failed inside ({name})", "See the log."))
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and isinstance(error, Exception):
+            self.complain(crash.report(error).problem)
 
     def _tick(self) -> None:
         # Under a modal the console screen is still in view: its header goes on.
@@ -219,10 +217,11 @@ class DevoraApp(App[int], inherit_bindings=False):
     # --- crashing without giving secrets away -----------------------------------------------------
 
     def _fatal_error(self) -> None:
-        # Textual would print the locals of every frame; here only where it happened, and no credentials.
-        words = redact_dsn(safe(traceback.format_exc(), 20_000))
-        note = "\nDevora Console met a fault of its own and has ended. What was written to a server is kept.\n"
-        shown = self.console.render(Text(words + note), self.console.options)
+        # Textual would print the locals of every frame. Places and types go to a private file, one line to the person.
+        error = sys.exception()
+        told = crash.report(error if isinstance(error, Exception) else RuntimeError())
+        words = f"devora-console: {told.problem}\nWhat was written to a server is kept.\n"
+        shown = self.console.render(Text(words), self.console.options)
         self._exit_renderables.append(Segments(list(shown)))
         self._close_messages_no_wait()
 

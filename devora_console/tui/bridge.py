@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from textual.message import Message
 
+from devora_console.config import crash
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.tui.ports import Services
 
@@ -94,9 +95,9 @@ class Bridge:
                 raise
             raise _failure("ui.cancelled", f"{what}: cut off by the services", "") from None
         except Exception as error:  # protects the screens: a fault in a service becomes a banner, not a crash
-            # Only the type: the message of an unforeseen error may hold what must not be shown.
-            name = type(error).__name__
-            raise _failure("ui.fault", f"{what}: failed inside ({name})", "See the log.") from error
+            # Only its type is told: the message of an unforeseen error may hold what must not be shown.
+            told = crash.report(error).problem
+            raise _failure(told.code, f"{what}: {told.message}", told.remedy) from error
 
 
 def _failure(code: str, message: str, remedy: str) -> ConsoleError:

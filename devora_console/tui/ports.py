@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from platformdirs import user_state_path
-
+from devora_console.config.paths import data_dir
 from devora_console.core.console import HeaderSnapshot, OverviewSnapshot, Preview
 from devora_console.core.loop import ServiceLoop
 from devora_console.migration.progress import MigrationSnapshot, QuarantineItem
@@ -124,4 +123,4 @@ class TuiOptions:
 
     def exports(self) -> Path:
         """The folder exports are written to."""
-        return self.export_dir or user_state_path("devora-console") / "exports"
+        return self.export_dir or data_dir() / "exports"

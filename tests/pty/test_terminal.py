@@ -122,17 +122,20 @@ def test_keys_quit_politely(terminals: list[Terminal], keys: str) -> None:
 
 def test_a_crash_shows_where_but_no_secret(terminals: list[Terminal], tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    terminal = started(terminals, "crashing", environ={"DEVORA_TEST_REPORT": str(report)})
+    environ = {"DEVORA_TEST_REPORT": str(report), "DEVORA_CONSOLE_HOME": str(tmp_path / "home")}
+    terminal = started(terminals, "crashing", environ=environ)
     terminal.press("2")
     terminal.read(0.5)
     terminal.press("y")
     assert terminal.wait(5.0) is not None
     terminal.read(0.3)
     assert terminal.status == 1
-    assert b"RuntimeError" in terminal.output
-    assert b"as_command" in terminal.output
-    assert b"hunter2" not in terminal.output
-    assert b"locals" not in terminal.output
+    assert b"a defect in the console (RuntimeError)" in terminal.output
+    (kept,) = (tmp_path / "home" / "log").iterdir()
+    assert "as_command" in kept.read_text(encoding="utf-8")
+    for shown in (bytes(terminal.output).decode(), kept.read_text(encoding="utf-8")):
+        assert "hunter2" not in shown
+        assert "locals" not in shown
     assert json.loads(report.read_text(encoding="utf-8"))["stopped"] is True
 
 

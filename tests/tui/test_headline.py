@@ -34,7 +34,7 @@ CASES = {
         replace(DRY, kind=Kind.EXECUTE),
         "Surveying before the copy: 50 % of 249 k documents, about 40 s left (±55). 3 in quarantine.",
     ),
-    "dry run": (DRY, "Dry run running: 50 % of 249 k documents, about 40 s left (±55). 3 in quarantine."),
+    "dry run": (DRY, "Dry run: 50 % of 249 k documents, about 40 s left (±55). 3 in quarantine."),
     "connecting": (
         replace(IDLE, kind=Kind.DRY_RUN, state=State.RUNNING, phase=Phase.CONNECT),
         "Dry run starting: connecting to both servers.",

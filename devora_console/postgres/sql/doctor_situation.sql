@@ -11,7 +11,7 @@ SELECT current_user::text AS "user",
        ARRAY(SELECT wanted FROM unnest($1::text[]) wanted
               WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = wanted)) AS missing_roles,
        pg_is_in_recovery() AS standby,
-       current_setting('server_version') AS version,
+       split_part(current_setting('server_version'), ' ', 1) AS version,
        current_setting('server_version_num')::integer AS server_version_num,
        has_database_privilege(current_database(), 'TEMP') AS may_create_temporary,
        ARRAY(SELECT DISTINCT quote_ident(pg_get_userbyid(c.relowner))

@@ -1,6 +1,6 @@
 -- What: which server, database and user this is, since when the server runs, and what the user is here.
 -- Serves: 14 and later. Cost: nothing. Grants: none.
-SELECT current_setting('server_version') AS version,
+SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
        current_setting('server_version_num')::integer AS server_version_num,
        current_database()::text AS database,
        current_user::text AS "user",

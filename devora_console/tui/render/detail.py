@@ -11,6 +11,7 @@ from devora_console.core.console import OverviewLine
 from devora_console.core.unknown import Unknown
 from devora_console.migration.progress import (
     CollectionProgress,
+    Difference,
     MigrationSnapshot,
     QuarantineItem,
     TableVerdict,
@@ -76,14 +77,18 @@ def table_detail(table: TableVerdict, snapshot: MigrationSnapshot, look: Look, w
     _figures(out, "rows", figures, look, width)
     found = snapshot.verification.differences if snapshot.verification else ()
     mine = [difference for difference in found if difference.table == table.name][:20]
-    lines = [
-        f"{look.text(d.kind, 20)} {look.text(d.pk, 60)}"
-        + (f"\n  {look.text(d.column, 60)}: " if d.column else "\n  ")
-        + look.plain(f"{look.text(d.source_value or NIL, 60)} → {look.text(d.target_value or NIL, 60)}")
-        for d in mine
-    ]
-    _section(out, "first differences", "\n".join(lines))
+    _section(out, "first differences", "\n".join(_difference(difference, look) for difference in mine))
     return out
+
+
+def _difference(found: Difference, look: Look) -> str:
+    words = f"{look.text(found.kind, 20)} {look.text(found.pk, 60)}"
+    if found.collection or found.source_id:
+        words += f"\n  {look.text(found.collection or '', 60)} {look.text(found.source_id or '', 60)}"
+    if found.column:
+        values = f"{look.text(found.source_value or NIL, 60)} → {look.text(found.target_value or NIL, 60)}"
+        words += f"\n  {look.text(found.column, 60)}: {look.plain(values)}"
+    return words
 
 
 def quarantine_detail(item: QuarantineItem, look: Look) -> Text:

@@ -56,6 +56,8 @@ def _running(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
             doing = f"{name} starting: connecting to both servers"
         case Phase.DECIDE:
             doing = f"{name} running: checking references between collections"
+        case Phase.SURVEY if kind is Kind.DRY_RUN:
+            doing = f"Dry run: {progress(snapshot)}"
         case Phase.SURVEY if kind is Kind.EXECUTE:
             doing = f"Surveying before the copy: {progress(snapshot)}"
         case Phase.VERIFY if kind is Kind.EXECUTE:

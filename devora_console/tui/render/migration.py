@@ -20,16 +20,16 @@ from devora_console.migration.progress import (
 from devora_console.tui.render.columns import Cell, Column, Row
 from devora_console.tui.render.headline import current_verification
 from devora_console.tui.render.look import NIL, Look
-from devora_console.tui.render.numbers import plural, share, short, size, whole
+from devora_console.tui.render.numbers import figure, plural, share, short, size, whole
 from devora_console.tui.render.trend import spark
 
 COLLECTION_COLUMNS = (
     Column("name", "collection", 14, grows=True),
-    Column("documents", "documents", 15, right=True, rank=1),
-    Column("rows", "rows", 10, right=True, rank=2),
-    Column("rate", "rows/s", 7, right=True, rank=4),
+    Column("documents", "documents", 13, right=True, rank=1),
+    Column("rows", "rows", 9, right=True, rank=2),
+    Column("rate", "rows/s", 6, right=True, rank=4),
     Column("quarantined", "quar.", 5, right=True, rank=3),
-    Column("state", "state", 17, rank=0),
+    Column("state", "state", 16, rank=0),
 )
 TABLE_COLUMNS = (
     Column("name", "table", 16, grows=True),
@@ -99,10 +99,10 @@ def _collection_row(collection: CollectionProgress, snapshot: MigrationSnapshot,
     rate = short(rows / collection.seconds) if rows and collection.seconds > 0 else NIL
     cells: dict[str, Cell] = {
         "name": (look.text(collection.name), ""),
-        "documents": (f"{whole(through) if started else NIL}/{whole(collection.total)}", ""),
-        "rows": (whole(rows) if rows else NIL, ""),
+        "documents": (f"{figure(through, 6) if started else NIL}/{figure(collection.total, 6)}", ""),
+        "rows": (figure(rows, 9) if rows else NIL, ""),
         "rate": (rate, ""),
-        "quarantined": (whole(collection.quarantined) if collection.quarantined else NIL, ""),
+        "quarantined": (figure(collection.quarantined, 5) if collection.quarantined else NIL, ""),
         "state": (look.state(verdict, word), look.style(verdict)),
     }
     if collection.quarantined:
@@ -127,14 +127,14 @@ def _table_row(table: TableVerdict, look: Look) -> Row:
     verdict = table_verdict(table)
 
     def count(number: int) -> Cell:
-        return (look.plain(whole(number)), look.fail) if number else (look.plain(NIL), "")
+        return (look.plain(figure(number, 5)), look.fail) if number else (look.plain(NIL), "")
 
     status: Cell = (look.state(verdict, look.text(table.status, 20)), look.style(verdict))
     cells: dict[str, Cell] = {
         "name": (look.text(table.name), ""),
-        "source": (look.plain(whole(table.source)), ""),
-        "target": (look.plain(whole(table.target)), ""),
-        "accounted": (look.plain(whole(table.accounted) if table.accounted else NIL), ""),
+        "source": (look.plain(figure(table.source, 9)), ""),
+        "target": (look.plain(figure(table.target, 9)), ""),
+        "accounted": (look.plain(figure(table.accounted, 5) if table.accounted else NIL), ""),
         "status": status,
         "missing": count(table.missing),
         "extra": count(table.extra),

@@ -32,6 +32,16 @@ def short(number: float | Unknown) -> str:
     return _scaled(number, (" k", " M", " G", " T"))
 
 
+def figure(number: int | Unknown, width: int) -> str:
+    """Every digit where ``width`` cells allow it, three digits and a unit otherwise: a number is never cut.
+
+    >>> [figure(n, 9).replace(THIN, ' ') for n in (1912004, 19120044)]
+    ['1 912 004', '19.1 M']
+    """
+    every = whole(number)
+    return every if len(every) <= width else short(number)
+
+
 def size(count: float | Unknown) -> str:
     """Bytes with a decimal unit.
 

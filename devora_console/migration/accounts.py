@@ -1,0 +1,83 @@
+"""The migration's own books in the target: what became of each document, quarantine, archive, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+
+from devora_console.postgres.sqlfiles import sql
+
+_HERE = "devora_console.migration"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document for quarantine, whole, with the rule that refused it."""
+
+    source_id: str
+    raw: bytes
+    rule: str
+    path: str
+    message: str
+    constraint: str | None
+    sqlstate: str | None
+
+
+class Accounts:
+    """Written in the caller's transaction, with the rows they account for."""
+
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], run: UUID) -> None:
+        self._connection = connection
+        self._run = run
+
+    async def documents(
+        self, collection: str, table: str | None, rows: Sequence[tuple[str, str, str | None, bytes | None]]
+    ) -> None:
+        """(source id, fate, key, digest) of documents."""
+        if rows:
+            await self._connection.execute(
+                sql(_HERE, "upsert_document"), collection, table, self._run, *map(list, zip(*rows, strict=True))
+            )
+
+    async def quarantine(self, collection: str, table: str | None, held: Sequence[Held]) -> None:
+        """Put documents into quarantine."""
+        if not held:
+            return
+        await self.documents(collection, table, [(each.source_id, "quarantined", None, None) for each in held])
+        await self._connection.execute(
+            sql(_HERE, "upsert_quarantine"),
+            collection,
+            self._run,
+            [each.source_id for each in held],
+            [each.path for each in held],
+            [each.rule for each in held],
+            [each.sqlstate or None for each in held],
+            [each.constraint or None for each in held],
+            [each.message for each in held],
+            [each.raw for each in held],
+        )
+
+    async def release(self, collection: str, source_ids: Iterable[str], reason: str) -> None:
+        """Documents that are no longer refused leave quarantine."""
+        gone = list(source_ids)
+        if gone:
+            await self._connection.execute(
+                sql(_HERE, "resolve_quarantine"), collection, gone, f"run {self._run}", reason
+            )
+
+    async def archive(self, collection: str, rows: Sequence[tuple[str, str, bytes, bytes]]) -> None:
+        """(source id, document as JSON text, raw BSON, digest) of documents without a table."""
+        if rows:
+            await self._connection.execute(
+                sql(_HERE, "upsert_archive"), collection, self._run, *map(list, zip(*rows, strict=True))
+            )
+            await self.documents(collection, None, [(row[0], "archived", None, row[3]) for row in rows])
+
+    async def checkpoint(self, collection: str, documents: int, rows: int, last: str | None) -> None:
+        """How far the run has come: documents accounted for, rows written by it, and the last document."""
+        await self._connection.execute(
+            sql(_HERE, "upsert_checkpoint"), self._run, collection, "write", documents, rows, last
+        )

@@ -1,0 +1,34 @@
+"""The transaction of a batch: fenced by the lease, and with the target's clock triggers at rest."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import asyncpg
+
+from devora_console.migration.lease import Lease
+
+
+class Fenced:
+    """A transaction whose first act is to check the lease."""
+
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], lease: Lease) -> None:
+        self._connection = connection
+        self._lease = lease
+        self._transaction = connection.transaction()
+
+    async def __aenter__(self) -> None:
+        await self._transaction.__aenter__()
+        try:
+            await self._lease.fence()
+            # updated_at and last_message_at keep what the source says.
+            await self._connection.execute("SET LOCAL devora.loading = 'on'")
+        except BaseException:  # the transaction is open: whatever happened, end it before handing the error on
+            if not self._connection.is_closed():
+                await self._transaction.rollback()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transaction.__aexit__(kind, error, trace)
