@@ -123,9 +123,6 @@ class PostgresSettings(_Section):
         le=86_400,
         description="Seconds after which the server ends a statement of the watching screens.",
     )
-    application_name: Name = Field(
-        default="devora-console", description="What pg_stat_activity shows for the console's sessions."
-    )
     from_libpq: bool = Field(
         default=False,
         description="True when no dsn is given and libpq's variables name the server.",

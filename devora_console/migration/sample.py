@@ -81,8 +81,8 @@ async def _child(
     assert collection.key is not None
     names = [child.key.column, *_there(child.extra_column)]
     rows = await connection.fetch(
-        f"SELECT {_cells(names, child.columns)} FROM public.{quoted(child.table)} WHERE {quoted(child.parent_column)} = $1"
-        f" ORDER BY {quoted(child.ordinal_column)}",
+        f"SELECT {_cells(names, child.columns)} FROM public.{quoted(child.table)}"
+        f" WHERE {quoted(child.parent_column)} = $1 ORDER BY {quoted(child.ordinal_column)}",
         parent[collection.key.column],
     )
     found = _at(document, child.path)

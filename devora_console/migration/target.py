@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from devora_console.core.problems import ConsoleError, ExitCode, Problem
-from devora_console.migration.mapping import Collection, Column, Mapping, Policy
+from devora_console.migration.mapping import Collection, Column, Mapping
 from devora_console.postgres.sqlfiles import sql
 
 _HERE = "devora_console.migration"

@@ -19,6 +19,7 @@ LOST = (
     ConnectionError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says after its session was ended for it
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
@@ -53,7 +54,7 @@ async def connect(
     try:
         # The arguments hold the password: they are never a local variable, which a crash report would print.
         return await asyncpg.connect(**({"timeout": timeout_seconds} | where.asyncpg(settings)))
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, ValueError) as error:
         raise explain(error, where.dsn) from None
 
 
@@ -110,6 +111,10 @@ def explain(error: BaseException, dsn: Dsn | None) -> ConsoleError:
             "postgres_unreachable",
             f"PostgreSQL at {where} cannot be reached ({said or type(error).__name__})",
             "Check that the server runs and that host and port in POSTGRES_DSN are right",
+        )
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return connect_error(
+            "postgres_lost", f"the connection to PostgreSQL at {where} was lost ({said})", "Check that the server runs"
         )
     if isinstance(error, asyncpg.PostgresError):
         return connect_error("postgres_refused", f"PostgreSQL at {where}: {said}", "")

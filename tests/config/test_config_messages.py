@@ -24,9 +24,9 @@ IN_TOML = {
     f"[postgress]\ndsn = '{DSN}'": "1: postgress: unknown key; did you mean 'postgres'?",
     f"postgres = '{DSN}'": "1: postgres: should be a table: [postgres]",
     f"[postgres]\nwidth = '{DSN}'": "2: postgres.width: unknown key; there are dsn, superuser_dsn, "
-    "connect_timeout_seconds, statement_timeout_seconds, application_name",
+    "connect_timeout_seconds, statement_timeout_seconds",
     "[postgres]\nfrom_libpq = true": "2: postgres.from_libpq: unknown key; there are dsn, superuser_dsn, "
-    "connect_timeout_seconds, statement_timeout_seconds, application_name",
+    "connect_timeout_seconds, statement_timeout_seconds",
     f"'{DSN}' = 1": "1: <not a plain name>: unknown key; there are environment, read_only",
     f"[postgres]\n\n[postgres.dsn]\nx = '{DSN}'": "3: postgres.dsn: should be text, not a table",
     f"[postgres]\ndsn = ['{DSN}']": "2: postgres.dsn: should be text, not a list",

@@ -21,7 +21,6 @@ VALUES: dict[str, tuple[str, ...]] = {
     "postgres.superuser_dsn": tuple(f"postgresql://h{n}/d" for n in range(5)),
     "postgres.connect_timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "postgres.statement_timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
-    "postgres.application_name": ("a", "b", "c", "d", "e"),
     "mongo.url": tuple(f"mongodb://h{n}" for n in range(5)),
     "mongo.database": ("a", "b", "c", "d", "e"),
     "mongo.server_selection_timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),

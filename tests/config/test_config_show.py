@@ -47,7 +47,6 @@ def test_show_has_every_key_redacted_with_its_origin(place: Place) -> None:
         "superuser_dsn": None,
         "connect_timeout_seconds": 10.0,
         "statement_timeout_seconds": 30.0,
-        "application_name": "devora-console",
         "from_libpq": False,
     }
     assert origins["postgres.dsn"] == {"source": "file", "where": "config.toml:2"}

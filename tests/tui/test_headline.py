@@ -58,7 +58,7 @@ CASES = {
     ),
     "dry run done": (
         replace(DRY, state=State.DONE, rows_done=0, collections=collections(1.0, survey=True), seconds=41.0),
-        "3 documents would go to quarantine: press q. Dry run done in 41s: 1.91 M rows to write. Press X to execute.",
+        "3 documents would go to quarantine: press q. Dry run done in 41s: 1.98 M rows to write. Press X to execute.",
     ),
     "not verified": (
         copied(None, AT),

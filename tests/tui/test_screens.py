@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from devora_console.core.clock import utc_now
 from devora_console.core.problems import ConsoleError, refused
@@ -174,6 +176,20 @@ async def test_execute_needs_the_name_and_starts_at_cancel(services: FakeService
         await press(pilot, "X")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await press(pilot, "tab", *"devora", "enter", "enter")
+        await until(pilot, lambda: services.asked[-1] == "execute devora")
+
+
+async def test_a_name_typed_ahead_is_not_lost(services: FakeServices) -> None:
+    app = make(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await press(pilot, "2", "X")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        for key in "devora":  # all at once, as a slow line delivers them
+            app.post_message(Key(key, key))
+        await until(pilot, lambda: app.screen.query_one(Input).value == "devora")
+        await press(pilot, "enter")
+        assert services.asked == ["start_watching"]
+        await press(pilot, "enter")
         await until(pilot, lambda: services.asked[-1] == "execute devora")
 
 

@@ -105,7 +105,7 @@ def _done(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
     held = quarantined(snapshot)
     took = f" in {span(snapshot.seconds)}" if snapshot.seconds else ""
     if kind is Kind.DRY_RUN:
-        rows = short(snapshot.rows_total if snapshot.rows_done == 0 else snapshot.rows_done)
+        rows = short(sum(sum(collection.rows.values()) for collection in snapshot.collections))
         would = f"{plural(held, 'document')} would go to quarantine: press q" if held else ""
         return _sentences(would, f"Dry run done{took}: {rows} rows to write. Press X to execute")
     verification = current_verification(snapshot)

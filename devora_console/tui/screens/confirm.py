@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
@@ -67,8 +68,19 @@ class ConfirmScreen(ModalScreen[str | None]):
         self.query_one("#dialog-text", Line).show(preview_text(self._preview, look))
         if self._preview.type_name:
             name = look.text(self._preview.type_name, 80)
-            ask = f"To confirm, press Tab and type the name: {name}"
+            ask = f"To confirm, type the name: {name}"
             self.query_one("#dialog-ask", Line).show(ask)
+
+    def on_key(self, event: Key) -> None:
+        """Letters go into the field wherever the focus is: keys typed ahead on a slow line are not lost."""
+        fields = self.query("#typed").results(Input)
+        field = next(iter(fields), None)
+        if field is None or field.has_focus or not event.is_printable or event.character is None:
+            return
+        event.stop()
+        field.value += event.character
+        field.cursor_position = len(field.value)
+        field.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The act becomes possible with the exact name."""
