@@ -1,4 +1,8 @@
-"""Elements of an embedded array: each a row of its own, under its own key or one derived from its position."""
+"""Elements of an embedded array: each a row of its own, under its own id or a key derived from its position.
+
+A derived key is the uuid5 of parent key and array pointer with position: ``uuid5(parent, "/messages/3")``. A row that
+has that key came from an element without a usable id, unless ``$key`` beside it says which id it had.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +60,8 @@ def _own_ids(items: list[Any], plan: ChildPlan, pk: str, notes: Notes) -> list[s
     seen: set[str] = set()
     for ordinal, item in enumerate(items):
         own = _own_id(item, table)
+        if own is not None and own[14] == "5" and own == _derived(pk, plan, ordinal):
+            own = None  # the very key that would be derived: the row must not look as if it had an id
         if own is None and not table.key.derive:
             raise Refusal("id_missing", f"{plan.path}/{ordinal}{table.key_rules.path}", "the element has no id")
         if own is None:
@@ -72,15 +78,17 @@ def _own_ids(items: list[Any], plan: ChildPlan, pk: str, notes: Notes) -> list[s
 def _apart(found: list[str | None], plan: ChildPlan, pk: str, notes: Notes) -> list[str | None]:
     """An id that equals a key derived for a sibling gives way: two rows must not have one key."""
     while True:
-        derived = {
-            str(UUID(bytes=derived_key(pk, plan.path, ordinal))) for ordinal, own in enumerate(found) if own is None
-        }
+        derived = {_derived(pk, plan, ordinal) for ordinal, own in enumerate(found) if own is None}
         clashing = [ordinal for ordinal, own in enumerate(found) if own in derived]
         if not clashing:
             return found
         for ordinal in clashing:
             notes.count("id_duplicate")
             found[ordinal] = None
+
+
+def _derived(pk: str, plan: ChildPlan, ordinal: int) -> str:
+    return str(UUID(bytes=derived_key(pk, plan.path, ordinal)))
 
 
 def _own_id(item: Any, table: TablePlan) -> str | None:

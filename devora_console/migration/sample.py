@@ -18,6 +18,7 @@ from uuid import UUID
 import asyncpg
 import bson
 from bson import json_util
+from bson.codec_options import DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 
 from devora_console.config.secret import REDACTED
@@ -31,6 +32,12 @@ from devora_console.mongo.ejson import object_of
 from devora_console.mongo.source import Source
 
 _ABSENT = object()
+_OPTIONS = json_util.JSONOptions(
+    json_mode=json_util.JSONMode.CANONICAL,
+    tz_aware=True,
+    tzinfo=UTC,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,8 +58,13 @@ async def sample(
     ids = [object_of(source_id) for source_id, _ in chosen]
     raws = await asyncio.to_thread(lambda: list(source.fetch(collection.name, ids)))
     differences: list[Difference] = []
+    met: set[str] = set()
     for raw in raws:
         document = bson.decode(raw, CODEC)
+        name = repr(document["_id"])
+        if name in met:
+            continue  # a dump can hold one _id twice: the first document is the one that migrates
+        met.add(name)
         own = _at(document, collection.key.path or ())
         if isinstance(own, bytes):
             own = UUID(bytes=bytes(own))
@@ -68,7 +80,7 @@ async def sample(
         differences += _row(collection.table, collection.columns, collection.extra_column, document, row, collection)
         for child in collection.children:
             differences += await _child(connection, collection, child, document, row)
-    return len(raws), differences
+    return len(met), differences
 
 
 async def _child(
@@ -186,12 +198,8 @@ def _decimal(value: Any) -> Decimal | None:
 def _same_original(value: Any, kept: Any) -> bool:
     if isinstance(kept, dict) and set(kept) == {"$string"}:
         return isinstance(value, str) and value.encode("utf-8", "surrogateescape") == base64.b64decode(kept["$string"])
-    options = json_util.JSONOptions(json_mode=json_util.JSONMode.CANONICAL, tz_aware=True, tzinfo=UTC)
-    return bool(
-        value is not _ABSENT and json_util.object_hook(kept, options) == value
-        if isinstance(kept, dict)
-        else kept == value
-    )
+    original = json_util.loads(json.dumps(kept), json_options=_OPTIONS) if isinstance(kept, dict) else kept
+    return value is not _ABSENT and bool(original == value)
 
 
 def _at(document: Any, path: tuple[str, ...]) -> Any:

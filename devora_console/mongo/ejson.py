@@ -131,7 +131,7 @@ def unejson(value: Any) -> Any:
         if key == "$numberInt":
             return int(inner)
         if key.startswith("$"):
-            return json_util.object_hook(value, _OPTIONS)
+            return json_util.object_hook({key: unejson(inner)}, _OPTIONS)
     return {key: unejson(item) for key, item in value.items()}
 
 

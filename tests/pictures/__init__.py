@@ -1,1 +1,1 @@
-"""See the package."""
+"""Pictures of the screens."""

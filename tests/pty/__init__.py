@@ -1,1 +1,1 @@
-"""See the package."""
+"""The program in a real pseudo-terminal."""

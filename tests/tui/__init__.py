@@ -1,1 +1,1 @@
-"""See the package."""
+"""The screens, over fixed services."""

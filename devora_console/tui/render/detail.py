@@ -102,8 +102,8 @@ def quarantine_detail(item: QuarantineItem, look: Look) -> Text:
         "constraint": item.constraint or "",
         "sqlstate": item.sqlstate or "",
         "attempts": str(item.attempts),
-        "first seen": iso(item.first_seen) if item.first_seen else "",
-        "last seen": iso(item.last_seen) if item.last_seen else "",
+        "first seen": iso(item.first_seen.replace(microsecond=0)) if item.first_seen else "",
+        "last seen": iso(item.last_seen.replace(microsecond=0)) if item.last_seen else "",
         "waived because": item.reason or "",
     }
     _section(out, "facts", "\n".join(f"{name}: {look.text(value, 300)}" for name, value in facts.items() if value))

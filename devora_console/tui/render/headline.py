@@ -26,6 +26,11 @@ def quarantined(snapshot: MigrationSnapshot) -> int:
     return sum(collection.quarantined for collection in snapshot.collections)
 
 
+def rows_in_place(snapshot: MigrationSnapshot) -> int:
+    """Rows of all target tables: in place, or in a dry run those an execution will have."""
+    return sum(sum(collection.rows.values()) for collection in snapshot.collections)
+
+
 def progress(snapshot: MigrationSnapshot) -> str:
     """How far the phase is, in its own unit: ``61 % of 1.91 M rows``; empty when it has none."""
     if snapshot.phase is Phase.SURVEY:
@@ -105,11 +110,11 @@ def _done(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
     held = quarantined(snapshot)
     took = f" in {span(snapshot.seconds)}" if snapshot.seconds else ""
     if kind is Kind.DRY_RUN:
-        rows = short(sum(sum(collection.rows.values()) for collection in snapshot.collections))
+        rows = short(rows_in_place(snapshot))
         would = f"{plural(held, 'document')} would go to quarantine: press q" if held else ""
         return _sentences(would, f"Dry run done{took}: {rows} rows to write. Press X to execute")
     verification = current_verification(snapshot)
-    done = "" if kind is Kind.VERIFY else f"Copy done{took}: {short(snapshot.rows_done)} rows. "
+    done = "" if kind is Kind.VERIFY else f"Copy done{took}: {short(rows_in_place(snapshot))} rows. "
     if verification is None:
         return _sentences(f"{done}Not yet verified: press v", _in_quarantine(snapshot))
     if not verification.ok:

@@ -18,7 +18,7 @@ from devora_console.migration.progress import (
     TableVerdict,
 )
 from devora_console.tui.render.columns import Cell, Column, Row
-from devora_console.tui.render.headline import current_verification
+from devora_console.tui.render.headline import current_verification, rows_in_place
 from devora_console.tui.render.look import NIL, Look
 from devora_console.tui.render.numbers import figure, plural, share, short, size, whole
 from devora_console.tui.render.trend import spark
@@ -150,8 +150,8 @@ def trend_line(snapshot: MigrationSnapshot, width: int, look: Look) -> str:
     parts: list[str] = []
     if isinstance(snapshot.rows_per_second, Unknown):
         parts.append("rows/s over the run")
-        if snapshot.seconds and snapshot.rows_done:
-            parts = [f"{short(snapshot.rows_done / snapshot.seconds)} rows/s on average"]
+        if snapshot.seconds and rows_in_place(snapshot):
+            parts = [f"{short(rows_in_place(snapshot) / snapshot.seconds)} rows/s on average"]
     else:
         parts.append(f"{short(snapshot.rows_per_second)} rows/s")
         if not isinstance(snapshot.bytes_per_second, Unknown):

@@ -14,7 +14,7 @@ from devora_console.tui.render.numbers import plural, short
 COLUMNS = (
     Column("collection", "collection", 13, rank=1),
     Column("id", "_id", 24, rank=0),
-    Column("rule", "rule", 10, rank=2),
+    Column("rule", "rule", 16, rank=2),
     Column("path", "path", 14, rank=4),
     Column("message", "message", 16, grows=True, rank=3),
 )

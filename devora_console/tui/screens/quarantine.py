@@ -206,7 +206,7 @@ class DocumentScreen(ConsoleScreen):
         elif self._text is None:
             shown = "Reading the document."
         else:
-            shown = document_lines(self._text, look, self.app.size.width - 4)
+            shown = document_lines(self._text, look, self.app.size.width - 6)
         self.query_one("#document-text", Line).show(shown)
 
     def stale_since(self, now: datetime) -> datetime | None:
