@@ -67,7 +67,7 @@ def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | No
     home = keep.absolute() if keep is not None else temporary_home()
     try:
         with end_on_signals(), DemoServers(home, narrate=door.narrate) as servers:
-            demo = _set_up(door, servers, Scale(scale), seed)
+            demo = set_up(door, servers, Scale(scale), seed)
             return _headless(door, demo) if headless else _open(door, demo)
     except Ended as ended:
         return door.fail(
@@ -75,7 +75,7 @@ def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | No
         )
 
 
-def _set_up(door: Door, servers: DemoServers, scale: Scale, seed: int) -> _Demo:
+def set_up(door: Door, servers: DemoServers, scale: Scale, seed: int) -> _Demo:
     """Servers up, source filled, target with its schema; what a kept home has already is left as it is."""
     began = time.monotonic()
     endpoints = servers.start()
@@ -115,7 +115,7 @@ async def _target(door: Door, endpoints: Endpoints, settled: Settled) -> Dsn:
     return owner
 
 
-def _configured(door: Door, demo: _Demo) -> None:
+def configured(door: Door, demo: _Demo) -> None:
     """The demo's own settings, whatever the person's files and variables say."""
     door.effective = load(
         overrides={
@@ -130,13 +130,13 @@ def _configured(door: Door, demo: _Demo) -> None:
 
 
 def _open(door: Door, demo: _Demo) -> int:
-    _configured(door, demo)
+    configured(door, demo)
     return open_console(door)
 
 
 def _headless(door: Door, demo: _Demo) -> Answer | int:
     """The guide's steps 2 to 3.3 in order; ends at the first that fails."""
-    _configured(door, demo)
+    configured(door, demo)
     settings = job_settings(door, None, None)
     snapshots: dict[Kind, MigrationSnapshot] = {}
     for kind, words in (

@@ -82,7 +82,7 @@ async def close(opened: asyncpg.Connection[asyncpg.Record]) -> None:
 
 def explain(error: BaseException, dsn: Dsn | None) -> ConsoleError:
     """What stands between us and the server, as one line with a remedy and without credentials."""
-    where = one_line(str(dsn), 160) if dsn is not None else "the server of PGHOST/PGSERVICE"
+    where = place(dsn)
     said = one_line(scrub(str(error), dsn), 200)
     if isinstance(error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError):
         return connect_error(
@@ -125,7 +125,7 @@ def explain(error: BaseException, dsn: Dsn | None) -> ConsoleError:
 
 def lost(error: BaseException, dsn: Dsn | None) -> ConsoleError:
     """A connection that broke in the middle of work that can be taken up again (exit 5)."""
-    where = one_line(str(dsn), 160) if dsn is not None else "the server of PGHOST/PGSERVICE"
+    where = place(dsn)
     said = one_line(scrub(str(error), dsn), 160) or type(error).__name__
     return ConsoleError.of(
         ExitCode.STOPPED,
@@ -133,6 +133,19 @@ def lost(error: BaseException, dsn: Dsn | None) -> ConsoleError:
         f"the connection to PostgreSQL at {where} was lost ({said}); what was committed is kept",
         "Run the same command again when the server is back: it goes on from there",
     )
+
+
+def place(dsn: Dsn | None) -> str:
+    """Who connects to what, in short and without credentials: ``ana@db1:5432/devora_db``."""
+    try:
+        found = target(dsn)
+    except ConsoleError:
+        return "the configured server"
+    hosts = ",".join(
+        "local" if host.startswith(("/", "@")) else f"{host}:{port}"
+        for host, port in zip(found.hosts, found.ports, strict=False)
+    )
+    return one_line(f"{found.user}@{hosts or 'local'}/{found.database}", 160)
 
 
 def other_database(dsn: Dsn, name: str) -> Dsn:

@@ -1,8 +1,8 @@
-"""Pictures of the screens as they are: SVG, and PNG where ``rsvg-convert`` is at hand.
+"""Pictures of the screens, made by the real program on the demo's servers: SVG, and PNG where rsvg-convert is at hand.
 
-    uv run python tests/pictures/make.py [FOLDER]
+    uv run python -m tests.pictures.make [FOLDER]
 
-Every picture is the real program, driven by keys, over fixed services, at 80x24 and at 120x40.
+One demo is walked through as a person would: look, dry run, copy, verify, quarantine, and PostgreSQL going away.
 """
 
 from __future__ import annotations
@@ -11,114 +11,119 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from devora_console.migration.progress import MigrationSnapshot
+from textual.pilot import Pilot
+
+from devora_console.cli.demo_command import configured, set_up
+from devora_console.cli.door import Door
+from devora_console.demo.data import Scale
+from devora_console.demo.servers import DemoServers, temporary_home
+from devora_console.migration.progress import State
+from devora_console.services import ConsoleServices, build_services
 from devora_console.tui.app import DevoraApp
 from devora_console.tui.ports import TuiOptions
-from tests.tui.fake import FakeServices, copied, copying, header, lost
 
-_ALWAYS = TuiOptions(unicode="always")
 SIZES = ((80, 24), (120, 40))
+HERE = Path(__file__).parent
+_BUSY = (State.RUNNING, State.STOPPING)
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A name, how the services are set, and the keys that lead there."""
+class Walk:
+    """One session of the console in one size."""
 
-    name: str
-    keys: tuple[str, ...] = ()
-    set_up: Callable[[FakeServices], None] = lambda services: None
-    options: TuiOptions = _ALWAYS
+    def __init__(self, services: ConsoleServices, pilot: Pilot[int], folder: Path, size: tuple[int, int]) -> None:
+        self._services, self._pilot, self._folder = services, pilot, folder
+        self._size = f"{size[0]}x{size[1]}"
 
+    async def press(self, *keys: str) -> None:
+        """Keys, with the pause a person makes."""
+        for key in keys:
+            await self._pilot.press(key)
+            await self._pilot.pause(0.1)
 
-def _copying(services: FakeServices) -> None:
-    services.migration_now = copying()
+    async def until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
+        """Wait for something to be so."""
+        end = time.monotonic() + seconds
+        while not happened():
+            if time.monotonic() > end:
+                raise TimeoutError("the console did not get there")
+            await self._pilot.pause(0.1)
 
+    async def settled(self) -> None:
+        """Wait for the job under way to end."""
+        await self.until(lambda: self._services.migration().state not in _BUSY)
+        await self._pilot.pause(0.5)
 
-def _idle(services: FakeServices) -> None:
-    services.migration_now = MigrationSnapshot(as_of=datetime.now(UTC))
-
-
-def _verified(services: FakeServices) -> None:
-    services.migration_now = copied(verified=True)
-
-
-def _mismatch(services: FakeServices) -> None:
-    services.migration_now = copied(verified=False)
-
-
-def _lost(services: FakeServices) -> None:
-    services.migration_now = copying()
-    services.header_now = lost(header("production"))
-    services.read_only = True
-
-
-def _production(services: FakeServices) -> None:
-    services.header_now = replace(header("production"), profile="production")
-    services.read_only = True
+    async def picture(self, name: str) -> None:
+        """Save what the screen shows."""
+        await self._pilot.pause(0.3)
+        path = self._folder / f"{name}-{self._size}.svg"
+        path.write_text(self._pilot.app.export_screenshot(title="devora-console"), encoding="utf-8")
+        to_png(path)
+        sys.stderr.write(f"{path}\n")
 
 
-_ASCII = TuiOptions(unicode="never")
-PICTURES = (
-    Picture("overview"),
-    Picture("overview-production", set_up=_production),
-    Picture("overview-explained", ("down", "down", "down", "?")),
-    Picture("migration-idle", ("2",), _idle),
-    Picture("migration-running", ("2", "down", "down"), _copying),
-    Picture("migration-running-ascii", ("2", "down", "down"), _copying, _ASCII),
-    Picture("migration-blue-orange", ("2",), _mismatch, TuiOptions(unicode="always", theme="blue-orange")),
-    Picture("migration-verified", ("2",), _verified),
-    Picture("migration-mismatch", ("2", "t", *["down"] * 4), _mismatch),
-    Picture("migration-lost", ("2",), _lost),
-    Picture("execute", ("2", "X"), _idle),
-    Picture("quarantine", ("2", "q"), _copying),
-    Picture("document", ("2", "q", "enter"), _copying),
-    Picture("palette", ("2", ":")),
-    Picture("help", ("2", "?")),
-)
-
-
-async def draw(picture: Picture, size: tuple[int, int]) -> str:
-    """Run the program, press the keys, give what it shows as SVG."""
-    services = FakeServices()
-    picture.set_up(services)
-    app = DevoraApp(services, picture.options)
+async def walk(services: ConsoleServices, servers: DemoServers, folder: Path, size: tuple[int, int]) -> None:
+    """The way through the console."""
+    app = DevoraApp(services, TuiOptions(unicode="always"))
     async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        for key in picture.keys:
-            await pilot.press(key)
-            await pilot.pause(0.05)
-        await pilot.pause(0.3)
-        svg = app.export_screenshot(title=f"devora-console {size[0]}x{size[1]}")
-    services.loop.close()
-    return svg
+        here = Walk(services, pilot, folder, size)
+        await here.until(lambda: services.header().postgres.link == "ok" and services.header().mongo.link == "ok")
+        await here.press("2", "d")
+        await here.settled()
+        await here.picture("dry-run")
+        await here.press("X")
+        await here.picture("execute")
+        await here.press("tab", *services.execute_preview().type_name, "enter", "enter")
+        await here.until(lambda: services.migration().kind == "execute")
+        await here.settled()
+        await here.press("v")
+        await here.until(lambda: services.migration().verification is not None)
+        await here.settled()
+        await here.picture("migration")
+        await here.press("t")
+        await here.picture("verification")
+        await here.press("q")
+        await pilot.pause(0.5)
+        await here.picture("quarantine")
+        await here.press("enter")
+        await pilot.pause(0.5)
+        await here.picture("document")
+        await here.press("escape", "escape", "1")
+        await pilot.pause(2.5)
+        await here.picture("overview")
+        servers.postgres.stop("fast")
+        await here.until(lambda: services.header().postgres.link == "lost")
+        await pilot.pause(1)
+        await here.picture("lost")
 
 
 def to_png(svg: Path) -> None:
-    """A PNG beside the SVG, with a font of this machine in place of the one named from the web."""
+    """A PNG for looking at it here, with a font of this machine; not kept with the project."""
     tool = shutil.which("rsvg-convert")
     if tool is None:
         return
     local = svg.read_text(encoding="utf-8").replace("Fira Code", "DejaVu Sans Mono")
     local = local.replace("<svg ", '<svg xml:space="preserve" ', 1)
-    png = svg.with_suffix(".png")
-    subprocess.run([tool, "-o", str(png)], input=local.encode(), check=True)
+    subprocess.run([tool, "-o", str(svg.with_suffix(".png"))], input=local.encode(), check=True)
 
 
 def main(folder: Path) -> None:
-    """Every picture in every size."""
+    """Every picture in every size, on a fresh demo each."""
     folder.mkdir(parents=True, exist_ok=True)
-    for picture in PICTURES:
-        for size in SIZES:
-            path = folder / f"{picture.name}-{size[0]}x{size[1]}.svg"
-            path.write_text(asyncio.run(draw(picture, size)), encoding="utf-8")
-            to_png(path)
-            sys.stderr.write(f"{path}\n")
+    for size in SIZES:
+        door = Door()
+        with DemoServers(temporary_home(), narrate=door.narrate) as servers:
+            configured(door, set_up(door, servers, Scale.SMALL, 1))
+            services = build_services(door.effective, door.guard)
+            try:
+                asyncio.run(walk(services, servers, folder, size))
+            finally:
+                services.loop.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "out")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
