@@ -10,7 +10,7 @@ from devora_console.core.problems import usage_error
 
 def open_console(door: Door) -> int:
     """Open the console and give its exit code."""
-    if not os.isatty(0) or not os.isatty(1):
+    if not all(os.isatty(stream) for stream in (0, 1, 2)):
         raise usage_error("no_terminal", "the console needs a terminal", "Use a command instead: devora-console --help")
     from devora_console.services import build_services  # noqa: PLC0415 - drivers and Textual only when wanted
     from devora_console.tui.app import run  # noqa: PLC0415

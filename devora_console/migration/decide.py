@@ -160,6 +160,7 @@ def _take(ledger: Ledger, collection: Collection, target: str, source: str) -> N
         """,
         names,
     )
+    ledger.db.execute("CREATE UNIQUE INDEX temp.candidate_document ON candidate (document)")
     ledger.db.execute(
         """
         UPDATE document SET fate = 'quarantined',

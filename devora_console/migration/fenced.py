@@ -23,9 +23,9 @@ class Fenced:
             await self._lease.fence()
             # updated_at and last_message_at keep what the source says.
             await self._connection.execute("SET LOCAL devora.loading = 'on'")
-        except BaseException:  # the transaction is open: whatever happened, end it before handing the error on
+        except BaseException as error:  # the transaction is open: whatever happened, end it, and hand the error on
             if not self._connection.is_closed():
-                await self._transaction.rollback()
+                await self._transaction.__aexit__(type(error), error, error.__traceback__)
             raise
 
     async def __aexit__(

@@ -39,6 +39,7 @@ _OPTIONS = json_util.JSONOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_POSTGRES_EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 async def sample(
@@ -117,12 +118,12 @@ def _there(name: str | None) -> list[str]:
 
 
 def _cells(names: list[str], columns: tuple[Column, ...]) -> str:
-    """What to select: moments as microseconds since 1970, which asyncpg can carry whatever the year."""
+    """What to select: moments as the server's own 64-bit number, for asyncpg's end with the year 9999."""
     cells = [quoted(name) for name in names]
     for column in columns:
         cell = quoted(column.name)
         if column.type == "timestamptz":
-            cell = f"(extract(epoch FROM {cell}) * 1000000)::bigint AS {cell}"
+            cell = f"timestamptz_send({cell}) AS {cell}"
         cells.append(cell)
     return ", ".join(cells)
 
@@ -162,7 +163,8 @@ def _agrees(value: Any, stored: Any, column: Column) -> bool:
     if stored is None:
         return False
     if column.type == "timestamptz":
-        return bool(_microseconds(value) == stored)
+        since_1970 = int.from_bytes(stored, "big", signed=True) + _POSTGRES_EPOCH
+        return bool(_microseconds(value) == since_1970)
     if isinstance(stored, bool) or isinstance(value, bool):
         return value is stored
     if isinstance(stored, UUID):

@@ -99,7 +99,8 @@ def _special(value: Any) -> Any:
 
 def _document(value: dict[str, Any]) -> Any:
     if any(key.startswith("$") or "\x00" in key or _SURROGATE.search(key) for key in value):
-        return {"$bson": _base64(bson.encode(value, codec_options=CODEC))}
+        # As a field of another document: PyMongo moves _id to the front of a whole one.
+        return {"$bson": _base64(bson.encode({"": value}, codec_options=CODEC)[6:-1])}
     return {key: ejson(item) for key, item in value.items()}
 
 

@@ -11,8 +11,8 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.read_preferences import ReadPreference
 
-from devora_console.config.secret import Dsn
-from devora_console.core.problems import connect_error
+from devora_console.config.secret import Dsn, scrub
+from devora_console.core.problems import connect_error, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.mongo.bsonio import Damaged, split
@@ -29,12 +29,7 @@ class LiveSource:
         self._database = database
         self._identity = ""
         with self._translated():
-            self._client: MongoClient[dict[str, Any]] = MongoClient(
-                url.reveal(),
-                serverSelectionTimeoutMS=int(timeout_seconds * 1000),
-                connectTimeoutMS=int(timeout_seconds * 1000),
-                appname="devora-console migration",
-            )
+            self._client: MongoClient[dict[str, Any]] = _client(url, int(timeout_seconds * 1000))
             try:
                 hello = self._client.admin.command("hello")
             except PyMongoError:
@@ -112,3 +107,21 @@ class LiveSource:
             raise connect_error(
                 "mongo_answer", f"{self.label} sent what is not BSON ({said})", "Check the server with validate"
             ) from None
+
+
+def _client(url: Dsn, timeout_ms: int) -> MongoClient[dict[str, Any]]:
+    """A client that has not connected yet. PyMongo raises plain ValueErrors for much that is wrong with a URL."""
+    try:
+        return MongoClient(
+            url.reveal(),
+            serverSelectionTimeoutMS=timeout_ms,
+            connectTimeoutMS=timeout_ms,
+            appname="devora-console migration",
+        )
+    except PyMongoError:
+        raise
+    except (ValueError, TypeError) as error:
+        said = one_line(scrub(str(error), url), 160)
+        raise usage_error(
+            "mongo_url", f"MONGO_URL: {said}", "Write it as mongodb://user:password@host:27017"
+        ) from None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from devora_console.config.secret import Dsn
 from devora_console.core.problems import usage_error
+from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 
 
@@ -59,14 +60,14 @@ def open_source(where: str | Dsn, database: str, *, timeout_seconds: float = 5.0
     from devora_console.mongo.dump import DumpSource  # noqa: PLC0415 - each side loads what it needs
     from devora_console.mongo.live import LiveSource  # noqa: PLC0415
 
-    if isinstance(where, Dsn):
-        return LiveSource(where, database, timeout_seconds=timeout_seconds)
-    if where.startswith(("mongodb://", "mongodb+srv://")):
-        return LiveSource(Dsn(where), database, timeout_seconds=timeout_seconds)
-    if "://" in where:
+    text = where.reveal() if isinstance(where, Dsn) else where
+    if text.startswith(("mongodb://", "mongodb+srv://")):
+        return LiveSource(Dsn(text), database, timeout_seconds=timeout_seconds)
+    if "://" in text or isinstance(where, Dsn):
+        scheme = one_line(text.partition("://")[0], 20) if "://" in text else "none"
         raise usage_error(
             "source_scheme",
-            f"--source: scheme '{where.split('://', maxsplit=1)[0][:20]}' is not MongoDB's",
+            f"the source's scheme is not MongoDB's: {scheme}",
             "Give a mongodb:// URL or the folder that mongodump wrote",
         )
-    return DumpSource(Path(where), database)
+    return DumpSource(Path(text), database)

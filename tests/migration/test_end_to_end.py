@@ -105,7 +105,7 @@ async def test_a_second_run_changes_nothing(target: Dsn, folder: Path) -> None:
 
 
 async def test_batch_size_changes_nothing(target: Dsn, another: Any, folder: Path) -> None:
-    write_dump(folder, DATABASE, Scale.SMALL, 6)
+    World.of(12).write(folder)
     other = await another()
     large = await execute(target, folder, batch_bytes=100_000_000)
     small = await execute(other, folder, batch_bytes=1)

@@ -1,5 +1,7 @@
 """A small source made by hand, that tests change and write as a dump folder; and looking at what became of it."""
 
+# ruff: noqa: S608 - the names and ids in these statements are our own
+
 from __future__ import annotations
 
 import json

@@ -19,6 +19,7 @@ from pymongo import MongoClient
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.demo.processes import mark_of, wait_gone
 from devora_console.demo.servers import DemoServers, Endpoints, for_database, temporary_home
+from tests.eventually import eventually
 
 
 async def _answer(dsn: str, question: str) -> Any:
@@ -97,8 +98,8 @@ def test_a_killed_or_stopped_server_starts_again_on_its_own(open_folder: Path) -
             os.kill(pid, signal.SIGKILL)
             assert mark is not None
             assert wait_gone(mark, 3)
-        assert not demo.postgres.running
-        assert not demo.mongo.running
+        # The first thread of a killed process is gone before the last one.
+        assert eventually(lambda: not demo.postgres.running and not demo.mongo.running)
         demo.start()
         assert (demo.postgres.dsn, demo.mongo.url) == (dsn, url)
         assert _ask(dsn.reveal(), "SELECT one FROM durable") == 1

@@ -6,4 +6,5 @@ SELECT $1, s.source_id, s.document::json, s.raw_bson, s.digest, $2, now()
     ON CONFLICT (collection, source_id) DO UPDATE
    SET document = excluded.document, raw_bson = excluded.raw_bson, digest = excluded.digest, run = excluded.run,
        archived_at = excluded.archived_at
- WHERE a.digest IS DISTINCT FROM excluded.digest
+ WHERE (a.digest, a.raw_bson, a.document::text)
+       IS DISTINCT FROM (excluded.digest, excluded.raw_bson, excluded.document::text)

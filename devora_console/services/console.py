@@ -1,0 +1,197 @@
+"""The services as the terminal door wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from devora_console.config.load import Effective
+from devora_console.core.clock import utc_now
+from devora_console.core.console import HeaderSnapshot, OverviewSnapshot, Preview
+from devora_console.core.guard import Act, Guard
+from devora_console.core.loop import ServiceLoop
+from devora_console.doctor.overview import Known, overview
+from devora_console.migration.mapping_file import load_mapping
+from devora_console.migration.progress import Kind, MigrationSnapshot, QuarantineItem
+from devora_console.services.migrating import Migrating
+from devora_console.services.target import Target
+from devora_console.services.watching import Watching
+
+_COMMANDS = {
+    "dry_run": "migrate --dry-run",
+    "execute": "migrate --execute",
+    "verify": "verify",
+    "quarantine": "quarantine list",
+}
+
+
+class ConsoleServices:
+    """Implements the port of the terminal door. Plain methods answer from any thread, coroutines run on ``loop``."""
+
+    def __init__(self, effective: Effective, guard: Guard) -> None:
+        self._settings = effective.settings
+        self._profile = effective.profile
+        self._guard = guard
+        self._loop = ServiceLoop()
+        self._listeners: list[Callable[[str], None]] = []
+        self._target = Target(self._settings.postgres)
+        self._watching = Watching(self._settings, self._target, self._refresh)
+        mapping = load_mapping(self._settings.migration.mapping)
+        self._migrating = Migrating(
+            self._settings, self._target, mapping, lambda: self._wake("migration"), self._refresh
+        )
+        self._header = self._make_header()
+        self._overview = self._make_overview()
+
+    @property
+    def loop(self) -> ServiceLoop:
+        """The loop of every coroutine here."""
+        return self._loop
+
+    @property
+    def environment(self) -> str:
+        """The environment as a word."""
+        return self._settings.environment
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every act is refused."""
+        return not self._guard.armed
+
+    @property
+    def armed(self) -> bool:
+        """Whether acts are possible, each after its confirmation."""
+        return self._guard.armed
+
+    @property
+    def profile(self) -> str | None:
+        """The profile in use."""
+        return self._profile
+
+    def header(self) -> HeaderSnapshot:
+        """The latest header."""
+        return self._header
+
+    def overview(self) -> OverviewSnapshot:
+        """The latest overview."""
+        return self._overview
+
+    def migration(self) -> MigrationSnapshot:
+        """The latest state of the migration."""
+        return self._migrating.snapshot
+
+    def subscribe(self, wake: Callable[[str], None]) -> Callable[[], None]:
+        """Call ``wake(kind)`` for each newer snapshot; gives the way out."""
+        self._listeners.append(wake)
+        return lambda: self._listeners.remove(wake) if wake in self._listeners else None
+
+    def _wake(self, kind: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(kind)
+
+    def _refresh(self) -> None:
+        self._header = self._make_header()
+        self._wake("header")
+        self._overview = self._make_overview()
+        self._wake("overview")
+
+    def _make_header(self) -> HeaderSnapshot:
+        postgres, mongo = self._watching.states()
+        return HeaderSnapshot(
+            environment=self._settings.environment,
+            read_only=self.read_only,
+            armed=self.armed and self._settings.production,
+            profile=self._profile,
+            postgres=postgres,
+            mongo=mongo,
+            as_of=utc_now(),
+        )
+
+    def _make_overview(self) -> OverviewSnapshot:
+        watching, migrating = self._watching, self._migrating
+        return overview(
+            Known(
+                header=self._header,
+                postgres=watching.postgres,
+                mongo=watching.mongo,
+                migration=migrating.snapshot,
+                dry_run=migrating.dry_run,
+                verification=migrating.verification,
+                drift=watching.drift,
+            )
+        )
+
+    async def start_watching(self) -> None:
+        """Connect and sample until :meth:`stop`."""
+        self._watching.start()
+
+    async def stop(self) -> None:
+        """Stop a running job between two batches (two seconds at most), then close everything."""
+        await self._migrating.close()
+        await self._watching.stop()
+
+    async def dry_run(self) -> None:
+        """Start a dry run. Raises ConsoleError when something runs already."""
+        self._migrating.begin(Kind.DRY_RUN)
+
+    async def verify(self) -> None:
+        """Start a verification. Raises ConsoleError when something runs already."""
+        self._migrating.begin(Kind.VERIFY)
+
+    async def execute(self, typed: str, prune: bool = False) -> None:
+        """Start the copy, if the guard lets it. The name is always typed here: a key is pressed too easily."""
+        name = self._target.database()
+        self._guard.permit(Act(f"write to database {name}", name, always_typed=True), typed)
+        self._migrating.begin(Kind.EXECUTE, prune=prune)
+
+    async def pause(self) -> None:
+        """Pause the running job before its next batch."""
+        self._migrating.pause()
+
+    async def resume(self) -> None:
+        """Let a paused job go on."""
+        self._migrating.resume()
+
+    async def stop_migration(self) -> None:
+        """Stop the running job; run again it goes on."""
+        self._migrating.stop()
+
+    async def quarantine(self, limit: int = 500) -> tuple[QuarantineItem, ...]:
+        """What is in quarantine in the target; after a dry run, what that found."""
+        return await self._migrating.quarantine(limit)
+
+    async def quarantine_document(self, collection: str, source_id: str) -> str:
+        """One quarantined document, secrets redacted."""
+        return await self._migrating.document(collection, source_id)
+
+    def execute_preview(self) -> Preview:
+        """What the copy would do, in one sentence, and what has to be typed."""
+        name = self._target.database()
+        seen = self._migrating.dry_run
+        if seen is None:
+            expected = "How much that is has not been looked at: press d for a dry run first."
+        else:
+            documents = sum(each.migrated for each in seen.collections)
+            rows = sum(sum(each.rows.values()) for each in seen.collections)
+            held = sum(seen.quarantine_rules.values())
+            expected = f"The last dry run found {documents} documents for {rows} rows, and {held} for quarantine."
+        return Preview(
+            title=f"Copy {self._settings.mongo.database} into {name}",
+            consequence=f"Every document of MongoDB is converted and written to database {name}. {expected}",
+            locks="Row locks on what it writes, one batch at a time; readers are not blocked.",
+            sql="INSERT … ON CONFLICT (id) DO UPDATE, per table and batch, in one transaction with its accounts",
+            command=self.as_command("execute"),
+            type_name=name,
+        )
+
+    def as_command(self, action: str) -> str:
+        """The same thing as a command line."""
+        words = _COMMANDS.get(action, action)
+        profile = f" --profile {self._profile}" if self._profile else ""
+        if action == "execute" and self._settings.production:
+            words += f" --allow-writes --yes-i-typed {self._target.database()}"
+        return f"devora-console{profile} {words}"
+
+
+def build_services(effective: Effective, guard: Guard) -> ConsoleServices:
+    """The services of these settings. Raises ConsoleError (exit 2) for a mapping that cannot be read."""
+    return ConsoleServices(effective, guard)
