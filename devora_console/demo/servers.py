@@ -40,7 +40,8 @@ class DemoServers:
 
     ``home`` is made at the first start; a later start finds data and password there. One from
     :func:`temporary_home` is removed at the end. ``narrate`` gets a line for each thing that happens, as it
-    happens. ``preload`` names the libraries PostgreSQL loads at start. Without ``durable`` a crash of the machine may lose data.
+    happens. ``preload`` names the libraries PostgreSQL loads at start. Not ``durable``: what is written may be
+    lost when the machine stops.
     """
 
     def __init__(

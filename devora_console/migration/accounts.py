@@ -68,13 +68,15 @@ class Accounts:
                 sql(_HERE, "resolve_quarantine"), collection, gone, f"run {self._run}", reason
             )
 
-    async def archive(self, collection: str, rows: Sequence[tuple[str, str, bytes, bytes]]) -> None:
-        """(source id, document as JSON text, raw BSON, digest) of documents without a table."""
-        if rows:
-            await self._connection.execute(
-                sql(_HERE, "upsert_archive"), collection, self._run, *map(list, zip(*rows, strict=True))
-            )
-            await self.documents(collection, None, [(row[0], "archived", None, row[3]) for row in rows])
+    async def archive(self, collection: str, rows: Sequence[tuple[str, str, bytes, bytes]]) -> int:
+        """Keep (source id, document as JSON text, raw BSON, digest); returns how many were not there like that."""
+        if not rows:
+            return 0
+        said = await self._connection.execute(
+            sql(_HERE, "upsert_archive"), collection, self._run, *map(list, zip(*rows, strict=True))
+        )
+        await self.documents(collection, None, [(row[0], "archived", None, row[3]) for row in rows])
+        return int(said.rpartition(" ")[2])  # the command tag: INSERT 0 n
 
     async def checkpoint(self, collection: str, documents: int, rows: int, last: str | None) -> None:
         """How far the run has come: documents accounted for, rows written by it, and the last document."""

@@ -7,9 +7,8 @@ has that key came from an element without a usable id, unless ``$key`` beside it
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
-from devora_console.migration.encode import INT32
+from devora_console.migration.encode import INT32, uuid_text
 from devora_console.migration.fields import MISSING, Whole, annotate, at, leftover, value_of
 from devora_console.migration.plan import ChildPlan, TablePlan
 from devora_console.migration.rows import Element, Row, derived_key, octets
@@ -88,13 +87,13 @@ def _apart(found: list[str | None], plan: ChildPlan, pk: str, notes: Notes) -> l
 
 
 def _derived(pk: str, plan: ChildPlan, ordinal: int) -> str:
-    return str(UUID(bytes=derived_key(pk, plan.path, ordinal)))
+    return uuid_text(derived_key(pk, plan.path, ordinal))
 
 
 def _own_id(item: Any, table: TablePlan) -> str | None:
     value = at(item, table.key.path or ())
     try:
-        return str(UUID(bytes=to_uuid(value, table.key_rules, Notes())))
+        return uuid_text(to_uuid(value, table.key_rules, Notes()))
     except Refusal:
         return None
 
@@ -115,7 +114,7 @@ def _element(
     table, mine = plan.table, Notes()
     row: Row = [None] * len(table.names)
     try:
-        if own is not None:
+        if own is not None and at(item, table.key.path or ()) != own:
             to_uuid(at(item, table.key.path or ()), table.key_rules, mine)  # notes what it changes
         for column in table.columns:
             spec = column.column
@@ -136,8 +135,8 @@ def _element(
     assert table.ordinal_index is not None
     row[table.parent_index] = root[parent.key_index]
     row[table.ordinal_index] = INT32.pack(ordinal)
-    row[table.key_index] = UUID(own).bytes if own else derived_key(pk, plan.path, ordinal)
-    consumed = table.consumed if own is not None else tuple(p for p in table.consumed if p != table.key.path)
+    row[table.key_index] = bytes.fromhex(own.replace("-", "")) if own else derived_key(pk, plan.path, ordinal)
+    consumed = table.consumed if own is not None else table.consumed_but_key
     extra = leftover(item, consumed)
     for rule, count in mine.counts.items():
         notes.counts[rule] = notes.counts.get(rule, 0) + count

@@ -52,6 +52,12 @@ def decode_moment(cell: bytes) -> int:
     return int(INT64.unpack(cell)[0]) + PG_EPOCH_US
 
 
+def uuid_text(cell: bytes) -> str:
+    """The canonical text of a ``uuid_send``; many times as fast as by way of UUID."""
+    digits = cell.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def encode_jsonb(value: Any) -> bytes:
     """``jsonb_send``: version 1, then jsonb's own text of a JSON value without numbers from floats."""
     return b"\x01" + _jsonb_text(value).encode("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from bson.objectid import ObjectId
@@ -100,16 +101,22 @@ def key_of(document: dict[str, Any], table: TablePlan, notes: Notes) -> bytes:
 
 def leftover(document: dict[str, Any], consumed: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
     """What no column takes, as Extended JSON; ``{"$bson": ...}`` when a field name starts with ``$``."""
-    whole = {path[0] for path in consumed if len(path) == 1}
+    whole, nested = _consumed(consumed)
     rest = {key: value for key, value in document.items() if key not in whole}
     if not rest:
         return rest
-    for path in consumed:
-        if len(path) > 1 and path[0] in rest:
+    for path in nested:
+        if path[0] in rest:
             rest[path[0]] = _without(rest[path[0]], path[1:])
     extended = ejson(rest)
     assert isinstance(extended, dict)
     return extended
+
+
+@lru_cache(maxsize=64)
+def _consumed(paths: tuple[tuple[str, ...], ...]) -> tuple[frozenset[str], tuple[tuple[str, ...], ...]]:
+    """The names of whole fields, and the paths into others."""
+    return frozenset(path[0] for path in paths if len(path) == 1), tuple(path for path in paths if len(path) > 1)
 
 
 def _without(value: Any, path: tuple[str, ...]) -> Any:

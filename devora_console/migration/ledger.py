@@ -51,7 +51,6 @@ CREATE TABLE waits_for_owner (document INTEGER NOT NULL, name TEXT NOT NULL, PRI
     WITHOUT ROWID;
 CREATE TABLE known (collection TEXT NOT NULL, source_id TEXT NOT NULL, fate TEXT, table_name TEXT, pk TEXT,
     PRIMARY KEY (collection, source_id)) WITHOUT ROWID;
-CREATE INDEX known_pk ON known (collection, pk);
 CREATE VIEW vanished AS
 SELECT k.* FROM known k
  WHERE NOT EXISTS (SELECT 1 FROM document d WHERE d.collection = k.collection AND d.source_id = k.source_id)

@@ -40,6 +40,7 @@ class TablePlan:
     source_id_index: int | None
     extra_index: int | None
     consumed: tuple[tuple[str, ...], ...]
+    consumed_but_key: tuple[tuple[str, ...], ...]
 
     def index(self, name: str) -> int:
         """Where the column stands."""
@@ -132,6 +133,7 @@ def _table(
         source_id_index=names.index(source_id) if source_id else None,
         extra_index=names.index(extra) if extra else None,
         consumed=consumed + ((key.path,) if key.path else ()),
+        consumed_but_key=consumed,
     )
 
 

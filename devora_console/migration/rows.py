@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from devora_console.migration.encode import INT32, encode_jsonb
+from devora_console.migration.encode import INT32, encode_jsonb, uuid_text
 from devora_console.migration.plan import CollectionPlan, ColumnPlan, TablePlan
 
 Row = list[bytes | None]
@@ -117,16 +118,24 @@ def digest(tables: list[list[Row]]) -> bytes:
 
 def derived_key(pk: str, path: str, ordinal: int) -> bytes:
     """The key of an array element without one: uuid5 of its parent's key, the array's path and its position."""
+    name = f"{path}/{ordinal}".encode()
+    cell = bytearray(hashlib.sha1(_namespace(pk) + name, usedforsecurity=False).digest()[:16])
+    cell[6] = cell[6] & 0x0F | 0x50  # version 5
+    cell[8] = cell[8] & 0x3F | 0x80  # the variant of RFC 4122
+    return bytes(cell)
+
+
+@lru_cache(maxsize=4)
+def _namespace(pk: str) -> bytes:
     try:
-        namespace = UUID(pk)
+        return UUID(pk).bytes
     except ValueError:
-        namespace = uuid5(NAMESPACE_URL, pk)
-    return uuid5(namespace, f"{path}/{ordinal}").bytes
+        return uuid5(NAMESPACE_URL, pk).bytes
 
 
 def key_text(kind: str, cell: bytes) -> str:
     """A key (uuid or text) as PostgreSQL writes it."""
-    return str(UUID(bytes=cell)) if kind == "uuid" else cell.decode("utf-8")
+    return uuid_text(cell) if kind == "uuid" else cell.decode("utf-8")
 
 
 def octets(row: Row, table: TablePlan, column: ColumnPlan) -> bytes | None:
@@ -137,4 +146,4 @@ def octets(row: Row, table: TablePlan, column: ColumnPlan) -> bytes | None:
 
 
 def _encode(kind: str, value: str) -> bytes:
-    return UUID(value).bytes if kind == "uuid" else value.encode("utf-8")
+    return bytes.fromhex(value.replace("-", "")) if kind == "uuid" else value.encode("utf-8")

@@ -186,9 +186,10 @@ class Writer:
             if collection.policy is Policy.ARCHIVE:
                 rows = await asyncio.to_thread(archived, found)
                 async with Fenced(self._connection, self._lease):
-                    await self._accounts.archive(name, rows)
+                    new = await self._accounts.archive(name, rows)
                     await self._accounts.release(name, (row[0] for row in rows), "archived")
-                self._tracker.collection(name, written=self._tracker.progress(name).written + len(rows))
+                done = self._tracker.progress(name)
+                self._tracker.collection(name, written=done.written + new, unchanged=done.unchanged + len(rows) - new)
                 self.late += sum(fate is None for _, _, fate in found)
             self._tracker.advance(len(batch), sum(map(len, batch)))
         if collection.policy is Policy.ARCHIVE:

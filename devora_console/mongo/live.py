@@ -122,6 +122,4 @@ def _client(url: Dsn, timeout_ms: int) -> MongoClient[dict[str, Any]]:
         raise
     except (ValueError, TypeError) as error:
         said = one_line(scrub(str(error), url), 160)
-        raise usage_error(
-            "mongo_url", f"MONGO_URL: {said}", "Write it as mongodb://user:password@host:27017"
-        ) from None
+        raise usage_error("mongo_url", f"MONGO_URL: {said}", "Write it as mongodb://user:password@host:27017") from None

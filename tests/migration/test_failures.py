@@ -18,8 +18,9 @@ from devora_console import schema
 from devora_console.config.secret import Dsn
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.demo.servers import DemoServers, for_database, temporary_home
+from devora_console.migration.control import Control, Tracker
 from devora_console.migration.job import Job
-from devora_console.migration.progress import Kind, MigrationSnapshot, Phase, State
+from devora_console.migration.progress import Kind, Phase, State
 from tests.migration.world import (
     DATABASE,
     World,
@@ -41,26 +42,32 @@ from tests.migration.world import (
 )
 
 
-class Interrupted:
-    """A job during whose ``phase`` something happens, once ``after`` documents are through."""
+class Interrupted(Control):
+    """Something happens during ``phase``, once ``after`` documents are through: asked before every batch."""
 
-    def __init__(self, act: Callable[[], object], after: int = 5, phase: Phase = Phase.WRITE) -> None:
+    def __init__(self, act: Callable[[], object] = lambda: None, after: int = 0, phase: Phase = Phase.WRITE) -> None:
+        super().__init__()
         self._act = act
         self._after = after
         self._phase = phase
         self.done = False
 
-    def __call__(self, snapshot: MigrationSnapshot) -> None:
-        if self.done or snapshot.phase is not self._phase or snapshot.rows_done < self._after:
-            return
-        self.done = True
-        self._act()
+    async def checkpoint(self, tracker: Tracker) -> None:
+        """As ever, and the act when its time has come."""
+        if not self.done and tracker.snapshot.phase is self._phase and tracker.snapshot.rows_done >= self._after:
+            self.done = True
+            self._act()
+        await super().checkpoint(tracker)
 
 
-async def _fails(
-    target: Dsn, source: Path | Dsn, report: Callable[[MigrationSnapshot], None], **more: Any
-) -> ConsoleError:
-    job = Job(Kind.EXECUTE, settings(target, source, batch_bytes=600, **more), report)
+def _interrupted(target: Dsn, source: Path | Dsn, control: Interrupted, **more: Any) -> Job:
+    job = Job(Kind.EXECUTE, settings(target, source, **({"batch_bytes": 600} | more)))
+    job.control = control
+    return job
+
+
+async def _fails(target: Dsn, source: Path | Dsn, control: Interrupted | None = None, **more: Any) -> ConsoleError:
+    job = _interrupted(target, source, control or Interrupted(), **more)
     with pytest.raises(ConsoleError) as caught:
         await job.run()
     error = caught.value
@@ -243,8 +250,7 @@ async def test_a_check_made_while_the_copy_runs(already_there: bool, target: Dsn
     world.write(folder)
     # Between survey and write: the pruning step reads the books, then users are written.
     surprise = "ALTER TABLE users ADD CONSTRAINT surprise CHECK (email <> 'user11@example.org') NOT VALID"
-    job = Job(Kind.EXECUTE, settings(target, folder), Interrupted(_soon(target, surprise), 0, Phase.WRITE))
-    done = await job.run()
+    done = await _interrupted(target, folder, Interrupted(_soon(target, surprise))).run()
     assert done.quarantine_rules == {"check": 1, "parent_quarantined": 3}
     assert await held(target) == {
         ("users", str(oid(11))): "check",
@@ -292,7 +298,7 @@ async def test_one_runner_at_a_time(target: Dsn, folder: Path) -> None:
         except ConsoleError as error:
             refused.append(error)
 
-    first = Job(Kind.EXECUTE, settings(target, folder), lambda snapshot: None)
+    first = Job(Kind.EXECUTE, settings(target, folder))
     first.control.pause()
     running = asyncio.create_task(first.run())
     await _until(lambda: first.snapshot.state is State.PAUSED)
@@ -342,20 +348,18 @@ def test_a_budget_that_makes_no_sense(budget: str, folder: Path) -> None:
 
 async def test_pause_resume_and_stop(target: Dsn, folder: Path) -> None:
     World.of(30).write(folder)
-    states: list[State] = []
-    job = Job(Kind.EXECUTE, settings(target, folder, batch_bytes=600), lambda snapshot: states.append(snapshot.state))
+    control = Interrupted(lambda: control.pause(), after=10)  # noqa: PLW0108 - there is no control yet
+    job = _interrupted(target, folder, control)
     running = asyncio.create_task(job.run())
-    await _until(lambda: job.snapshot.phase is Phase.WRITE and job.snapshot.rows_done > 10)
-    job.control.pause()
     await _until(lambda: job.snapshot.state is State.PAUSED)
     counts = await fetch(target, "SELECT count(*) FROM devora_console.document")
     await asyncio.sleep(0.1)
     assert await fetch(target, "SELECT count(*) FROM devora_console.document") == counts
-    job.control.stop()
+    control.stop()
     with pytest.raises(ConsoleError) as caught:
         await running
     assert caught.value.exit_code is ExitCode.STOPPED
-    assert states[-1] is State.STOPPED
+    assert job.snapshot.problem is not None
     await _whole(target)
     done = await execute(target, folder, resume=True)
     assert sum(each.unchanged for each in done.collections) > 0
@@ -395,9 +399,7 @@ async def test_the_source_moves_while_it_is_copied(when: tuple[Phase, int], targ
     world = World.of(8)
     world.write(folder)
     phase, after = when
-    job = Job(
-        Kind.EXECUTE, settings(target, folder, batch_bytes=300), Interrupted(_change(world, folder), after, phase)
-    )
+    job = _interrupted(target, folder, Interrupted(_change(world, folder), after, phase), batch_bytes=300)
     with contextlib.suppress(ConsoleError):
         await job.run()
     # What comes while the survey reads may be part of it.
@@ -410,14 +412,14 @@ async def test_the_source_moves_while_it_is_copied(when: tuple[Phase, int], targ
 
 async def test_only_children_without_their_parents(target: Dsn, folder: Path) -> None:
     World.of().write(folder)
-    error = await _fails(target, folder, lambda snapshot: None, only=("projects",))
+    error = await _fails(target, folder, only=("projects",))
     assert (error.exit_code, error.problem.code) == (ExitCode.USAGE, "only_without_parents")
     await _recovers(target, folder)
 
 
 async def test_scratch_that_cannot_be_used(target: Dsn, folder: Path, tmp_path: Path) -> None:
     World.of().write(folder)
-    error = await _fails(target, folder, lambda snapshot: None, scratch=tmp_path / "nowhere")
+    error = await _fails(target, folder, scratch=tmp_path / "nowhere")
     assert (error.exit_code, error.problem.code) == (ExitCode.USAGE, "scratch_unusable")
 
 
@@ -432,7 +434,7 @@ async def test_connections_that_cannot_be_had(target: Dsn, folder: Path) -> None
         for_database(target, "nowhere"): (ExitCode.CONNECT, "postgres_database"),
     }
     for dsn, (code, name) in cases.items():
-        error = await _fails(dsn, folder, lambda snapshot: None)
+        error = await _fails(dsn, folder)
         assert (error.exit_code, error.problem.code) == (code, name)
         assert secret not in str(error)
     for url, (code, name) in {
@@ -448,5 +450,5 @@ async def test_connections_that_cannot_be_had(target: Dsn, folder: Path) -> None
 
 async def test_a_target_without_schema(empty_database: Dsn, folder: Path) -> None:
     World.of().write(folder)
-    error = await _fails(empty_database, folder, lambda snapshot: None)
+    error = await _fails(empty_database, folder)
     assert (error.exit_code, error.problem.code) == (ExitCode.USAGE, "schema_missing")
