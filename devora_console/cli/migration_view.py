@@ -16,6 +16,7 @@ from devora_console.migration.progress import (
     CollectionState,
     Kind,
     MigrationSnapshot,
+    Phase,
     QuarantineItem,
     TableVerdict,
     VerificationSnapshot,
@@ -188,11 +189,12 @@ def _verdict(each: TableVerdict) -> tuple[str, ...]:
 
 def progress_line(snapshot: MigrationSnapshot) -> str:
     """One line for a terminal that shows progress: phase, part done, rate, time left."""
+    unit = "documents" if snapshot.phase is Phase.SURVEY else "rows"
     total = snapshot.rows_total
     part = "" if isinstance(total, Unknown) or not total else f" {100 * snapshot.rows_done // max(total, 1)} %"
     rate = snapshot.rows_per_second
-    speed = "" if isinstance(rate, Unknown) else f" · {number(round(rate))} documents/s"
+    speed = "" if isinstance(rate, Unknown) else f" · {number(round(rate))} {unit}/s"
     eta = snapshot.eta_seconds
     left = "" if isinstance(eta, Unknown) else f" · about {span(eta)} left"
     waiting = f" · {snapshot.waiting_for}" if snapshot.waiting_for else ""
-    return f"{snapshot.phase or snapshot.state}{part} · {number(snapshot.rows_done)} documents{speed}{left}{waiting}"
+    return f"{snapshot.phase or snapshot.state}{part} · {number(snapshot.rows_done)} {unit}{speed}{left}{waiting}"

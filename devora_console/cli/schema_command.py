@@ -37,7 +37,15 @@ def on_target(door: Door, work: Work[T], *, read_only: bool) -> T:
     dsn = require_postgres(door)
 
     async def go() -> T:
-        async with connection(dsn, purpose="schema", read_only=read_only, statement_timeout_seconds=0) as conn:
+        settings = door.effective.settings.postgres
+        async with connection(
+            dsn,
+            purpose="schema",
+            read_only=read_only,
+            timeout_seconds=settings.connect_timeout_seconds,
+            # A look may not hang; a change of the schema takes the time it takes.
+            statement_timeout_seconds=settings.statement_timeout_seconds if read_only else 0,
+        ) as conn:
             return await work(conn)
 
     try:

@@ -116,8 +116,8 @@ class Comparison:
         recall = Recall(self._ledger, self._plan.collection.name)
         async for batch in batches(self._source, self._plan.collection.name, self._batch_bytes):
             await self._control.checkpoint(self._tracker)
-            await asyncio.to_thread(self._sum, batch, recall, expected)
-            self._tracker.advance(len(batch), sum(map(len, batch)))
+            rows = await asyncio.to_thread(self._sum, batch, recall, expected)
+            self._tracker.advance(rows, sum(map(len, batch)))
         self.moved = recall.strange + recall.missed()
         result: dict[str, Found] = {}
         for table in self._plan.tables():
@@ -131,12 +131,16 @@ class Comparison:
             if fate is not None and fate.fate == "migrated":
                 yield source_id, finish(convert(raw, self._plan), self._plan, fate.decision)
 
-    def _sum(self, batch: list[bytes], recall: Recall, sums: dict[str, Sums]) -> None:
+    def _sum(self, batch: list[bytes], recall: Recall, sums: dict[str, Sums]) -> int:
+        """Add a batch to the sums; how many rows it has."""
+        count = 0
         for _, tables in self._expected(batch, recall):
             for plan, rows in zip(self._plan.tables(), tables, strict=True):
                 into = sums[plan.table]
+                count += len(rows)
                 for row in rows:
                     into.add(bucket_of(key_of(plan, row)), _FIRST64.unpack_from(row_digest(row))[0])
+        return count
 
     async def _target_sums(self, plan: TablePlan) -> Sums:
         key = f"{quoted(plan.key.column)}::text"

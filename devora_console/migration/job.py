@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -14,7 +15,6 @@ from devora_console.config.secret import Dsn, scrub
 from devora_console.core.clock import utc_now
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
-from devora_console.core.unknown import Unknown
 from devora_console.migration.budget import check_words, room
 from devora_console.migration.control import Control, Report, Tracker
 from devora_console.migration.lease import Lease
@@ -49,6 +49,8 @@ class JobSettings:
     level: Level = "fields"
     sample: int = 100
     source_timeout_seconds: float = 5.0
+    source_read_preference: str | None = None
+    connect_timeout_seconds: float = 10.0
     scratch: Path | None = None
 
 
@@ -94,6 +96,7 @@ class Job:
                 self._settings.source,
                 self._settings.database,
                 timeout_seconds=self._settings.source_timeout_seconds,
+                read_preference=self._settings.source_read_preference,
             )
             try:
                 self._tracker.change(source=source.label)
@@ -156,15 +159,26 @@ class Job:
             prune=self._settings.prune,
         )
 
+    def _connection(
+        self, purpose: str, *, read_only: bool = True
+    ) -> AbstractAsyncContextManager[asyncpg.Connection[asyncpg.Record]]:
+        return connection(
+            self._settings.postgres,
+            purpose=purpose,
+            read_only=read_only,
+            timeout_seconds=self._settings.connect_timeout_seconds,
+            statement_timeout_seconds=0,
+        )
+
     async def _dry_run(self, source: Source, ledger: Ledger) -> None:
-        async with connection(self._settings.postgres, purpose="dry run", statement_timeout_seconds=0) as conn:
+        async with self._connection("dry run") as conn:
             target = await read_target(conn, self._settings.mapping)
             await self._survey(source, conn, target, ledger).run()
         room(self.snapshot.collections, self._settings.max_quarantine)
 
     async def _verify(self, source: Source, ledger: Ledger) -> None:
         """Judge; nothing is written. The verdict is in the snapshot, good or bad."""
-        async with connection(self._settings.postgres, purpose="verify", statement_timeout_seconds=0) as conn:
+        async with self._connection("verify") as conn:
             target = await read_target(conn, self._settings.mapping)
             surveyed = await self._survey(source, conn, target, ledger).run()
             verification = Verification(
@@ -181,9 +195,7 @@ class Job:
         self._tracker.change(verification=verdict)
 
     async def _execute(self, source: Source, ledger: Ledger) -> None:
-        async with connection(
-            self._settings.postgres, purpose="migration", read_only=False, statement_timeout_seconds=0
-        ) as conn:
+        async with self._connection("migration", read_only=False) as conn:
             target = await read_target(conn, self._settings.mapping)
             lease = Lease(conn)
             await lease.take(self._run)
@@ -218,8 +230,9 @@ class Job:
         names = [name for name in surveyed.names if not only or name in only]
         plans = [surveyed.plans[name] for name in names if name in surveyed.plans]
         others = [] if only else ledger.unmapped(set(surveyed.plans))
-        total = sum(p.total for p in self.snapshot.collections if p.name in names and not isinstance(p.total, Unknown))
-        self._tracker.phase(Phase.WRITE, total)
+        written = (each for each in self.snapshot.collections if each.name in names)
+        rows = sum(sum(e.rows.values()) + e.quarantined + e.archived + e.ignored for e in written)
+        self._tracker.phase(Phase.WRITE, rows)
         pruned = await Reconciler(conn, lease, ledger, str(self._run)).run(plans, others, prune=self._settings.prune)
         writer = Writer(
             source=source,

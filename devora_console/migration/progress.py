@@ -172,7 +172,11 @@ class VerificationSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class MigrationSnapshot:
-    """Everything the Migration screen and ``migrate --json`` show, as of ``as_of``."""
+    """Everything the Migration screen and ``migrate --json`` show, as of ``as_of``.
+
+    ``rows_*`` count documents while surveying (rows are not known yet), and rows while writing and verifying; a
+    document that goes to quarantine or archive is one row there.
+    """
 
     as_of: datetime
     kind: Kind | None = None

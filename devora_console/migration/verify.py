@@ -72,8 +72,8 @@ class Verification:
         """The verdict. ``watermark`` is when reading began: later changes of the source are not in it."""
         began, watermark = time.monotonic(), utc_now()
         tally = _Tally()
-        mapped = (each for each in self._tracker.snapshot.collections if each.name in self._surveyed.plans)
-        self._tracker.phase(Phase.VERIFY, sum(each.migrated + each.quarantined for each in mapped))
+        rows = sum(sum(each.rows.values()) for each in self._tracker.snapshot.collections)
+        self._tracker.phase(Phase.VERIFY, rows)
         for name in self._surveyed.names:
             await self._control.checkpoint(self._tracker)
             plan = self._surveyed.plans.get(name)

@@ -100,7 +100,8 @@ class Writer:
             deferred += await self._batch(plan, place, sorted_batch)
             if len(deferred) > _MOST_DEFERRED:
                 raise _too_many(name)
-            self._tracker.advance(len(batch), sum(map(len, batch)))
+            rows = sum(sum(map(len, each.tables)) for each in sorted_batch.ready) + len(sorted_batch.quarantined)
+            self._tracker.advance(rows, sum(map(len, batch)))
         self.late += recall.missed()
         if deferred:
             await self._deferred(plan, place, deferred)

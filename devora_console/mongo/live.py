@@ -9,7 +9,6 @@ from typing import Any, cast
 from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from pymongo.read_preferences import ReadPreference
 
 from devora_console.config.secret import Dsn, scrub
 from devora_console.core.problems import connect_error, usage_error
@@ -24,12 +23,14 @@ from devora_console.mongo.source import CollectionInfo
 class LiveSource:
     """One database of a server, standalone or replica set."""
 
-    def __init__(self, url: Dsn, database: str, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self, url: Dsn, database: str, *, timeout_seconds: float = 5.0, read_preference: str | None = None
+    ) -> None:
         self._url = url
         self._database = database
         self._identity = ""
         with self._translated():
-            self._client: MongoClient[dict[str, Any]] = _client(url, int(timeout_seconds * 1000))
+            self._client: MongoClient[dict[str, Any]] = _client(url, int(timeout_seconds * 1000), read_preference)
             try:
                 hello = self._client.admin.command("hello")
             except PyMongoError:
@@ -37,9 +38,7 @@ class LiveSource:
                 raise
             hosts = ",".join(sorted(hello.get("hosts") or [self._address()]))
             self._identity = f"mongodb {hello.get('setName') or 'standalone'} {hosts}/{database}"
-            self._db = self._client.get_database(
-                database, codec_options=CODEC, read_preference=ReadPreference.PRIMARY_PREFERRED
-            )
+            self._db = self._client.get_database(database, codec_options=CODEC)
 
     @property
     def identity(self) -> str:
@@ -109,14 +108,16 @@ class LiveSource:
             ) from None
 
 
-def _client(url: Dsn, timeout_ms: int) -> MongoClient[dict[str, Any]]:
+def _client(url: Dsn, timeout_ms: int, read_preference: str | None) -> MongoClient[dict[str, Any]]:
     """A client that has not connected yet. PyMongo raises plain ValueErrors for much that is wrong with a URL."""
+    options: dict[str, Any] = {"readPreference": read_preference} if read_preference else {}
     try:
         return MongoClient(
             url.reveal(),
             serverSelectionTimeoutMS=timeout_ms,
             connectTimeoutMS=timeout_ms,
             appname="devora-console migration",
+            **options,
         )
     except PyMongoError:
         raise

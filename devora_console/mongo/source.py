@@ -55,14 +55,16 @@ class Source(Protocol):
         ...
 
 
-def open_source(where: str | Dsn, database: str, *, timeout_seconds: float = 5.0) -> Source:
+def open_source(
+    where: str | Dsn, database: str, *, timeout_seconds: float = 5.0, read_preference: str | None = None
+) -> Source:
     """A live server for a MongoDB URL, a dump folder for a path."""
     from devora_console.mongo.dump import DumpSource  # noqa: PLC0415 - each side loads what it needs
     from devora_console.mongo.live import LiveSource  # noqa: PLC0415
 
     text = where.reveal() if isinstance(where, Dsn) else where
     if text.startswith(("mongodb://", "mongodb+srv://")):
-        return LiveSource(Dsn(text), database, timeout_seconds=timeout_seconds)
+        return LiveSource(Dsn(text), database, timeout_seconds=timeout_seconds, read_preference=read_preference)
     if "://" in text or isinstance(where, Dsn):
         scheme = one_line(text.partition("://")[0], 20) if "://" in text else "none"
         raise usage_error(

@@ -60,11 +60,20 @@ async def connect(
 
 @asynccontextmanager
 async def connection(
-    dsn: Dsn | None, *, purpose: str, read_only: bool = True, statement_timeout_seconds: float = 30.0
+    dsn: Dsn | None,
+    *,
+    purpose: str,
+    read_only: bool = True,
+    timeout_seconds: float = 10.0,
+    statement_timeout_seconds: float = 30.0,
 ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """:func:`connect` for the length of a block; closed without waiting long for a server that is gone."""
     opened = await connect(
-        dsn, purpose=purpose, read_only=read_only, statement_timeout_seconds=statement_timeout_seconds
+        dsn,
+        purpose=purpose,
+        read_only=read_only,
+        timeout_seconds=timeout_seconds,
+        statement_timeout_seconds=statement_timeout_seconds,
     )
     try:
         yield opened

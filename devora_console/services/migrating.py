@@ -137,4 +137,6 @@ class Migrating:
             prune=prune,
             sample=settings.migration.sample,
             source_timeout_seconds=settings.mongo.server_selection_timeout_seconds,
+            source_read_preference=settings.mongo.read_preference,
+            connect_timeout_seconds=settings.postgres.connect_timeout_seconds,
         )

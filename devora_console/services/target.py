@@ -40,9 +40,13 @@ class Target:
     async def visit(self, work: Work[T], *, purpose: str) -> T:
         """Run ``work`` on a read-only connection of its own. Raises ConsoleError."""
         dsn = self.dsn()
-        seconds = self._settings.statement_timeout_seconds
         try:
-            async with connection(dsn, purpose=purpose, statement_timeout_seconds=seconds) as conn:
+            async with connection(
+                dsn,
+                purpose=purpose,
+                timeout_seconds=self._settings.connect_timeout_seconds,
+                statement_timeout_seconds=self._settings.statement_timeout_seconds,
+            ) as conn:
                 return await work(conn)
         except (*LOST, asyncpg.PostgresError) as error:
             raise explain(error, dsn) from None
