@@ -61,6 +61,20 @@ class Database:
             await connection.close()
 
 
+async def _drop_owner(admin: Dsn, name: str) -> None:
+    """Drop the role, and before it the template databases that still hold objects of it."""
+    connection = await asyncpg.connect(admin.reveal())
+    held = await connection.fetch(
+        "SELECT DISTINCT d.datname FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid"
+        " JOIN pg_roles r ON r.oid = s.refobjid WHERE r.rolname = $1",
+        name,
+    )
+    for row in held:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{row["datname"]}" WITH (FORCE)')
+    await connection.execute(f'DROP ROLE "{name}"')
+    await connection.close()
+
+
 @pytest.fixture(scope="session")
 def owner_role(postgres_admin: Dsn) -> Iterator[str]:
     """The owner's name: no superuser, no CREATEROLE."""
@@ -75,7 +89,7 @@ def owner_role(postgres_admin: Dsn) -> Iterator[str]:
             )
         )
     yield name
-    loop.call(_execute(postgres_admin, f'DROP ROLE "{name}"'))
+    loop.call(_drop_owner(postgres_admin, name))
     loop.close()
 
 
