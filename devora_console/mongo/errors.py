@@ -11,7 +11,7 @@ from devora_console.core.safetext import one_line
 
 def translate(error: errors.PyMongoError, url: Dsn) -> ConsoleError:
     """What went wrong between us and the server, as one line with a remedy."""
-    said = one_line(scrub(str(error), url), 160)
+    said = one_line(scrub(_without_topology(str(error)), url), 160)
     where = one_line(str(url), 120)
     if isinstance(error, errors.OperationFailure):
         if error.code in (18, 8000) or ("auth" in said.lower() and error.code in (None, 13, 11, 18)):
@@ -32,3 +32,12 @@ def translate(error: errors.PyMongoError, url: Dsn) -> ConsoleError:
         f"MongoDB at {where} does not answer ({said})",
         "Check that the server runs and that host and port in MONGO_URL are right",
     )
+
+
+def _without_topology(said: str) -> str:
+    """PyMongo's message without its timeouts and the description of every server it knows.
+
+    >>> _without_topology('h:1: refused (configured timeouts: connectTimeoutMS: 500ms), Timeout: 5s, Topology ...')
+    'h:1: refused'
+    """
+    return said.partition(" (configured timeouts")[0].partition(", Timeout:")[0]

@@ -19,7 +19,7 @@ from devora_console.core.console import Link, ServerState
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.connect import LOST, close, connect, explain
+from devora_console.postgres.connect import LOST, close, connect, explain, place
 from devora_console.postgres.facts import ConsoleFacts, PostgresFacts, RunFacts, read_facts
 
 __all__ = ["NOT_CONFIGURED", "ConsoleFacts", "PostgresFacts", "PostgresObserver", "RunFacts", "host"]
@@ -129,8 +129,7 @@ class PostgresObserver:
         if isinstance(error, TimeoutError):
             return explain(error, self._dsn).problem
         said = one_line(scrub(str(error), self._dsn), 160) or type(error).__name__
-        where = one_line(str(self._dsn), 160) if self._dsn is not None else host(None)
-        message = f"the connection to PostgreSQL at {where} was lost ({said})"
+        message = f"the connection to PostgreSQL at {place(self._dsn)} was lost ({said})"
         return Problem("postgres_lost", message, "Check that the server runs; it is tried again by itself")
 
     def _drop(self) -> None:
@@ -176,7 +175,7 @@ def _parts(dsn: Dsn | None) -> tuple[str, str]:
     """(host and port, database) of a URL; libpq's variables have neither as far as we can tell."""
     if dsn is None:
         return os.environ.get("PGHOST", ""), os.environ.get("PGDATABASE", "")
-    place, _, query = str(dsn).partition("://")[2].partition("?")
-    authority, _, database = place.partition("/")
+    address, _, query = str(dsn).partition("://")[2].partition("?")
+    authority, _, database = address.partition("/")
     options = dict(option.partition("=")[::2] for option in query.split("&"))
     return authority.rpartition("@")[2] or options.get("host", ""), database or options.get("dbname", "")
