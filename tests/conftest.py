@@ -49,6 +49,26 @@ TemplateDatabase = Callable[[str, Prepare], Awaitable[str]]
 DatabaseFrom = Callable[[str], Awaitable[Dsn]]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--all``: every repetition marked slow, and every server version, instead of a few of each."""
+    parser.addoption("--all", action="store_true", help="run every repetition and every server version")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Every server version is asked with ``--all``."""
+    if config.getoption("--all"):
+        os.environ["DEVORA_TEST_MATRIX"] = "all"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The plain run leaves out what is marked slow."""
+    if config.getoption("--all"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Endpoints]:
     """The session's servers: embedded ones in a temporary home, or those the environment names."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,8 +65,10 @@ class _Demo:
 def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | None) -> Answer | int:
     """Start PostgreSQL and a MongoDB-protocol server with realistic Devora data, and open the console on them."""
     home = keep.absolute() if keep is not None else temporary_home()
+    servers = DemoServers(home, narrate=door.narrate)
     try:
-        with end_on_signals(), DemoServers(home, narrate=door.narrate) as servers:
+        with end_on_signals(), ExitStack() as stack:
+            stack.callback(servers.stop)
             demo = set_up(door, servers, Scale(scale), seed)
             return _headless(door, demo) if headless else _open(door, demo)
     except Ended as ended:
