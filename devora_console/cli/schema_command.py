@@ -16,12 +16,12 @@ from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.cli.tables import plain_table
 from devora_console.config.conninfo import parse
-from devora_console.config.libpq import target
 from devora_console.config.secret import Dsn, Secret
 from devora_console.core.guard import Act
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.postgres.connect import LOST, connect, connection, explain, other_database
+from devora_console.postgres.target import Target
 
 T = TypeVar("T")
 Work = Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[T]]
@@ -63,19 +63,12 @@ def on_target(door: Door, work: Work[T], *, read_only: bool) -> T:
 
 def require_postgres(door: Door) -> Dsn | None:
     """The target's connection string, None when libpq's variables name the server."""
-    settings = door.effective.settings.postgres
-    if settings.dsn is None and not settings.from_libpq:
-        raise usage_error(
-            "postgres_missing",
-            "no PostgreSQL is configured",
-            "Set POSTGRES_DSN, or postgres.dsn in the configuration (devora-console config init)",
-        )
-    return settings.dsn
+    return Target(door.effective.settings.postgres).dsn()
 
 
 def database_of(door: Door) -> str:
     """The name of the target database, which is also what a person types to confirm."""
-    return target(require_postgres(door)).database
+    return Target(door.effective.settings.postgres).database()
 
 
 @door_command(command, "apply")

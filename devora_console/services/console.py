@@ -12,8 +12,8 @@ from devora_console.core.loop import ServiceLoop
 from devora_console.doctor.overview import Known, overview
 from devora_console.migration.mapping_file import load_mapping
 from devora_console.migration.progress import Kind, MigrationSnapshot, QuarantineItem
+from devora_console.postgres.target import Target
 from devora_console.services.migrating import Migrating
-from devora_console.services.target import Target
 from devora_console.services.watching import Watching
 
 _COMMANDS = {

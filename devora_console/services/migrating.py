@@ -14,7 +14,7 @@ from devora_console.migration import held
 from devora_console.migration.job import Job, JobSettings
 from devora_console.migration.mapping import Mapping
 from devora_console.migration.progress import Kind, MigrationSnapshot, QuarantineItem, State, VerificationSnapshot
-from devora_console.services.target import Target
+from devora_console.postgres.target import Target
 
 _BUSY = (State.RUNNING, State.PAUSED, State.STOPPING)
 _STOP_SECONDS = 2.0

@@ -13,7 +13,7 @@ from devora_console.core.problems import ConsoleError, Problem
 from devora_console.mongo.observe import MongoFacts, MongoObserver
 from devora_console.postgres.connect import LOST
 from devora_console.postgres.observe import PostgresFacts, PostgresObserver
-from devora_console.services.target import Target
+from devora_console.postgres.target import Target
 
 _SCHEMA_SECONDS = 60.0
 

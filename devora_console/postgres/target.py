@@ -1,4 +1,4 @@
-"""The configured target, and a short visit to it with the server's refusals in our words."""
+"""The configured server, and a short visit to it with the server's refusals in our words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Work = Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[T]]
 
 
 class Target:
-    """Where the migration writes to."""
+    """The PostgreSQL of the settings."""
 
     def __init__(self, settings: PostgresSettings) -> None:
         self._settings = settings
