@@ -8,10 +8,15 @@ from devora_console.cli.door import Door
 from devora_console.core.problems import usage_error
 
 
-def open_console(door: Door) -> int:
-    """Open the console and give its exit code."""
+def require_terminal() -> None:
+    """Raise ConsoleError (exit 2) unless a person sits there."""
     if not all(os.isatty(stream) for stream in (0, 1, 2)):
         raise usage_error("no_terminal", "the console needs a terminal", "Use a command instead: devora-console --help")
+
+
+def open_console(door: Door) -> int:
+    """Open the console and give its exit code."""
+    require_terminal()
     from devora_console.services import build_services  # noqa: PLC0415 - drivers and Textual only when wanted
     from devora_console.tui.app import run  # noqa: PLC0415
     from devora_console.tui.ports import TuiOptions  # noqa: PLC0415

@@ -13,7 +13,7 @@ import asyncpg
 import click
 
 from devora_console import schema
-from devora_console.cli.console_command import open_console
+from devora_console.cli.console_command import open_console, require_terminal
 from devora_console.cli.demo_verdict import judge
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
@@ -64,6 +64,8 @@ class _Demo:
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep the data in DIR.")
 def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | None) -> Answer | int:
     """Start PostgreSQL and a MongoDB-protocol server with realistic Devora data, and open the console on them."""
+    if not headless:
+        require_terminal()
     home = keep.absolute() if keep is not None else temporary_home()
     servers = DemoServers(home, narrate=door.narrate)
     try:

@@ -128,7 +128,8 @@ class Door:
             "problems": to_json(problems),
             **{key: to_json(value) for key, value in keys.items()},
         }
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+        sys.stdout.write(json.dumps(document, ensure_ascii=plain, indent=2) + "\n")
 
 
 def global_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -21,6 +22,7 @@ def run(arguments: Sequence[str]) -> int:
     # Drivers log warnings about servers that come and go; they belong neither into the data nor onto a screen.
     logging.getLogger("pymongo").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    _prepare_streams()
     door = Door(as_json="--json" in arguments)
     door.command = next((word for word in arguments if not word.startswith("-")), "")
     try:
@@ -37,9 +39,30 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read us has enough; keep Python from complaining while it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.DONE)
+    except SystemExit:
+        return int(ExitCode.DONE)  # Rich's way of saying that the reader has left
+    except OSError as error:
+        return door.fail(
+            ConsoleError.of(
+                ExitCode.NEGATIVE,
+                "output",
+                one_line(f"cannot go on: {error.strerror or error} {error.filename or ''}".strip(), 200),
+                "Look at the disk, and at where the output goes",
+            )
+        )
     except Exception as error:  # noqa: BLE001 - a defect of ours: kept in a file for us, told in one line to the person
         return door.fail(report(error))
     return int(result) if isinstance(result, int) else int(ExitCode.DONE)
+
+
+def _prepare_streams() -> None:
+    """A closed stream swallows what it is given; one that is not UTF-8 writes escapes for what it cannot say."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - lives as long as we do
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _interrupted(door: Door) -> int:

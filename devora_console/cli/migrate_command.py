@@ -9,7 +9,7 @@ from rich.console import Console
 
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
-from devora_console.cli.migration_view import migration_keys, print_migration
+from devora_console.cli.migration_view import migration_keys, print_migration, print_quarantine
 from devora_console.cli.running import require_source, run_job
 from devora_console.cli.schema_command import database_of, require_postgres
 from devora_console.core.guard import Act
@@ -55,8 +55,8 @@ def command(
     kind = Kind.EXECUTE if execute else Kind.DRY_RUN
     job, error = run_job(lambda report: Job(kind, settings, report), door)
     if error is not None:
-        if not door.as_json and job.snapshot.quarantine_rules:
-            print_migration(door.out, job.snapshot)
+        if not door.as_json and error.problem.code == "quarantine_over_budget":
+            print_quarantine(door.out, job.snapshot.quarantine_rules, job.snapshot.quarantine)
         return door.fail(error, migration_keys(job.snapshot))
 
     def people(out: Console) -> None:

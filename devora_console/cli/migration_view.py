@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from devora_console.migration.progress import (
     MigrationSnapshot,
     Phase,
     QuarantineItem,
+    State,
     TableVerdict,
     VerificationSnapshot,
 )
@@ -27,7 +29,7 @@ _SHOWN = 10
 
 def migration_keys(snapshot: MigrationSnapshot) -> dict[str, object]:
     """The JSON keys of ``migrate``."""
-    rows = sum(sum(each.rows.values()) for each in snapshot.collections)
+    rows = rows_in_place(snapshot)
     return {
         "run": snapshot.run,
         "kind": snapshot.kind,
@@ -45,6 +47,13 @@ def migration_keys(snapshot: MigrationSnapshot) -> dict[str, object]:
         "extra": snapshot.extra,
         "pruned": snapshot.pruned,
     }
+
+
+def rows_in_place(snapshot: MigrationSnapshot) -> int:
+    """Rows of a finished run (a dry run: that an execution will have); of one that ended early, those it got to."""
+    if snapshot.state is State.DONE or snapshot.kind is not Kind.EXECUTE:
+        return sum(sum(each.rows.values()) for each in snapshot.collections)
+    return snapshot.rows_done if snapshot.phase is Phase.WRITE else 0
 
 
 def _collection(each: CollectionProgress) -> dict[str, object]:
@@ -104,7 +113,11 @@ def print_migration(out: Console, snapshot: MigrationSnapshot, *, quarantine: bo
     ignored = sum(each.ignored for each in snapshot.collections)
     if ignored:
         out.print(Text(f"Ignored {ignored} documents, as the mapping says"))
-    _print_rules(out, "Conversions", snapshot.conversions)
+    conversions: Counter[str] = Counter()
+    for each in snapshot.collections:
+        if dry or each.state is CollectionState.DONE:
+            conversions.update(each.conversions)
+    _print_rules(out, "Conversions", dict(conversions.most_common()))
     if quarantine:
         print_quarantine(out, snapshot.quarantine_rules, snapshot.quarantine)
     if snapshot.extra:

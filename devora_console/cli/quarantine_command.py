@@ -55,7 +55,7 @@ def _list(door: Door, everything: bool, limit: int) -> Answer:
 
 
 @door_command(command, "show")
-@click.argument("item", type=int)
+@click.argument("item", type=click.IntRange(1, 2**63 - 1))
 def _show(door: Door, item: int) -> Answer:
     """One document, whole; secret fields redacted."""
     mapping = load_mapping(door.effective.settings.migration.mapping)
@@ -90,10 +90,12 @@ def _export(door: Door, path: Path) -> Answer:
 
 
 @door_command(command, "waive")
-@click.argument("item", type=int)
+@click.argument("item", type=click.IntRange(1, 2**63 - 1))
 @click.option("--reason", required=True, help="Why this document may stay behind.")
 def _waive(door: Door, item: int, reason: str) -> Answer:
     """Accept that a document, as it is now, is not migrated. Undone by the next change of the document."""
+    if not reason.strip():
+        raise usage_error("waive_reason", "--reason is empty", "Say why this document may stay behind")
     name = database_of(door)
     door.guard.permit(Act(f"waive item {item} in database {name}", name))
     found = on_target(door, lambda conn: held.waive(conn, item, reason), read_only=False)

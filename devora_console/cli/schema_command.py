@@ -52,6 +52,14 @@ def on_target(door: Door, work: Work[T], *, read_only: bool) -> T:
         return asyncio.run(go())
     except LOST as error:
         raise explain(error, dsn) from None
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        raise usage_error(
+            "schema_missing", "the target database has no Devora schema yet", "Run: devora-console schema apply"
+        ) from None
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise usage_error(
+            "postgres_permission", f"PostgreSQL refuses: {one_line(str(error), 200)}", "Run: devora-console doctor"
+        ) from None
     except asyncpg.PostgresError as error:
         raise ConsoleError.of(
             ExitCode.NEGATIVE,
@@ -72,7 +80,7 @@ def database_of(door: Door) -> str:
 
 
 @door_command(command, "apply")
-@click.option("--to", type=click.IntRange(1), help="Stop after this version.")
+@click.option("--to", type=click.IntRange(1, schema.LATEST), help="Stop after this version.")
 def _apply(door: Door, to: int | None) -> Answer:
     """Apply the pending versions; again does nothing."""
     name = database_of(door)
@@ -104,7 +112,8 @@ def _blocked(door: Door, error: ConsoleError) -> Answer:
     """All obstacles at once, and one script that a superuser can run."""
     if error.exit_code is not ExitCode.NEGATIVE:
         raise error
-    look = on_target(door, schema.preflight, read_only=True)
+    # It only reads; on a read-only connection it would take our caution for the database's.
+    look = on_target(door, schema.preflight, read_only=False)
     problems = look.blocking or (error.problem,)
     script = [line for finding in look.findings if finding.blocking for line in finding.sql]
 

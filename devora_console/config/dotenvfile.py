@@ -46,6 +46,8 @@ def read_dotenv(path: Path, shown: str) -> DotEnv | None:
     """
     reason = ""
     try:
+        if not path.is_file() and path.exists() and not path.is_dir():
+            raise OSError(0, "not a file")  # a pipe would keep us waiting for ever
         text = Secret(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None

@@ -210,6 +210,8 @@ def read_toml(path: Path, cwd: Path) -> TomlFile:
 
 
 def _text(path: Path, shown: str) -> Hidden | ConsoleError:
+    if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would keep us waiting for ever
+        return usage_error("config_file", f"{shown}: is no regular file", "Name a file")
     try:
         with path.open("rb") as file:
             raw = file.read(_LARGEST + 1)

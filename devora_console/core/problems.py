@@ -31,7 +31,8 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.message}. {self.remedy}" if self.remedy else self.message
+        end = "" if self.message.endswith(("?", "!", ".")) else "."
+        return f"{self.message}{end} {self.remedy}" if self.remedy else self.message
 
 
 class ConsoleError(Exception):

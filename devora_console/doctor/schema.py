@@ -82,7 +82,7 @@ async def _quarantine(target: Target) -> Answer:
     count = console.quarantine_open
     return warned(
         f"{count} document{'s' if count > 1 else ''} unresolved",
-        "devora-console quarantine list; then mend, retry or waive each",
+        "devora-console quarantine list; then mend the data or the mapping and migrate again, or waive each",
     )
 
 

@@ -20,7 +20,7 @@ from devora_console.migration.control import Control, Report, Tracker
 from devora_console.migration.lease import Lease
 from devora_console.migration.ledger import Ledger
 from devora_console.migration.mapping import Mapping, Policy
-from devora_console.migration.progress import Kind, MigrationSnapshot, Phase, State
+from devora_console.migration.progress import CollectionState, Kind, MigrationSnapshot, Phase, State
 from devora_console.migration.reconcile import Reconciler
 from devora_console.migration.record import recorded, same_as_before
 from devora_console.migration.survey import Survey, Surveyed
@@ -113,6 +113,9 @@ class Job:
     def _failed(self, error: Exception) -> ConsoleError:
         console = self._explain(error)
         state = State.STOPPED if console.exit_code is ExitCode.STOPPED else State.FAILED
+        for each in self.snapshot.collections:
+            if each.state in (CollectionState.SURVEYING, CollectionState.WRITING):
+                self._tracker.collection(each.name, state=CollectionState.FAILED)
         self._tracker.change(state=state, problem=console.problem, finished_at=utc_now(), waiting_for="")
         return console
 

@@ -10,10 +10,9 @@ import asyncpg
 
 from devora_console.core.problems import refused
 from devora_console.core.safetext import one_line
+from devora_console.postgres.locks import MIGRATION
 
 _NAME = "migration"
-# A number of our own: the first eight bytes of sha256("devora_console.migration"), as a signed bigint.
-_KEY = 0x1B5F_0D6E_93A2_44C7
 
 
 class Lease:
@@ -30,7 +29,7 @@ class Lease:
 
     async def take(self, run: UUID) -> None:
         """Take the lease. Raises ConsoleError (exit 4) naming who holds it."""
-        if not await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", _KEY):
+        if not await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION):
             row = await self._connection.fetchrow(
                 "SELECT holder, acquired_at FROM devora_console.lease WHERE name = $1", _NAME
             )
@@ -69,7 +68,7 @@ class Lease:
 
     async def release(self) -> None:
         """Give the lock back; the connection may already be gone."""
-        await self._connection.execute("SELECT pg_advisory_unlock($1)", _KEY)
+        await self._connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION)
 
 
 def holder() -> str:

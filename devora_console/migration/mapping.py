@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -167,4 +168,6 @@ def parse_pointer(text: str) -> tuple[str, ...]:
     """The path of a JSON Pointer. ValueError when it does not start with ``/``."""
     if not text.startswith("/"):
         raise ValueError("a JSON Pointer starts with '/'")
+    if re.search("~(?![01])", text):
+        raise ValueError("in a JSON Pointer '~' stands before 0 or 1 only (~0 is '~', ~1 is '/')")
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/"))

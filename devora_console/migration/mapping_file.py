@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -239,8 +240,8 @@ def _invalid(error: ValidationError, data: dict[str, Any], text: str, origin: st
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         return usage_error("mapping_key", f"{where}: {path}: unknown key{more}", _nearest(str(first["loc"][-1]), _KEYS))
-    message = first["msg"].removeprefix("Value error, ")
-    return usage_error("mapping_value", f"{where}: {path}: {message}{more}", "")
+    message = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return usage_error("mapping_value", f"{where}: {path}: {message}{more}", "The built-in mapping shows every form")
 
 
 _KEYS = sorted(
@@ -250,6 +251,16 @@ _KEYS = sorted(
         for name, info in model.model_fields.items()
     }
 )
+
+
+_WORDS = {
+    "missing": "is missing",
+    "tuple_type": "should be a list",
+    "string_type": "should be text",
+    "bool_type": "should be true or false",
+    "dict_type": "should be a table",
+    "model_type": "should be a table",
+}
 
 
 def _nearest(word: str, words: list[str]) -> str:
@@ -274,16 +285,21 @@ def _readable(loc: tuple[int | str, ...], data: Any) -> str:
 
 
 def _line(text: str, loc: tuple[int | str, ...]) -> int | None:
-    """The line where the last name of ``loc`` stands, within the collection that ``loc`` names."""
-    position = next((step for step in loc if isinstance(step, int)), None)
-    names = [step for step in loc if isinstance(step, str) and not step.startswith(("_", "literal["))]
+    """The line of the last name of ``loc`` that can be found, looked for step by step from the outside in."""
     lines = text.splitlines()
-    headers = [number for number, line in enumerate(lines) if line.strip() == "[[collections]]"]
-    start = headers[position] if position is not None and position < len(headers) else 0
-    end = headers[position + 1] if position is not None and position + 1 < len(headers) else len(lines)
-    for name in reversed(names):
-        for number in range(start, end):
-            stripped = lines[number].strip()
-            if stripped.startswith((f"{name} =", f"{name}=")) or f".{name}]" in stripped or f"{{ {name} =" in stripped:
-                return number + 1
-    return start + 1 if position is not None else None
+    start, end, found = 0, len(lines), None
+    headers = ["[[collections]]", "[[collections.children]]"]
+    for step in loc:
+        if isinstance(step, int):
+            header = headers.pop(0) if headers else ""
+            at = [number for number in range(start if found else 0, end) if lines[number].strip() == header]
+            if step < len(at):
+                start = at[step]
+                end = at[step + 1] if step + 1 < len(at) else end
+                found = start + 1
+        elif not step.startswith(("_", "literal[", "collections")):
+            named = re.compile(rf"(?:^|[\[{{,.\s]){re.escape(step)}(?:\s*=|\])")
+            number = next((number for number in range(start, end) if named.search(lines[number])), None)
+            if number is not None:
+                start, found = number, number + 1
+    return found

@@ -140,7 +140,11 @@ def _column(row: asyncpg.Record) -> TargetColumn:
 def _missing_tables(names: list[str], tables: dict[str, TargetTable]) -> Iterable[Problem]:
     for name in names:
         if name not in tables:
-            yield Problem("table_missing", f"the target has no table public.{name}", "Run: devora-console schema check")
+            yield Problem(
+                "table_missing",
+                f"the target has no table public.{name}",
+                "Correct the table in the mapping, or run: schema check",
+            )
         elif not tables[name].owned:
             yield Problem(
                 "table_not_owned",

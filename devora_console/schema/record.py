@@ -12,6 +12,7 @@ import asyncpg
 
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, refused, usage_error
 from devora_console.core.safetext import one_line
+from devora_console.postgres.locks import MIGRATION
 from devora_console.schema.sql import question
 from devora_console.schema.versions import LATEST, Version, versions
 
@@ -124,7 +125,16 @@ async def exclusive(connection: asyncpg.Connection) -> AsyncIterator[None]:
         await asyncio.sleep(0.1)
         waited += 0.1
     try:
-        yield
+        # A migration that writes must not have its tables changed under it, nor begin while they change.
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATION):
+            raise refused(
+                "lease_held", "a migration is writing to this database", "wait for it, or stop it; doctor names it"
+            )
+        try:
+            yield
+        finally:
+            if not connection.is_closed():
+                await connection.fetchval("SELECT pg_advisory_unlock($1)", MIGRATION)
     finally:
         if not connection.is_closed():
             await connection.fetchval("SELECT pg_advisory_unlock($1)", LOCK_KEY)

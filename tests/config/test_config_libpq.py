@@ -292,7 +292,8 @@ def test_what_is_wrong_with_files_and_variables(tmp_path: Path, text: str, envir
         target(Dsn(text), given)
     assert caught.value.exit_code == ExitCode.USAGE
     assert str(caught.value) == (
-        f"PostgreSQL connection: {words.format(home=tmp_path)}. Correct the DSN, service or PG* variable"
+        f"PostgreSQL connection: {words.format(home=tmp_path)}{'' if words.endswith('?') else '.'}"
+        " Correct the DSN, service or PG* variable"
     )
 
 

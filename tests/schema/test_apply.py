@@ -9,7 +9,8 @@ import pytest
 
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.core.snapshot import to_json
-from devora_console.schema import LATEST, apply, check, preflight, script, status
+from devora_console.postgres.locks import MIGRATION
+from devora_console.schema import LATEST, apply, check, preflight, rollback, script, status
 from devora_console.schema.record import LOCK_KEY
 from tests.schema.conftest import Database, Psql
 
@@ -157,3 +158,17 @@ async def test_a_read_only_session_is_told_so(bare: Database) -> None:
     await connection.execute("SET default_transaction_read_only = on")
     with pytest.raises(ConsoleError, match="read-only"):
         await apply(connection)
+
+
+async def test_a_migration_that_writes_keeps_the_schema_as_it_is(bare: Database) -> None:
+    owner = await bare.as_owner()
+    await apply(owner)
+    writer = await bare.as_owner()
+    await writer.execute("SELECT pg_advisory_lock($1)", MIGRATION)
+    for change in (rollback(owner, 0), apply(owner)):
+        with pytest.raises(ConsoleError) as refused:
+            await change
+        assert refused.value.exit_code is ExitCode.REFUSED
+        assert refused.value.problem.code == "lease_held"
+    await writer.execute("SELECT pg_advisory_unlock($1)", MIGRATION)
+    await rollback(owner, 0)

@@ -49,7 +49,7 @@ CASES = {
     ),
     "stopped": (
         replace(COPY, state=State.STOPPED),
-        "Copy stopped at 61 % of 1.91 M rows. Press X: it continues from the last checkpoint. 3 in quarantine.",
+        "Copy stopped at 61 % of 1.91 M rows. Press X: it goes on from what is committed. 3 in quarantine.",
     ),
     "failed": (
         FAILED,

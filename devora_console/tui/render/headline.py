@@ -87,11 +87,13 @@ def _stopping(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
 def _stopped(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
     where = f" at {progress(snapshot)}" if progress(snapshot) else ""
     again = (
-        "Press X: it continues from the last checkpoint"
-        if kind is Kind.EXECUTE
+        "Press X: it goes on from what is committed"
+        if kind is Kind.EXECUTE and snapshot.phase is Phase.WRITE
         else f"Press {_KEYS[kind]} to start again"
     )
-    return _sentences(f"{NAMES[kind]} stopped{where}", again, _in_quarantine(snapshot))
+    problem = snapshot.problem
+    why = f": {look.text(problem.message, 200)}" if problem is not None and problem.code != "stopped" else ""
+    return _sentences(f"{NAMES[kind]} stopped{where}{why}", again, _in_quarantine(snapshot))
 
 
 def _failed(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
