@@ -1,4 +1,4 @@
-"""The quarantine budget: a count of documents, or a part of a collection."""
+"""The quarantine budget: a count of documents, or a part of all documents to migrate."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
-_FORM = re.compile(r"\s*(?P<number>\d{1,12}|\d{1,3}(?:\.\d{1,6})?(?=\s*%))\s*(?P<percent>%?)\s*")
+_FORM = re.compile(r"(?P<number>\d{1,12}|\d{1,3}(?:\.\d{1,6})?(?=%))(?P<percent>%?)")
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineBudget:
-    """``number`` documents, or ``number`` per cent of a collection when ``is_percent``."""
+    """``number`` documents, or ``number`` per cent of all documents to migrate when ``is_percent``."""
 
     number: Decimal
     is_percent: bool
@@ -21,7 +21,7 @@ class QuarantineBudget:
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """The budget written as ``'50'`` or ``'2.5%'``; None when it is neither, or above 100 per cent."""
-        match = _FORM.fullmatch(text)
+        match = _FORM.fullmatch(text.strip())
         if match is None or not match["number"].isascii():
             return None
         budget = cls(Decimal(match["number"]), bool(match["percent"]))

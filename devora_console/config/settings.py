@@ -174,7 +174,7 @@ class MigrationSettings(_Section):
     max_quarantine: Annotated[str, BeforeValidator(_quarantine)] = Field(
         default="10%",
         description="How many documents may be quarantined before a run stops: a count ('50') or a part of "
-        "the collection ('10%').",
+        "all documents to migrate ('10%').",
     )
     sample: int = Field(
         default=100,

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from devora_console.config.quarantine import QuarantineBudget
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.migration.mapping import Policy
 from devora_console.migration.progress import CollectionProgress
 
-_BUDGET = re.compile(r"\d{1,12}|\d{1,3}(\.\d{1,6})?%", re.ASCII)
 
-
-def check_words(budget: str) -> None:
-    """Raise ConsoleError (exit 2) unless ``budget`` is a count ("50") or a share ("2.5%")."""
-    if not _BUDGET.fullmatch(budget):
+def check_words(budget: str) -> QuarantineBudget:
+    """What ``budget`` says. Raises ConsoleError (exit 2) unless it is a count ("50") or a share ("2.5%")."""
+    parsed = QuarantineBudget.parse(budget)
+    if parsed is None:
         raise usage_error(
             "quarantine_budget", f"--max-quarantine {one_line(budget, 40)!r} is no budget", "Write 50, or 10%"
         )
+    return parsed
 
 
 def room(progress: Iterable[CollectionProgress], budget: str) -> int:
@@ -26,10 +26,10 @@ def room(progress: Iterable[CollectionProgress], budget: str) -> int:
     mapped = [each for each in progress if each.policy == Policy.MAP]
     quarantined = sum(each.quarantined for each in mapped)
     documents = sum(each.migrated + each.quarantined for each in mapped)
-    allowed = documents * float(budget[:-1]) / 100 if budget.endswith("%") else float(budget)
+    allowed = check_words(budget).documents(documents)
     if quarantined > allowed:
         raise over(f"{quarantined} of {documents} documents would go to quarantine, the budget is {budget}")
-    return int(allowed) - quarantined
+    return allowed - quarantined
 
 
 def over(what: str) -> ConsoleError:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from devora_console.config.secret import Dsn
+from devora_console.core.backoff import backoff
 from devora_console.core.clock import utc_now
 from devora_console.core.console import Link, ServerState
 from devora_console.core.problems import ConsoleError, Problem
@@ -170,12 +170,6 @@ class MongoObserver:
             self._client.close()
             self._client = None
         self._counted = None
-
-
-def backoff(attempt: int, *, refused: bool) -> float:
-    """Seconds to wait after the ``attempt``-th failure in a row, jittered so that consoles do not come in step."""
-    first, most = (15.0, 120.0) if refused else (0.5, 30.0)
-    return min(most, first * 2.0 ** min(attempt - 1, 10)) * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
 
 
 def _host(url: Dsn | None) -> str:

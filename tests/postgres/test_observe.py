@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from devora_console.config.secret import Dsn
+from devora_console.core.backoff import backoff
 from devora_console.core.clock import utc_now
 from devora_console.core.console import Link
 from devora_console.core.problems import Problem
@@ -24,7 +25,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.demo.servers import DemoServers, temporary_home
 from devora_console.migration.lease import Lease
 from devora_console.postgres.connect import connect
-from devora_console.postgres.observe import ConsoleFacts, PostgresFacts, PostgresObserver, backoff
+from devora_console.postgres.observe import ConsoleFacts, PostgresFacts, PostgresObserver
 from devora_console.schema import LATEST, apply
 
 TemplateDatabase = Callable[[str, Callable[[Dsn], Awaitable[None]]], Awaitable[str]]
