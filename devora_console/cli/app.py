@@ -16,6 +16,7 @@ _COMMANDS = {
     "config": ("config", "Show, check, locate or write the configuration."),
     "doctor": ("doctor", "Examine both servers, rights, extensions, tools and this terminal."),
     "schema": ("schema", "Create, inspect, check or take back the target schema."),
+    "profile": ("profile", "Look at the source before anything is migrated."),
     "migrate": ("migrate", "Convert every document: as a dry run, or for real."),
     "verify": ("verify", "Compare source and target, to the field."),
     "quarantine": ("quarantine", "Documents that could not be converted."),

@@ -162,6 +162,8 @@ def command(
         def run(context: click.Context, /, **given: Any) -> int:
             door = door_of(context)
             merge(door, {key: given.pop(key) for key in _GLOBALS})
+            if context.invoked_subcommand is not None:
+                return 0  # a group: its subcommand answers
             door.command = context.command_path.partition(" ")[2]
             answer = function(door, **given)  # type: ignore[call-arg]  # click passes what the options declare
             return door.answer(answer) if isinstance(answer, Answer) else answer

@@ -182,6 +182,20 @@ class MigrationSettings(_Section):
         le=1_000_000,
         description="Documents of each collection compared field by field by 'verify'.",
     )
+    workers: int | None = Field(
+        default=None,
+        ge=0,
+        le=64,
+        description="Worker processes that copy; 0 works in the console's own process. Without it one per processor, "
+        "up to eight, and none for a source of a few megabytes.",
+        examples=[4],
+    )
+    bulk_load: bool | None = Field(
+        default=None,
+        description="Whether a copy into empty tables sets indexes, foreign keys and triggers aside and makes them "
+        "again afterwards. Without it from 16 MB of documents on.",
+        examples=[True],
+    )
 
 
 class AnalyticsSettings(_Section):

@@ -43,6 +43,9 @@ class ConsoleError(Exception):
         self.problem = problem
         self.exit_code = exit_code
 
+    def __reduce__(self) -> tuple[type[ConsoleError], tuple[Problem, ExitCode]]:
+        return type(self), (self.problem, self.exit_code)  # comes back from a worker process as it was
+
     @classmethod
     def of(cls, exit_code: ExitCode, code: str, message: str, remedy: str = "") -> ConsoleError:
         """Build the error from the words of its problem."""

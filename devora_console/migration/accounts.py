@@ -42,6 +42,18 @@ class Accounts:
                 sql(_HERE, "upsert_document"), collection, table, self._run, *map(list, zip(*rows, strict=True))
             )
 
+    async def new_documents(
+        self, collection: str, table: str | None, rows: Sequence[tuple[str, str, str | None, bytes | None]]
+    ) -> None:
+        """As :meth:`documents`, for such as have no account yet: by COPY."""
+        if rows:
+            await self._connection.copy_records_to_table(
+                "document",
+                schema_name="devora_console",
+                records=[(collection, name, fate, table, pk, digest, self._run) for name, fate, pk, digest in rows],
+                columns=("collection", "source_id", "fate", "target_table", "pk", "digest", "run"),
+            )
+
     async def quarantine(self, collection: str, table: str | None, held: Sequence[Held]) -> None:
         """Put documents into quarantine."""
         if not held:
@@ -78,8 +90,8 @@ class Accounts:
         await self.documents(collection, None, [(row[0], "archived", None, row[3]) for row in rows])
         return int(said.rpartition(" ")[2])  # the command tag: INSERT 0 n
 
-    async def checkpoint(self, collection: str, documents: int, rows: int, last: str | None) -> None:
-        """How far the run has come: documents accounted for, rows written by it, and the last document."""
+    async def checkpoint(self, collection: str, pieces: range, documents: int, rows: int) -> None:
+        """A batch is committed: its pieces, documents accounted for, rows written."""
         await self._connection.execute(
-            sql(_HERE, "upsert_checkpoint"), self._run, collection, "write", documents, rows, last
+            sql(_HERE, "insert_batch"), self._run, collection, pieces.start, len(pieces), documents, rows
         )

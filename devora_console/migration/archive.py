@@ -6,19 +6,14 @@ import base64
 import json
 from collections.abc import Sequence
 
-from devora_console.migration.entries import Fate
-from devora_console.migration.recall import seen_digest
+from devora_console.migration.entries import seen_digest
 from devora_console.mongo.bsonio import Damaged, decode
 from devora_console.mongo.ejson import ejson
 
 
-def archived(found: Sequence[tuple[str, bytes, Fate | None]]) -> list[tuple[str, str, bytes, bytes]]:
-    """(source id, document as JSON text, raw BSON, digest) of the recognised documents of a batch."""
-    return [
-        (source_id, readable(raw), raw, seen_digest(raw))
-        for source_id, raw, fate in found
-        if fate is not None and fate.fate == "archived"
-    ]
+def archived(found: Sequence[tuple[str, bytes]]) -> list[tuple[str, str, bytes, bytes]]:
+    """(source id, document as JSON text, raw BSON, digest) of (source id, raw BSON)."""
+    return [(source_id, readable(raw), raw, seen_digest(raw)) for source_id, raw in found]
 
 
 def readable(raw: bytes) -> str:

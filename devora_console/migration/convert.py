@@ -20,7 +20,7 @@ import hashlib
 from typing import Any
 
 from devora_console.migration.elements import elements_of
-from devora_console.migration.encode import INT64, decode_moment
+from devora_console.migration.encode import INT64, decode_moment, wire
 from devora_console.migration.fields import MISSING, Whole, annotate, at, key_of, leftover, value_of
 from devora_console.migration.plan import CollectionPlan
 from devora_console.migration.rows import (
@@ -127,7 +127,7 @@ def _convert(document: dict[str, Any], plan: CollectionPlan) -> Converted:
     return Converted(
         source_id=identity,
         pk=pk,
-        root=root,
+        root=[wire(cell) for cell in root],
         extra=extra,
         children=children,
         references=_references(plan, root),

@@ -24,7 +24,7 @@ _HELD_BY = {
 def decide(ledger: Ledger, mapping: Mapping, primary_names: dict[str, str]) -> None:
     """Settle every document's fate. ``primary_names``: collection to the name of its primary key constraint."""
     ledger.db.execute("CREATE INDEX IF NOT EXISTS claim_key ON claim (name, key)")
-    ledger.db.execute("CREATE INDEX IF NOT EXISTS element_key ON element (child, key)")
+    _elements_met_twice(ledger)
     for collection in mapping.mapped():
         if collection.owner is not None:
             _owner(ledger, mapping, collection, collection.owner)
@@ -34,6 +34,18 @@ def decide(ledger: Ledger, mapping: Mapping, primary_names: dict[str, str]) -> N
         _elements(ledger, collection)
     for collection in mapping.mapped():
         _dangling(ledger, collection)
+
+
+def fall(ledger: Ledger, mapping: Mapping) -> list[tuple[str, int]]:
+    """After the target has refused documents: (collection, number) of those that fall with them."""
+    before = _quarantined(ledger)
+    for collection in mapping.mapped():
+        _references(ledger, collection)
+    return sorted(_quarantined(ledger) - before)
+
+
+def _quarantined(ledger: Ledger) -> set[tuple[str, int]]:
+    return set(ledger.db.execute("SELECT collection, id FROM document WHERE fate = 'quarantined'"))
 
 
 def _contest(ledger: Ledger, collection: Collection, primary: str) -> None:
@@ -243,6 +255,17 @@ def _count(ledger: Ledger, table: str, rule: str) -> None:
     )
 
 
+def _elements_met_twice(ledger: Ledger) -> None:
+    """The elements whose id another document's element has too: few, so that no index over all of them is needed."""
+    ledger.db.execute("DROP TABLE IF EXISTS shared_element")
+    ledger.db.execute(
+        "CREATE TEMP TABLE shared_element AS"
+        " SELECT d.collection, e.* FROM element e JOIN document d ON d.id = e.document"
+        " WHERE (e.child, e.key) IN (SELECT child, key FROM element GROUP BY 1, 2 HAVING count(*) > 1)"
+    )
+    ledger.db.execute("CREATE INDEX temp.shared_element_key ON shared_element (collection, child, key)")
+
+
 def _elements(ledger: Ledger, collection: Collection) -> None:
     """Array elements that share an id across documents: the oldest document keeps it, the others derive theirs."""
     for child in range(len(collection.children)):
@@ -255,10 +278,11 @@ def _elements(ledger: Ledger, collection: Collection) -> None:
                 SELECT e.document, e.child, e.ordinal,
                        row_number() OVER (PARTITION BY e.key ORDER BY d.fate = 'migrated', d.rank IS NULL, d.rank,
                                                                       d.source_id, d.id) AS place, d.fate
-                  FROM element e JOIN document d ON d.id = e.document
-                 WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign') AND e.child = :child
-                   AND EXISTS (SELECT 1 FROM element o WHERE o.child = e.child AND o.key = e.key
-                                                         AND o.document <> e.document))
+                  FROM shared_element e JOIN document d ON d.id = e.document
+                 WHERE e.collection = :collection AND d.fate IN ('migrated', 'foreign') AND e.child = :child
+                   AND EXISTS (SELECT 1 FROM shared_element o
+                                WHERE o.collection = e.collection AND o.child = e.child AND o.key = e.key
+                                  AND o.document <> e.document))
              WHERE place > 1 AND fate = 'migrated'
             """,
             names,

@@ -27,6 +27,14 @@ def body_sql(plan: TablePlan) -> str:
     return " || ".join(f"coalesce(int4send(octet_length({part})) || {part}, '\\xffffffff'::bytea)" for part in parts)
 
 
+def bucket_sql(plan: TablePlan) -> str:
+    """SQL for a row's bucket; see :func:`~devora_console.migration.work.compare.bucket_of`."""
+    key = f"uuid_send({quoted(plan.key.column)})"
+    if plan.types[plan.key_index] != "uuid":
+        key = f"decode(md5({quoted(plan.key.column)}::text), 'hex')"
+    return f"((get_byte({key}, 0) << 4) | (get_byte({key}, 1) >> 4))"
+
+
 def documents_sql(plan: CollectionPlan) -> str:
     """SQL for (key as text, digest) of stored documents, whole, for the keys (as text) in ``$1``."""
     root = plan.root

@@ -9,10 +9,28 @@ from typing import Any
 
 INT32 = struct.Struct(">i")
 INT64 = struct.Struct(">q")
+NULL = b"\xff\xff\xff\xff"
 PG_EPOCH_US = 946_684_800_000_000
 # Microseconds since 1970: timestamptz spans 4714-11-24 BC (Julian day 0) up to, not including, 294277-01-01.
 _PG_MIN_US = -210_866_803_200_000_000
 _PG_MAX_US = 9_224_318_016_000_000_000
+
+
+def wire(cell: bytes | None) -> bytes:
+    """A field as COPY BINARY carries it, a *wire cell*: its length as int32 (-1 for null), then its bytes."""
+    return NULL if cell is None else INT32.pack(len(cell)) + cell
+
+
+def cells_of(body: bytes) -> list[bytes | None]:
+    """The fields of a row as COPY BINARY carries them."""
+    cells: list[bytes | None] = []
+    at = 0
+    while at < len(body):
+        (size,) = INT32.unpack_from(body, at)
+        at += 4
+        cells.append(None if size < 0 else body[at : at + size])
+        at += max(size, 0)
+    return cells
 
 
 def encode_numeric(number: Decimal, scale: int | None = None) -> bytes:

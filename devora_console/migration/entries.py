@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from devora_console.migration.rows import Decision
+
+
+def seen_digest(raw: bytes) -> bytes:
+    """Tells whether what is kept of a document is the document: the md5 of its bytes, as PostgreSQL can take it."""
+    return hashlib.md5(raw, usedforsecurity=False).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Own ids of the elements of one array: 16 bytes each. ``ordinals`` None: every element has one."""
+
+    child: int
+    keys: bytes
+    ordinals: tuple[int, ...] | None = None
+
+    def rows(self) -> Iterator[tuple[int, int, bytes]]:
+        """(child, ordinal, key) of each."""
+        places = range(len(self.keys) // 16) if self.ordinals is None else self.ordinals
+        for at, ordinal in enumerate(places):
+            yield self.child, ordinal, self.keys[at * 16 : at * 16 + 16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +47,20 @@ class Entry:
     counts: dict[str, int] | None = None
     claims: Sequence[tuple[str, str]] = ()
     references: Sequence[tuple[str, str, str]] = ()  # column, collection, key
-    elements: Sequence[tuple[int, int, str]] = ()  # child, ordinal, own id
+    elements: Sequence[Keys] = ()
     owner_columns: Sequence[str] = ()
-    seen: bytes = b""
+    seen: bytes | None = None  # digest of the raw document, of those that are kept whole
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a document, and under which rule if it was refused."""
+    """What became of a document, and under which rule if it was refused. ``source_id`` tells twins apart."""
 
+    source_id: str
     fate: str
     rule: str | None
     path: str | None
     message: str | None
     constraint: str | None
     sqlstate: str | None
-    seen: bytes
     decision: Decision

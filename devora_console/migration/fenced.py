@@ -6,21 +6,21 @@ from types import TracebackType
 
 import asyncpg
 
-from devora_console.migration.lease import Lease
+from devora_console.migration.lease import fence
 
 
 class Fenced:
     """A transaction whose first act is to check the lease."""
 
-    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], lease: Lease) -> None:
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], epoch: int) -> None:
         self._connection = connection
-        self._lease = lease
+        self._epoch = epoch
         self._transaction = connection.transaction()
 
     async def __aenter__(self) -> None:
         await self._transaction.__aenter__()
         try:
-            await self._lease.fence()
+            await fence(self._connection, self._epoch)
             # updated_at and last_message_at keep what the source says.
             await self._connection.execute("SET LOCAL devora.loading = 'on'")
         except BaseException as error:  # the transaction is open: whatever happened, end it, and hand the error on

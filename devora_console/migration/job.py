@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 
-from devora_console.config.secret import Dsn, scrub
+from devora_console.config.secret import Dsn
 from devora_console.core.clock import utc_now
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
+from devora_console.core.unknown import Unknown
 from devora_console.migration.budget import check_words, room
 from devora_console.migration.control import Control, Report, Tracker
+from devora_console.migration.execution import Execution, Orders
+from devora_console.migration.failures import explain
 from devora_console.migration.lease import Lease
 from devora_console.migration.ledger import Ledger
 from devora_console.migration.mapping import Mapping, Policy
 from devora_console.migration.progress import CollectionState, Kind, MigrationSnapshot, Phase, State
-from devora_console.migration.reconcile import Reconciler
 from devora_console.migration.record import recorded, same_as_before
-from devora_console.migration.survey import Survey, Surveyed
+from devora_console.migration.steering import steer
+from devora_console.migration.survey import Survey, Surveyed, publish
 from devora_console.migration.target import Target, read_target
 from devora_console.migration.verify import Level, Verification
-from devora_console.migration.write import Writer
-from devora_console.mongo.source import Source, open_source
-from devora_console.postgres.connect import LOST, connection, lost
+from devora_console.migration.work.pool import Pool
+from devora_console.migration.work.seat import Context
+from devora_console.mongo.source import CollectionInfo, Source, open_source
+from devora_console.postgres.connect import LOST, connection
 
-_PERMISSION = "Grant it, or connect as the owner of the schema, and run the same command again"
+_WORTH_WORKERS = 8_000_000  # bytes of BSON
+_AS_MANY = 8  # workers at most, unless somebody asks for more
+MOST_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,18 @@ class JobSettings:
     source_read_preference: str | None = None
     connect_timeout_seconds: float = 10.0
     scratch: Path | None = None
+    workers: int | None = None  # processes; 0: none, None: as many as there is work for
+    bulk: bool | None = None  # set indexes and constraints aside while loading; None: when it pays
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What a job works with while it runs."""
+
+    source: Source
+    infos: Sequence[CollectionInfo]
+    ledger: Ledger
+    pool: Pool
 
 
 class Job:
@@ -62,6 +82,7 @@ class Job:
         self._kind = kind
         self._settings = settings
         self._run = uuid4()
+        self._workers = 0
         mapping = settings.mapping
         self._tracker = Tracker(
             MigrationSnapshot(
@@ -100,9 +121,12 @@ class Job:
             )
             try:
                 self._tracker.change(source=source.label)
+                infos = await asyncio.to_thread(source.collections)
+                self._workers = self._how_many(infos)
                 with Ledger(self._settings.scratch) as ledger:
-                    work = {Kind.DRY_RUN: self._dry_run, Kind.EXECUTE: self._execute, Kind.VERIFY: self._verify}
-                    await work[self._kind](source, ledger)
+                    async with Pool(self._workers, self.control, self._tracker) as pool:
+                        work = {Kind.DRY_RUN: self._dry_run, Kind.EXECUTE: self._execute, Kind.VERIFY: self._verify}
+                        await work[self._kind](_Means(source, infos, ledger, pool))
             finally:
                 await asyncio.to_thread(source.close)
         except (ConsoleError, asyncpg.PostgresError, sqlite3.Error, *LOST) as error:
@@ -110,8 +134,19 @@ class Job:
         self._tracker.change(state=State.DONE, phase=None, finished_at=utc_now(), waiting_for="")
         return self.snapshot
 
+    def _how_many(self, infos: Sequence[CollectionInfo]) -> int:
+        """How many worker processes; none where starting them would take longer than the work."""
+        if self._settings.workers is not None:
+            return self._settings.workers
+        sizes = [info.bytes for info in infos]
+        known = sum(size for size in sizes if not isinstance(size, Unknown))
+        if known < _WORTH_WORKERS and not any(isinstance(size, Unknown) for size in sizes):
+            return 0
+        return min(_AS_MANY, os.cpu_count() or 1)
+
     def _failed(self, error: Exception) -> ConsoleError:
-        console = self._explain(error)
+        writing = self._kind is Kind.EXECUTE and self.snapshot.phase is not Phase.CONNECT
+        console = explain(error, self._settings.postgres, writing=writing)
         state = State.STOPPED if console.exit_code is ExitCode.STOPPED else State.FAILED
         for each in self.snapshot.collections:
             if each.state in (CollectionState.SURVEYING, CollectionState.WRITING):
@@ -119,48 +154,32 @@ class Job:
         self._tracker.change(state=state, problem=console.problem, finished_at=utc_now(), waiting_for="")
         return console
 
-    def _explain(self, error: Exception) -> ConsoleError:
-        """Losses in the middle of an execution can be taken up again (exit 5); rights and the rest say what to do."""
-        executing = self._kind is Kind.EXECUTE and self.snapshot.phase is not Phase.CONNECT
-        if isinstance(error, ConsoleError):
-            if error.exit_code is ExitCode.CONNECT and executing:
-                problem = replace(error.problem, remedy="What was committed is kept: run the same command again")
-                return ConsoleError(problem, ExitCode.STOPPED)
-            return error
-        if isinstance(error, sqlite3.Error):
-            return ConsoleError.of(
-                ExitCode.STOPPED if executing else ExitCode.NEGATIVE,
-                "scratch_failed",
-                f"the scratch file of the survey failed: {one_line(str(error), 120)}",
-                "Make room where TMPDIR points to, and run the same command again",
-            )
-        if isinstance(error, LOST):
-            gone = lost(error, self._settings.postgres)
-            return gone if executing else ConsoleError(gone.problem, ExitCode.CONNECT)
-        said = one_line(scrub(str(error), self._settings.postgres), 200)
-        if isinstance(error, asyncpg.InsufficientPrivilegeError):
-            return usage_error("postgres_permission", f"PostgreSQL refuses: {said}", _PERMISSION)
-        return ConsoleError.of(
-            ExitCode.STOPPED if executing else ExitCode.NEGATIVE,
-            "postgres_failed",
-            f"PostgreSQL stopped the work: {said}",
-            "What was committed is kept. Remove the cause and run the same command again",
-        )
-
-    def _survey(
-        self, source: Source, conn: asyncpg.Connection[asyncpg.Record], target: Target, ledger: Ledger
-    ) -> Survey:
-        return Survey(
-            source=source,
-            connection=conn,
+    def _context(self, target: Target, epoch: int = 0) -> Context:
+        writing = self._kind is Kind.EXECUTE
+        postgres = self._settings.postgres
+        return Context(
+            token=str(self._run),
+            revealed=postgres.reveal() if postgres is not None else None,
             mapping=self._settings.mapping,
             target=target,
-            ledger=ledger,
+            purpose="migration" if writing else str(self._kind),
+            run=self._run if writing else None,
+            epoch=epoch,
+            timeout_seconds=self._settings.connect_timeout_seconds,
+        )
+
+    async def _survey(self, means: _Means, conn: asyncpg.Connection[asyncpg.Record], context: Context) -> Surveyed:
+        survey = Survey(
+            source=means.source,
+            connection=conn,
+            pool=means.pool,
+            context=context,
+            ledger=means.ledger,
             tracker=self._tracker,
-            control=self.control,
-            batch_bytes=self._settings.batch_bytes,
+            piece_bytes=self._settings.batch_bytes,
             prune=self._settings.prune,
         )
+        return await survey.run(means.infos)
 
     def _connection(
         self, purpose: str, *, read_only: bool = True
@@ -173,107 +192,81 @@ class Job:
             statement_timeout_seconds=0,
         )
 
-    async def _dry_run(self, source: Source, ledger: Ledger) -> None:
+    @asynccontextmanager
+    async def _steered(self) -> AsyncIterator[None]:
+        """For the length of the block others can look at the run and steer it, over a connection of its own."""
+        async with self._connection("steering", read_only=False) as conn:
+            helm = asyncio.create_task(steer(conn, self._run, self.control, self._tracker))
+            try:
+                yield
+            finally:
+                helm.cancel()
+                await asyncio.gather(helm, return_exceptions=True)
+
+    async def _dry_run(self, means: _Means) -> None:
         async with self._connection("dry run") as conn:
             target = await read_target(conn, self._settings.mapping)
-            await self._survey(source, conn, target, ledger).run()
+            await self._survey(means, conn, self._context(target))
         room(self.snapshot.collections, self._settings.max_quarantine)
 
-    async def _verify(self, source: Source, ledger: Ledger) -> None:
+    async def _verify(self, means: _Means) -> None:
         """Judge; nothing is written. The verdict is in the snapshot, good or bad."""
         async with self._connection("verify") as conn:
             target = await read_target(conn, self._settings.mapping)
-            surveyed = await self._survey(source, conn, target, ledger).run()
+            context = self._context(target)
+            surveyed = await self._survey(means, conn, context)
             verification = Verification(
-                source=source,
+                pool=means.pool,
+                context=context,
                 connection=conn,
-                ledger=ledger,
+                ledger=means.ledger,
                 surveyed=surveyed,
                 tracker=self._tracker,
                 control=self.control,
                 mapping=self._settings.mapping,
-                batch_bytes=self._settings.batch_bytes,
             )
             verdict = await verification.run(self._settings.level, self._settings.sample)
         self._tracker.change(verification=verdict)
 
-    async def _execute(self, source: Source, ledger: Ledger) -> None:
+    async def _execute(self, means: _Means) -> None:
         async with self._connection("migration", read_only=False) as conn:
             target = await read_target(conn, self._settings.mapping)
             lease = Lease(conn)
             await lease.take(self._run)
             if self._settings.resume:
-                await same_as_before(conn, self._settings.mapping, source, target)
+                await same_as_before(conn, self._settings.mapping, means.source, target)
             async with recorded(
                 conn,
                 run=self._run,
                 mapping=self._settings.mapping,
-                source=source,
+                source=means.source,
                 target=target,
                 lease=lease,
                 snapshot=lambda: self.snapshot,
-                explain=self._explain,
+                explain=lambda error: explain(error, self._settings.postgres, writing=True),
             ):
-                surveyed = await self._survey(source, conn, target, ledger).run()
-                left = room(self.snapshot.collections, self._settings.max_quarantine)
-                await self._write(source, conn, target, lease, ledger, surveyed, left)
+                context = self._context(target, lease.epoch)
+                async with self._steered():
+                    surveyed = await self._survey(means, conn, context)
+                    left = room(self.snapshot.collections, self._settings.max_quarantine)
+                    execution = Execution(
+                        connection=conn,
+                        lease=lease,
+                        pool=means.pool,
+                        context=context,
+                        ledger=means.ledger,
+                        mapping=self._settings.mapping,
+                        tracker=self._tracker,
+                        control=self.control,
+                        orders=Orders(
+                            only=self._settings.only,
+                            prune=self._settings.prune,
+                            bulk=self._settings.bulk,
+                            batch_bytes=self._settings.batch_bytes,
+                            workers=self._workers,
+                            most_refused=left,
+                        ),
+                    )
+                    await execution.run(surveyed)
+                    publish(self._tracker, means.ledger, surveyed)
             await lease.release()
-
-    async def _write(
-        self,
-        source: Source,
-        conn: asyncpg.Connection[asyncpg.Record],
-        target: Target,
-        lease: Lease,
-        ledger: Ledger,
-        surveyed: Surveyed,
-        most_refused: int,
-    ) -> None:
-        only = self._settings.only
-        names = [name for name in surveyed.names if not only or name in only]
-        plans = [surveyed.plans[name] for name in names if name in surveyed.plans]
-        others = [] if only else ledger.unmapped(set(surveyed.plans))
-        written = (each for each in self.snapshot.collections if each.name in names)
-        rows = sum(sum(e.rows.values()) + e.quarantined + e.archived + e.ignored for e in written)
-        self._tracker.phase(Phase.WRITE, rows)
-        pruned = await Reconciler(conn, lease, ledger, str(self._run)).run(plans, others, prune=self._settings.prune)
-        writer = Writer(
-            source=source,
-            connection=conn,
-            lease=lease,
-            target=target,
-            ledger=ledger,
-            tracker=self._tracker,
-            control=self.control,
-            batch_bytes=self._settings.batch_bytes,
-            run=self._run,
-            most_refused=most_refused,
-        )
-        for name in names:
-            if name in surveyed.plans:
-                await writer.mapped(surveyed.plans[name])
-            else:
-                await writer.unmapped(self._settings.mapping.collection(name))
-        survey = self._survey(source, conn, target, ledger)
-        survey.publish(surveyed.names, surveyed.plans)
-        self._tracker.change(pruned=pruned)
-        await self._analyze(conn, plans=[table.table for plan in plans for table in plan.tables()])
-        if writer.loose and only and not writer.late:
-            raise usage_error(
-                "only_without_parents",
-                f"{writer.loose} documents were left out: their parents are not in the target yet",
-                "Run it without --only, or for the parents first",
-            )
-        if writer.late or writer.loose:
-            raise ConsoleError.of(
-                ExitCode.STOPPED,
-                "source_moved",
-                f"{writer.late + writer.loose} documents came, changed, went or lost their parent while the copy ran",
-                "Run the same command again: it brings in what changed",
-            )
-
-    async def _analyze(self, conn: asyncpg.Connection[asyncpg.Record], plans: list[str]) -> None:
-        """Fresh statistics, so that the first queries of the application are planned on facts."""
-        for table in plans:
-            quoted = await conn.fetchval("SELECT format('ANALYZE public.%I', $1::text)", table)
-            await conn.execute(quoted)

@@ -13,6 +13,7 @@ from devora_console.core.safetext import one_line
 from devora_console.postgres.locks import MIGRATION
 
 _NAME = "migration"
+_FENCE = "SELECT epoch FROM devora_console.lease WHERE name = $1 AND epoch = $2 FOR SHARE"
 
 
 class Lease:
@@ -56,19 +57,18 @@ class Lease:
             )
         )
 
-    async def fence(self) -> None:
-        """Inside a batch's transaction: make sure that nobody took over. Raises ConsoleError (exit 4)."""
-        epoch = await self._connection.fetchval(
-            "UPDATE devora_console.lease SET renewed_at = now() WHERE name = $1 AND epoch = $2 RETURNING epoch",
-            _NAME,
-            self._epoch,
-        )
-        if epoch is None:
-            raise refused("lease_lost", "another migration has taken over this target", "See who: doctor")
-
     async def release(self) -> None:
         """Give the lock back; the connection may already be gone."""
         await self._connection.execute("SELECT pg_advisory_unlock($1)", MIGRATION)
+
+
+async def fence(connection: asyncpg.Connection[asyncpg.Record], epoch: int) -> None:
+    """Inside a batch's transaction: make sure that nobody takes over before its end. Raises ConsoleError (exit 4).
+
+    The share lock lets batches of several workers pass side by side; whoever takes the lease waits for them.
+    """
+    if await connection.fetchval(_FENCE, _NAME, epoch) is None:
+        raise refused("lease_lost", "another migration has taken over this target", "See who: doctor")
 
 
 def holder() -> str:

@@ -10,16 +10,19 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
 from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
-from devora_console.migration.entries import Entry, Fate
+from devora_console.migration.entries import Entry, Fate, seen_digest
 from devora_console.migration.progress import QuarantineItem
 from devora_console.migration.rows import NO_DECISION, Decision
+from devora_console.mongo.pieces import Piece, documents, read
 
 _SCHEMA = """
 CREATE TABLE document (
@@ -34,7 +37,7 @@ CREATE TABLE document (
     rule TEXT, path TEXT, message TEXT, constraint_name TEXT, sqlstate TEXT,
     rows TEXT,                   -- JSON: rows per table, in the order of the plan
     counts TEXT,                 -- JSON: rules applied
-    seen BLOB,                   -- digest of the raw document when it was surveyed
+    seen BLOB,                   -- digest of the raw document, of those that are kept whole
     UNIQUE (collection, source_id)
 );
 CREATE INDEX document_pk ON document (collection, pk);
@@ -42,7 +45,7 @@ CREATE TABLE claim (document INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT 
 CREATE TABLE reference (document INTEGER NOT NULL, name TEXT NOT NULL, collection TEXT NOT NULL, key TEXT NOT NULL);
 CREATE INDEX reference_key ON reference (collection, key, name);
 CREATE INDEX reference_document ON reference (document);
-CREATE TABLE element (document INTEGER NOT NULL, child INTEGER NOT NULL, ordinal INTEGER NOT NULL, key TEXT NOT NULL);
+CREATE TABLE element (document INTEGER NOT NULL, child INTEGER NOT NULL, ordinal INTEGER NOT NULL, key BLOB NOT NULL);
 CREATE TABLE set_column (document INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, PRIMARY KEY (document, name));
 CREATE TABLE dropped (document INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (document, name));
 CREATE TABLE derived (document INTEGER NOT NULL, child INTEGER NOT NULL, ordinal INTEGER NOT NULL);
@@ -57,6 +60,37 @@ SELECT k.* FROM known k
    AND NOT (k.fate = 'migrated' AND EXISTS (SELECT 1 FROM document m WHERE m.collection = k.collection
                                               AND m.pk = k.pk AND m.fate = 'migrated'));
 """
+
+
+_INSERT = "INSERT OR IGNORE INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _document(number: int, entry: Entry) -> tuple[object, ...]:
+    return (
+        number,
+        entry.collection,
+        entry.source_id,
+        entry.pk,
+        entry.rank,
+        entry.fate,
+        entry.rule,
+        entry.path,
+        entry.message,
+        entry.constraint,
+        entry.sqlstate,
+        json.dumps(list(entry.rows)),
+        json.dumps(entry.counts or {}),
+        entry.seen,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedPiece:
+    """A piece of the source as it was surveyed: its checksum, and the number of its first document."""
+
+    piece: Piece
+    checksum: int
+    first: int
 
 
 class Ledger:
@@ -75,6 +109,8 @@ class Ledger:
         self.db = sqlite3.connect(
             Path(self._folder.name) / "ledger.sqlite", isolation_level=None, check_same_thread=False
         )
+        self._pieces: dict[str, list[SurveyedPiece]] = {}
+        self.folder = Path(self._folder.name)
         self._twice: dict[tuple[str, str], int] = {}
         self.db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-65536;"
@@ -96,32 +132,81 @@ class Ledger:
         self._folder.cleanup()
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Record documents. A dump can hold one ``_id`` twice: the later document gets a number behind its source
-        id, and is refused if its collection is mapped."""
-        self.db.execute("BEGIN")
-        for entry in entries:
-            self._add(entry)
-        self.db.execute("COMMIT")
+        """Record rows of the target that are none of the source's documents."""
+        self._insert_all(list(entries))
 
-    def _add(self, entry: Entry) -> None:
-        number = self._next
-        self._next += 1
-        try:
-            self._insert(number, entry)
-        except sqlite3.IntegrityError:
+    def add_piece(self, piece: Piece, checksum: int, entries: Sequence[Entry]) -> None:
+        """Record the documents of a piece, in their order. Call it in the order of the pieces.
+
+        A dump can hold one ``_id`` twice: the later document gets a number behind its source id, and is refused if
+        its collection is mapped.
+        """
+        self._pieces.setdefault(piece.collection, []).append(SurveyedPiece(piece, checksum, self._next))
+        self._insert_all(entries)
+
+    def pieces(self, collection: str) -> Sequence[SurveyedPiece]:
+        """The surveyed pieces of a collection."""
+        return self._pieces.get(collection, ())
+
+    def place(self, collection: str, number: int) -> tuple[SurveyedPiece, int]:
+        """(piece, position in it) of a document."""
+        pieces = self._pieces[collection]
+        found = pieces[bisect_right(pieces, number, key=lambda each: each.first) - 1]
+        return found, number - found.first
+
+    def raws(self, collection: str, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """(number, raw document) of some documents, as they were surveyed; each piece is read once."""
+        wanted: dict[int, tuple[SurveyedPiece, list[int]]] = {}
+        for number in numbers:
+            surveyed, at = self.place(collection, number)
+            wanted.setdefault(surveyed.first, (surveyed, []))[1].append(at)
+        for surveyed, places in wanted.values():
+            raws = documents(surveyed.piece, read(surveyed.piece))
+            for at in places:
+                yield surveyed.first + at, raws[at]
+
+    def look_at_refused(self) -> None:
+        """Take the digest of the documents that were refused by decision: they are kept whole."""
+        rows = self.db.execute(
+            "SELECT collection, id FROM document WHERE fate = 'quarantined' AND seen IS NULL ORDER BY id"
+        ).fetchall()
+        for name, group in groupby(rows, key=lambda row: str(row[0])):
+            for number, raw in self.raws(name, [row[1] for row in group]):
+                self.db.execute("UPDATE document SET seen = ? WHERE id = ?", (seen_digest(raw), number))
+
+    def _insert_all(self, entries: Sequence[Entry]) -> None:
+        db, first = self.db, self._next
+        db.execute("BEGIN")
+        before = db.total_changes
+        db.executemany(_INSERT, [_document(first + at, entry) for at, entry in enumerate(entries)])
+        if db.total_changes - before < len(entries):  # an _id that is there already
+            entries = [self._one(first + at, entry) for at, entry in enumerate(entries)]
+        self._next = first + len(entries)
+        self._insert_details([(first + at, entry) for at, entry in enumerate(entries)])
+        db.execute("COMMIT")
+
+    def _one(self, number: int, entry: Entry) -> Entry:
+        if self.db.execute("SELECT 1 FROM document WHERE id = ?", (number,)).fetchone() is None:
             entry = self._twin(entry)
-            self._insert(number, entry)
+            self.db.execute(_INSERT, _document(number, entry))
+        return entry
+
+    def _insert_details(self, numbered: list[tuple[int, Entry]]) -> None:
         many = self.db.executemany
-        if entry.references:
-            many("INSERT INTO reference VALUES (?, ?, ?, ?)", [(number, *each) for each in entry.references])
-        if entry.fate == "quarantined":
-            return
-        if entry.claims:
-            many("INSERT INTO claim VALUES (?, ?, ?)", [(number, *claim) for claim in entry.claims])
-        if entry.elements:
-            many("INSERT INTO element VALUES (?, ?, ?, ?)", [(number, *each) for each in entry.elements])
-        if entry.owner_columns:
-            many("INSERT INTO waits_for_owner VALUES (?, ?)", [(number, name) for name in entry.owner_columns])
+        references = [(number, *each) for number, entry in numbered for each in entry.references]
+        good = [(number, entry) for number, entry in numbered if entry.fate != "quarantined"]
+        claims = [(number, *claim) for number, entry in good for claim in entry.claims]
+        owners = [(number, name) for number, entry in good for name in entry.owner_columns]
+        if references:
+            many("INSERT INTO reference VALUES (?, ?, ?, ?)", references)
+        if claims:
+            many("INSERT INTO claim VALUES (?, ?, ?)", claims)
+        if owners:
+            many("INSERT INTO waits_for_owner VALUES (?, ?)", owners)
+        many(
+            "INSERT INTO element VALUES (?, ?, ?, ?)",
+            ((number, *row) for number, entry in good for keys in entry.elements for row in keys.rows()),
+        )
 
     def _twin(self, entry: Entry) -> Entry:
         key = (entry.collection, entry.source_id)
@@ -134,93 +219,68 @@ class Ledger:
             entry, source_id=name, fate="quarantined", rule="id_twice", path="/_id", message=message, counts=None
         )
 
-    def twins(self, collection: str) -> set[str]:
-        """The source ids that occur more than once."""
-        return {source_id for name, source_id in self._twice if name == collection}
-
-    def _insert(self, number: int, entry: Entry) -> None:
-        self.db.execute(
-            "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                entry.collection,
-                entry.source_id,
-                entry.pk,
-                entry.rank,
-                entry.fate,
-                entry.rule,
-                entry.path,
-                entry.message,
-                entry.constraint,
-                entry.sqlstate,
-                json.dumps(list(entry.rows)),
-                json.dumps(entry.counts or {}),
-                entry.seen,
-            ),
-        )
-
     def remember(self, rows: Iterable[tuple[str, str, str, str | None, str | None]]) -> None:
         """What the target already knows: (collection, source id, fate, table, key)."""
         self.db.execute("BEGIN")
         self.db.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)", rows)
         self.db.execute("COMMIT")
 
-    def fates(self, collection: str, source_ids: Sequence[str]) -> dict[str, Fate]:
-        """The fates of these documents, with what has been decided for those that migrate."""
-        rows = self.db.execute(
-            "SELECT id, source_id, fate, rule, path, message, constraint_name, sqlstate, seen FROM document"
-            " WHERE collection = ? AND source_id IN (SELECT value FROM json_each(?))",
-            (collection, json.dumps(source_ids)),
-        ).fetchall()
-        decisions = self._decisions([row[0] for row in rows if row[2] == "migrated"])
-        found: dict[str, Fate] = {}
-        for number, source_id, fate, rule, path, message, constraint, sqlstate, seen in rows:
-            decision = decisions.get(number, NO_DECISION)
-            found[source_id] = Fate(fate, rule, path, message, constraint, sqlstate, seen, decision)
+    def fates(self, surveyed: SurveyedPiece) -> dict[int, Fate]:
+        """By position, the documents of a piece that do not simply migrate: the refused, and those decided about."""
+        last = surveyed.first + surveyed.piece.documents - 1
+        decisions = self._decisions(surveyed.first, last)
+        found: dict[int, Fate] = {}
+        for number, source_id, fate, rule, path, message, constraint, state in self.db.execute(
+            "SELECT id, source_id, fate, rule, path, message, constraint_name, sqlstate FROM document"
+            " WHERE id BETWEEN ? AND ? AND fate <> 'migrated'",
+            (surveyed.first, last),
+        ):
+            found[number - surveyed.first] = Fate(source_id, fate, rule, path, message, constraint, state, NO_DECISION)
+        for number, decision in decisions.items():
+            if number - surveyed.first not in found:
+                found[number - surveyed.first] = Fate("", "migrated", None, None, None, None, None, decision)
         return found
 
-    def _decisions(self, numbers: list[int]) -> dict[int, Decision]:
+    def rows(self, surveyed: SurveyedPiece) -> int:
+        """Rows of the documents of a piece that migrate."""
+        last = surveyed.first + surveyed.piece.documents - 1
+        return sum(
+            times * sum(json.loads(text))
+            for text, times in self.db.execute(
+                "SELECT rows, count(*) FROM document WHERE id BETWEEN ? AND ? AND fate = 'migrated' GROUP BY rows",
+                (surveyed.first, last),
+            )
+        )
+
+    def _decisions(self, first: int, last: int) -> dict[int, Decision]:
         """What was decided about documents; most have nothing."""
-        wanted = (json.dumps(numbers),)
+        between = (first, last)
         columns: dict[int, dict[str, str | None]] = {}
         dropped: dict[int, list[str]] = {}
         derive: dict[int, list[tuple[int, int]]] = {}
         for number, name, value in self.db.execute(
-            "SELECT document, name, value FROM set_column WHERE document IN (SELECT value FROM json_each(?))", wanted
+            "SELECT document, name, value FROM set_column WHERE document BETWEEN ? AND ?", between
         ):
             columns.setdefault(number, {})[name] = value
         for number, name in self.db.execute(
-            "SELECT document, name FROM dropped WHERE document IN (SELECT value FROM json_each(?))", wanted
+            "SELECT document, name FROM dropped WHERE document BETWEEN ? AND ?", between
         ):
             dropped.setdefault(number, []).append(name)
-        for number, child, ordinal in self.db.execute(
-            "SELECT document, child, ordinal FROM derived WHERE document IN (SELECT value FROM json_each(?))", wanted
+        for number, child, at in self.db.execute(
+            "SELECT document, child, ordinal FROM derived WHERE document BETWEEN ? AND ?", between
         ):
-            derive.setdefault(number, []).append((child, ordinal))
+            derive.setdefault(number, []).append((child, at))
         return {
             number: Decision(columns.get(number, {}), tuple(dropped.get(number, ())), frozenset(derive.get(number, ())))
             for number in columns.keys() | dropped.keys() | derive.keys()
         }
 
-    def refused_parent(self, collection: str, source_id: str) -> str | None:
-        """The source id of a document this one must refer to and that is refused, for one that has no other."""
-        row = self.db.execute(
-            "SELECT p.source_id FROM document d JOIN reference r ON r.document = d.id"
-            " JOIN document p ON p.collection = r.collection AND p.pk = r.key AND p.fate = 'quarantined'"
-            " WHERE d.collection = ? AND d.source_id = ? AND NOT EXISTS (SELECT 1 FROM document o"
-            " WHERE o.collection = r.collection AND o.pk = r.key AND o.fate IN ('migrated', 'foreign')) LIMIT 1",
-            (collection, source_id),
-        ).fetchone()
-        return str(row[0]) if row else None
-
-    def refuse(
-        self, collection: str, source_id: str, rule: str, message: str, constraint: str | None, sqlstate: str | None
-    ) -> None:
+    def refuse(self, number: int, rule: str, message: str, constraint: str | None, sqlstate: str | None) -> None:
         """The target refused a document that the survey had let pass."""
         self.db.execute(
             "UPDATE document SET fate = 'quarantined', rule = ?, message = ?, constraint_name = ?, sqlstate = ?"
-            " WHERE collection = ? AND source_id = ?",
-            (rule, message, constraint, sqlstate, collection, source_id),
+            " WHERE id = ?",
+            (rule, message, constraint, sqlstate, number),
         )
 
     def tally(self, collection: str) -> dict[str, int]:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
 
 from devora_console.migration.digests import documents_sql
-from devora_console.migration.ledger import Ledger
 from devora_console.migration.plan import CollectionPlan
-from devora_console.migration.rows import Row
+from devora_console.migration.rows import Body
 from devora_console.migration.rules import Refusal
-from devora_console.migration.stage import Stage, Staged, clear, is_about_data, park, refusal, remove, sweep, upsert
-from devora_console.migration.target import Target
+from devora_console.migration.stage import (
+    Stage,
+    Staged,
+    clear,
+    copy_binary,
+    is_about_data,
+    park,
+    refusal,
+    remove,
+    sweep,
+    upsert,
+)
+from devora_console.migration.target import TargetTable
 from devora_console.postgres.connect import LOST
 
 _KNOWN = """
@@ -24,12 +35,16 @@ SELECT source_id, digest FROM devora_console.document
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A document converted and decided. ``raw`` goes to quarantine if the target still refuses it."""
+    """A document converted and decided. ``raw`` goes to quarantine if the target still refuses it.
 
+    ``number`` is its place in the ledger.
+    """
+
+    number: int
     source_id: str
     raw: bytes
     pk: str
-    tables: list[list[Row]]
+    tables: list[list[Body]]
     digest: bytes
 
 
@@ -40,35 +55,56 @@ class Outcome:
     written: list[Ready] = field(default_factory=list)
     refused: list[tuple[Ready, Refusal, str]] = field(default_factory=list)
     deferred: list[Ready] = field(default_factory=list)
-    loose: int = 0
+    loose: list[Ready] = field(default_factory=list)
 
 
 class Place:
-    """The tables of one collection on the writing connection, within the caller's transactions."""
+    """The tables of one collection on a writing connection, within the caller's transactions."""
 
-    def __init__(
-        self, connection: asyncpg.Connection[asyncpg.Record], plan: CollectionPlan, target: Target, ledger: Ledger
-    ) -> None:
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], plan: CollectionPlan, stage: Stage) -> None:
         self._connection = connection
-        self._plan = plan
-        self._target = target
-        self._ledger = ledger
-        self._stage = Stage(connection, plan, target)
+        self.plan = plan
+        self._stage = stage
 
-    async def create(self) -> None:
-        """Make the temporary twins of the tables."""
-        await self._stage.create()
+    async def accounts(self, ready: Sequence[Ready]) -> dict[str, bytes | None]:
+        """The digests of documents that have been written already, by source id."""
+        ids = [each.source_id for each in ready]
+        return {row[0]: row[1] for row in await self._connection.fetch(_KNOWN, self.plan.collection.name, ids)}
+
+    async def committed(self, ready: Sequence[Ready]) -> set[str]:
+        """Source ids of documents that a run which was cut off has written as they are now, by their accounts."""
+        accounts = await self.accounts(ready)
+        return {each.source_id for each in ready if accounts.get(each.source_id) == each.digest}
 
     async def same(self, ready: Sequence[Ready]) -> set[str]:
         """Source ids of documents that are in the tables already, to the byte: by their accounts and by their rows."""
-        name = self._plan.collection.name
-        ids = [each.source_id for each in ready]
-        accounts = {row[0]: row[1] for row in await self._connection.fetch(_KNOWN, name, ids)}
+        accounts = await self.accounts(ready)
         likely = {each.pk: each for each in ready if accounts.get(each.source_id) == each.digest}
         if not likely:
             return set()
-        stored = await self._connection.fetch(documents_sql(self._plan), list(likely))
+        stored = await self._connection.fetch(documents_sql(self.plan), list(likely))
         return {likely[row[0]].source_id for row in stored if likely[row[0]].digest == row[1]}
+
+    async def load(self, ready: Sequence[Ready]) -> Outcome:
+        """Write documents of which nothing is there, by COPY into the tables themselves."""
+        if not ready:
+            return Outcome()
+        try:
+            async with self._connection.transaction():
+                for at, table in enumerate(self.plan.tables()):
+                    head = struct.pack(">h", len(table.names))
+                    parts = []
+                    for each in ready:
+                        if each.tables[at]:
+                            parts += [head, head.join(each.tables[at])]
+                    await copy_binary(self._connection, table.table, "public", table.names, parts)
+            return Outcome(written=list(ready))
+        except LOST:
+            raise
+        except asyncpg.PostgresError as error:
+            if not is_about_data(error):
+                raise
+        return await self.put(ready)
 
     async def put(self, ready: Sequence[Ready]) -> Outcome:
         """Write the documents, those refused found by bisection."""
@@ -93,35 +129,26 @@ class Place:
                 await self._bisect(ready[:half], outcome)
                 await self._bisect(ready[half:], outcome)
             elif error.sqlstate == "23503":
-                self._without_parent(ready[0], outcome)
+                outcome.loose.append(ready[0])
             elif error.sqlstate == "23505":
                 outcome.deferred.append(ready[0])
             else:
                 outcome.refused.append((ready[0], refusal(error), error.sqlstate or ""))
 
-    def _without_parent(self, ready: Ready, outcome: Outcome) -> None:
-        """Its parent was refused while writing, so it falls with it; else the parent came or went after the survey."""
-        parent = self._ledger.refused_parent(self._plan.collection.name, ready.source_id)
-        if parent is None:
-            outcome.loose += 1
-        else:
-            why = Refusal("parent_quarantined", "", f"the document it belongs to is in quarantine: {parent}")
-            outcome.refused.append((ready, why, ""))
-
     async def _into_tables(self, ready: list[Ready]) -> None:
         refused = await self._stage.load([Staged(number, each.tables) for number, each in enumerate(ready)])
         if refused:
             raise _as_error(refused[0][2])
-        for child in self._plan.children:
-            await self._connection.execute(sweep(self._plan.root, child.table))
-        for table in self._plan.tables():
-            await self._connection.execute(upsert(table, self._target.tables[table.table]))
-        for table in self._plan.tables():
+        for child in self.plan.children:
+            await self._connection.execute(sweep(self.plan.root, child.table))
+        for table in self.plan.tables():
+            await self._connection.execute(upsert(table))
+        for table in self.plan.tables():
             await self._connection.execute(clear(table))
 
-    async def exchange(self, left: Sequence[Ready]) -> Outcome:
+    async def exchange(self, left: Sequence[Ready], table: TargetTable) -> Outcome:
         """Documents that exchange unique keys among themselves: free their keys, then write them all."""
-        for key_columns in park(self._plan.root, self._target.tables[self._plan.root.table]):
+        for key_columns in park(self.plan.root, table):
             try:
                 async with self._connection.transaction():
                     await self._connection.execute(key_columns, [each.pk for each in left])
@@ -140,7 +167,8 @@ class Place:
     async def remove(self, pks: Sequence[str]) -> None:
         """Take documents out, with their child rows."""
         if pks:
-            await self._connection.execute(remove(self._plan.root), list(pks))
+            for statement in remove(self.plan):
+                await self._connection.execute(statement, list(pks))
 
 
 def _as_error(sqlstate: str) -> asyncpg.PostgresError:

@@ -41,7 +41,12 @@ class Phase(StrEnum):
     CONNECT = "connect"
     SURVEY = "survey"
     DECIDE = "decide"
+    PREPARE = "prepare"
     WRITE = "write"
+    VECTORS = "search vectors"
+    INDEXES = "indexes"
+    CONSTRAINTS = "constraints"
+    ANALYZE = "statistics"
     VERIFY = "verify"
 
 
@@ -88,6 +93,39 @@ class RatePoint:
     at: float
     rows_per_second: float
     bytes_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What people want of a running job; None leaves it to the console. ``workers`` are processes."""
+
+    paused: bool = False
+    rows_per_second: float | None = None
+    workers: int | None = None
+    batch_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProgress:
+    """One worker over the last few seconds. ``waiting`` is the share of its time it waits for PostgreSQL."""
+
+    name: str
+    rows: int
+    rows_per_second: float
+    waiting: float
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseProgress:
+    """One phase of a run: what it has done in its own unit, and how long it took or is taking."""
+
+    phase: Phase
+    total: int | Unknown
+    done: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    finished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +237,10 @@ class MigrationSnapshot:
     eta_spread_seconds: float | Unknown = field(default_factory=lambda: Unknown("not running"))
     waiting_for: str = ""
     rates: tuple[RatePoint, ...] = ()
+    phases: tuple[PhaseProgress, ...] = ()
+    workers: tuple[WorkerProgress, ...] = ()
+    batch_bytes: int = 0
+    throttled_by: str = ""  # the rule that holds the run back, empty when none does
     conversions: Mapping[str, int] = field(default_factory=dict)
     quarantine_rules: Mapping[str, int] = field(default_factory=dict)
     quarantine: tuple[QuarantineItem, ...] = ()  # the first hundred

@@ -66,7 +66,7 @@ class Reconciler:
         if not pairs:
             return
         # In one transaction, all old ones first: documents may have exchanged their keys.
-        async with Fenced(self._connection, self._lease):
+        async with Fenced(self._connection, self._lease.epoch):
             await self._connection.execute(_FORGET, name, [old for old, _, _ in pairs])
             await self._connection.execute(
                 "INSERT INTO devora_console.document AS d (collection, source_id, fate, target_table, pk, digest)"
@@ -92,22 +92,23 @@ class Reconciler:
     async def _remove(self, plan: CollectionPlan, gone: list[tuple[str, str]]) -> None:
         for start in range(0, len(gone), _AT_ONCE):
             part = gone[start : start + _AT_ONCE]
-            async with Fenced(self._connection, self._lease):
-                await self._connection.execute(remove(plan.root), [pk for _, pk in part])
+            async with Fenced(self._connection, self._lease.epoch):
+                for statement in remove(plan):
+                    await self._connection.execute(statement, [pk for _, pk in part])
                 # Without its account the document counts as new, and is written afresh if it still migrates.
                 await self._connection.execute(_FORGET, plan.collection.name, [source_id for source_id, _ in part])
 
     async def _forget(self, collection: str, source_ids: list[str]) -> None:
         """Vanished documents whose rows are gone too, with a parent's for instance."""
         for start in range(0, len(source_ids), _AT_ONCE):
-            async with Fenced(self._connection, self._lease):
+            async with Fenced(self._connection, self._lease.epoch):
                 await self._connection.execute(_FORGET, collection, source_ids[start : start + _AT_ONCE])
 
     async def _resolve(self, collection: str, source_ids: list[str]) -> None:
         """Quarantined documents that the source no longer has leave quarantine; their history stays."""
         for start in range(0, len(source_ids), _AT_ONCE):
             part = source_ids[start : start + _AT_ONCE]
-            async with Fenced(self._connection, self._lease):
+            async with Fenced(self._connection, self._lease.epoch):
                 await self._connection.execute(
                     "UPDATE devora_console.quarantine SET resolved_at = now(), resolved_by = $3,"
                     " reason = 'vanished from the source'"
@@ -121,7 +122,7 @@ class Reconciler:
     async def _unarchive(self, collection: str, source_ids: list[str]) -> int:
         for start in range(0, len(source_ids), _AT_ONCE):
             part = source_ids[start : start + _AT_ONCE]
-            async with Fenced(self._connection, self._lease):
+            async with Fenced(self._connection, self._lease.epoch):
                 await self._connection.execute(
                     "DELETE FROM devora_console.archive WHERE collection = $1 AND source_id = ANY ($2::text[])",
                     collection,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import TypeAlias
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from devora_console.migration.progress import MigrationSnapshot
 from devora_console.migration.target import Target
 from devora_console.mongo.source import Source
 from devora_console.postgres.connect import LOST
+from devora_console.postgres.sqlfiles import sql
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -82,12 +84,30 @@ async def _ended(connection: Connection, run: UUID, state: str, snapshot: Migrat
         for each in snapshot.collections
     }
     await connection.execute(
-        "UPDATE devora_console.run SET state = $2, finished_at = now(), updated_at = now(), summary = $3::jsonb"
-        " WHERE run = $1",
+        "UPDATE devora_console.run SET state = $2, finished_at = now(), updated_at = now(), summary = $3::jsonb,"
+        " progress = $4::jsonb WHERE run = $1",
         run,
         state,
         json.dumps(to_json(summary)),
+        json.dumps(to_json(snapshot)),
     )
+
+
+async def keep_fingerprint(connection: Connection, run: UUID, fingerprint: str) -> None:
+    """Record what the run writes from, for a later one that goes on from it."""
+    await connection.execute("UPDATE devora_console.run SET fingerprint = $2 WHERE run = $1", run, fingerprint)
+
+
+async def committed(connection: Connection, fingerprint: str) -> frozenset[tuple[str, int]]:
+    """(collection, piece) that runs which were cut off have committed, from the very same source and mapping."""
+    rows = await connection.fetch(sql("devora_console.migration", "committed_batches"), fingerprint)
+    return frozenset((name, number) for name, first, count in rows for number in range(first, first + count))
+
+
+async def keep_uniques(connection: Connection, run: UUID, target: Target) -> None:
+    """Record the target's unique keys before they are set aside: what follows must still know them."""
+    found = {name: [asdict(key) for key in table.uniques] for name, table in target.tables.items()}
+    await connection.execute("UPDATE devora_console.run SET uniques = $2::jsonb WHERE run = $1", run, json.dumps(found))
 
 
 async def same_as_before(connection: Connection, mapping: Mapping, source: Source, target: Target) -> None:

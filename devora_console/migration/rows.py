@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping as AbstractMapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from devora_console.migration.encode import INT32, encode_jsonb, uuid_text
-from devora_console.migration.plan import CollectionPlan, ColumnPlan, TablePlan
+from devora_console.migration.encode import INT32, NULL, cells_of, encode_jsonb, uuid_text, wire
+from devora_console.migration.plan import ChildPlan, CollectionPlan, ColumnPlan, TablePlan
 
 Row = list[bytes | None]
-_NULL = b"\xff\xff\xff\xff"
+# A row as COPY BINARY carries its fields: the wire cells one after the other.
+Body = bytes
 
 
 @dataclass(slots=True)
 class Element:
-    """One row of an embedded array, before decisions. ``own_id`` is its own key as text, if it has one."""
+    """One row of an embedded array that is not packed yet. ``own_id`` is its own key as text, if it has one."""
 
     row: Row
     extra: dict[str, Any]
@@ -26,8 +29,25 @@ class Element:
 
 
 @dataclass(slots=True)
+class Packed:
+    """The rows of an embedded array, packed already, none with an ``extra`` that decisions would change.
+
+    ``own`` are wire cells of the elements' own UUIDs, one for each row, or none where all keys are derived.
+    """
+
+    bodies: list[Body]
+    own: Sequence[bytes | None]
+
+    def own_id(self, ordinal: int) -> str:
+        """An element's own id as text."""
+        cell = self.own[ordinal]
+        assert cell is not None
+        return uuid_text(cell[4:])
+
+
+@dataclass(slots=True)
 class Converted:
-    """A document's rows before decisions.
+    """A document's rows before decisions. ``root`` holds wire cells.
 
     ``references`` are (column, key named) pairs of the root row; ``rank`` is microseconds since 1970 of the
     column that decides between contenders; ``counts`` are the rules applied so far.
@@ -35,9 +55,9 @@ class Converted:
 
     source_id: str
     pk: str
-    root: Row
+    root: list[bytes]
     extra: dict[str, Any]
-    children: list[list[Element]]
+    children: Sequence[list[Element] | Packed]
     references: list[tuple[str, str]]
     owner_columns: list[str]
     rank: int | None
@@ -56,63 +76,74 @@ class Decision:
 NO_DECISION = Decision()
 
 
-def finish(converted: Converted, plan: CollectionPlan, decision: Decision) -> list[list[Row]]:
+def finish(converted: Converted, plan: CollectionPlan, decision: Decision) -> list[list[Body]]:
     """The rows of each table (root first), with the decisions of the rest of the source put in."""
     root = list(converted.root)
     extra = _settle(converted, plan, decision, root)
     if plan.root.extra_index is not None and extra:
-        root[plan.root.extra_index] = encode_jsonb(extra)
-    tables: list[list[Row]] = [[root]]
+        root[plan.root.extra_index] = wire(encode_jsonb(extra))
+    tables: list[list[Body]] = [[b"".join(root)]]
     for number, (child, elements) in enumerate(zip(plan.children, converted.children, strict=True)):
-        rows = []
-        for ordinal, element in enumerate(elements):
-            row, element_extra = list(element.row), element.extra
-            if (number, ordinal) in decision.derive:
-                row[child.table.key_index] = derived_key(converted.pk, child.path, ordinal)
-                element_extra = {"$key": element.own_id, **element_extra}
-            if child.table.extra_index is not None and element_extra:
-                row[child.table.extra_index] = encode_jsonb(element_extra)
-            rows.append(row)
-        tables.append(rows)
+        derive = {ordinal for at, ordinal in decision.derive if at == number}
+        if isinstance(elements, Packed):
+            tables.append(_rekeyed(elements, child, converted.pk, derive) if derive else elements.bodies)
+        else:
+            tables.append([_finished(e, child, converted.pk, at, at in derive) for at, e in enumerate(elements)])
     return tables
 
 
-def _settle(converted: Converted, plan: CollectionPlan, decision: Decision, root: Row) -> dict[str, Any]:
+def _finished(element: Element, child: ChildPlan, pk: str, ordinal: int, derive: bool) -> Body:
+    row, extra = list(element.row), element.extra
+    if derive:
+        row[child.table.key_index] = derived_key(pk, child.path, ordinal)
+        extra = {"$key": element.own_id, **extra}
+    if child.table.extra_index is not None and extra:
+        row[child.table.extra_index] = encode_jsonb(extra)
+    return body(row)
+
+
+def _rekeyed(packed: Packed, child: ChildPlan, pk: str, derive: set[int]) -> list[Body]:
+    """Rows whose own id is another row's get the key of their place; the id is kept beside them."""
+    bodies = list(packed.bodies)
+    for ordinal in derive:
+        row = cells_of(bodies[ordinal])
+        row[child.table.key_index] = derived_key(pk, child.path, ordinal)
+        at = child.table.extra_index
+        if at is not None:
+            kept = json.loads((row[at] or b"\x01{}")[1:])
+            row[at] = encode_jsonb({"$key": packed.own_id(ordinal), **kept})
+        bodies[ordinal] = body(row)
+    return bodies
+
+
+def _settle(converted: Converted, plan: CollectionPlan, decision: Decision, root: list[bytes]) -> dict[str, Any]:
     """Put decided columns into ``root``; returns the extra with the originals of what was dropped."""
     if not decision.columns and not decision.dropped:
         return converted.extra
     extra = dict(converted.extra)
     for column in plan.references:
         cell = root[column.index]
-        if column.column.name in decision.dropped and cell is not None:
-            original = {column.rules.path: key_text(column.column.type, cell)}
+        if column.column.name in decision.dropped and cell != NULL:
+            original = {column.rules.path: key_text(column.column.type, cell[4:])}
             extra["$original"] = original | extra.get("$original", {})
-            root[column.index] = None
+            root[column.index] = NULL
     for name, value in decision.columns.items():
         at = plan.root.index(name)
-        root[at] = None if value is None else _encode(plan.root.types[at], value)
+        root[at] = NULL if value is None else wire(_encode(plan.root.types[at], value))
     return extra
 
 
-def body(row: Row) -> bytes:
-    """A row as COPY BINARY carries its fields: for each, its length (-1 for null) and its bytes."""
-    parts = []
-    for cell in row:
-        if cell is None:
-            parts.append(_NULL)
-        else:
-            parts.append(INT32.pack(len(cell)))
-            parts.append(cell)
-    return b"".join(parts)
+def body(row: Row) -> Body:
+    """A row as COPY BINARY carries its fields."""
+    return b"".join(map(wire, row))
 
 
-def digest(tables: list[list[Row]]) -> bytes:
+def digest(tables: list[list[Body]]) -> bytes:
     """16 bytes that change when any field of any row of the document does."""
     state = hashlib.md5(usedforsecurity=False)
     for rows in tables:
         state.update(INT32.pack(len(rows)))
-        for row in rows:
-            state.update(body(row))
+        state.update(b"".join(rows))
     return state.digest()
 
 

@@ -28,8 +28,6 @@ from devora_console.migration.mapping import Absent, Child, Collection, Column, 
 from devora_console.migration.progress import Difference
 from devora_console.migration.target import quoted
 from devora_console.mongo.codec import CODEC
-from devora_console.mongo.ejson import object_of
-from devora_console.mongo.source import Source
 
 _ABSENT = object()
 _OPTIONS = json_util.JSONOptions(
@@ -43,7 +41,6 @@ _POSTGRES_EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(micro
 
 
 async def sample(
-    source: Source,
     connection: asyncpg.Connection[asyncpg.Record],
     collection: Collection,
     ledger: Ledger,
@@ -51,21 +48,16 @@ async def sample(
 ) -> tuple[int, list[Difference]]:
     """(documents compared, differences) for up to ``size`` random documents of one mapped collection."""
     chosen = ledger.db.execute(
-        "SELECT source_id, pk FROM document WHERE collection = ? AND fate = 'migrated' ORDER BY random() LIMIT ?",
+        "SELECT id, pk FROM document WHERE collection = ? AND fate = 'migrated' ORDER BY random() LIMIT ?",
         (collection.name, size),
     ).fetchall()
     if not chosen or collection.key is None:
         return 0, []
-    ids = [object_of(source_id) for source_id, _ in chosen]
-    raws = await asyncio.to_thread(lambda: list(source.fetch(collection.name, ids)))
+    numbers = sorted(number for number, _ in chosen)
+    raws = await asyncio.to_thread(lambda: [raw for _, raw in ledger.raws(collection.name, numbers)])
     differences: list[Difference] = []
-    met: set[str] = set()
     for raw in raws:
         document = bson.decode(raw, CODEC)
-        name = repr(document["_id"])
-        if name in met:
-            continue  # a dump can hold one _id twice: the first document is the one that migrates
-        met.add(name)
         own = _at(document, collection.key.path or ())
         if isinstance(own, bytes):
             own = UUID(bytes=bytes(own))
@@ -81,7 +73,7 @@ async def sample(
         differences += _row(collection.table, collection.columns, collection.extra_column, document, row, collection)
         for child in collection.children:
             differences += await _child(connection, collection, child, document, row)
-    return len(met), differences
+    return len(raws), differences
 
 
 async def _child(

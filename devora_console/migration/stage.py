@@ -14,7 +14,7 @@ from io import BytesIO
 import asyncpg
 
 from devora_console.migration.plan import CollectionPlan, TablePlan
-from devora_console.migration.rows import Row, body
+from devora_console.migration.rows import Body
 from devora_console.migration.rules import Refusal
 from devora_console.migration.target import Target, TargetTable, UniqueKey, quoted
 from devora_console.postgres.connect import LOST
@@ -31,7 +31,7 @@ class Staged:
     """One document ready for its tables: ``number`` tells its rows apart from others of the batch."""
 
     number: int
-    tables: list[list[Row]]
+    tables: list[list[Body]]
 
 
 class Stage:
@@ -71,7 +71,7 @@ class Stage:
         try:
             async with self._connection.transaction():
                 for at, plan in enumerate(self._plan.tables()):
-                    await self._copy(plan, ((each.number, row) for each in documents for row in each.tables[at]))
+                    await self._copy(plan, ((each.number, each.tables[at]) for each in documents))
         except LOST:
             raise
         except asyncpg.PostgresError as error:
@@ -84,22 +84,15 @@ class Stage:
             await self._load(documents[:half], refused)
             await self._load(documents[half:], refused)
 
-    async def _copy(self, plan: TablePlan, rows: Iterable[tuple[int, Row]]) -> None:
+    async def _copy(self, plan: TablePlan, rows: Iterable[tuple[int, list[Body]]]) -> None:
         head = struct.pack(">h", len(plan.names) + 1)
-        parts = [_HEADER]
-        for number, row in rows:
-            parts.append(head + struct.pack(">ii", 4, number) + body(row))
-        if len(parts) == 1:
-            return
-        parts.append(_TRAILER)
-        await self._connection.copy_to_table(
-            f"stage_{plan.table}",
-            schema_name="pg_temp",
-            source=BytesIO(b"".join(parts)),
-            columns=[_DOCUMENT, *plan.names],
-            format="binary",
-            timeout=600,
-        )
+        parts = []
+        for number, bodies in rows:
+            if bodies:
+                start = head + struct.pack(">ii", 4, number)
+                parts += [start, start.join(bodies)]
+        columns = [_DOCUMENT, *plan.names]
+        await copy_binary(self._connection, f"stage_{plan.table}", "pg_temp", columns, parts)
 
     async def claims(self) -> list[tuple[int, str, str]]:
         """(number, unique key, value) for every unique index but primary keys, computed by PostgreSQL."""
@@ -112,6 +105,21 @@ class Stage:
                     )
                     found += [(row[0], key.name, row[1]) for row in await self._connection.fetch(text)]
         return found
+
+
+async def copy_binary(
+    connection: asyncpg.Connection[asyncpg.Record], table: str, schema: str, columns: Sequence[str], parts: list[bytes]
+) -> None:
+    """COPY BINARY of rows: each its number of fields as int16, then its body."""
+    if parts:
+        await connection.copy_to_table(
+            table,
+            schema_name=schema,
+            source=BytesIO(b"".join([_HEADER, *parts, _TRAILER])),
+            columns=list(columns),
+            format="binary",
+            timeout=600,
+        )
 
 
 def stage_name(table: str) -> str:
@@ -150,7 +158,7 @@ def refusal(error: asyncpg.PostgresError) -> Refusal:
     return Refusal(_RULES.get(state, "server_refused"), f"/{column}" if column else "", message, constraint)
 
 
-def upsert(plan: TablePlan, table: TargetTable) -> str:
+def upsert(plan: TablePlan) -> str:
     """SQL that moves the twin's rows into the table, touching only rows that differ."""
     names = ", ".join(map(quoted, plan.names))
     key = quoted(plan.key.column)
@@ -159,8 +167,8 @@ def upsert(plan: TablePlan, table: TargetTable) -> str:
     ours = ", ".join(f"t.{name}" for name in rest)
     theirs = ", ".join(f"excluded.{name}" for name in rest)
     return (
-        f"INSERT INTO public.{quoted(table.name)} AS t ({names})"
-        f" SELECT {names} FROM pg_temp.{stage_name(table.name)}"
+        f"INSERT INTO public.{quoted(plan.table)} AS t ({names})"
+        f" SELECT {names} FROM pg_temp.{stage_name(plan.table)}"
         f" ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({ours}) IS DISTINCT FROM ({theirs})"
     )
 
@@ -182,10 +190,15 @@ def clear(plan: TablePlan) -> str:
     return f"DELETE FROM pg_temp.{stage_name(plan.table)}"
 
 
-def remove(root: TablePlan) -> str:
-    """SQL that deletes documents by their keys (texts, ``$1``); child rows go with them."""
+def remove(plan: CollectionPlan) -> list[str]:
+    """SQL that deletes documents by their keys (texts, ``$1``), array elements first: nothing may cascade just now."""
+    root = plan.root
     kind = quoted(root.types[root.key_index])
-    return f"DELETE FROM public.{quoted(root.table)} WHERE {quoted(root.key.column)} = ANY ($1::text[]::{kind}[])"
+    named = [(child.table.table, child.child.parent_column) for child in plan.children]
+    return [
+        f"DELETE FROM public.{quoted(table)} WHERE {quoted(column)} = ANY ($1::text[]::{kind}[])"
+        for table, column in [*named, (root.table, root.key.column)]
+    ]
 
 
 def park(root: TablePlan, table: TargetTable) -> list[str]:

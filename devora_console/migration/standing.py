@@ -9,7 +9,7 @@ import asyncpg
 
 from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
-from devora_console.migration.entries import Entry
+from devora_console.migration.entries import Entry, Keys
 from devora_console.migration.ledger import Ledger
 from devora_console.migration.mapping import Mapping, Policy
 from devora_console.migration.plan import CollectionPlan, TablePlan
@@ -59,7 +59,7 @@ class Standing:
             if not found:
                 return
             claims: dict[str, list[tuple[str, str]]] = {pk: [] for pk in found}
-            elements: dict[str, list[tuple[int, int, str]]] = {pk: [] for pk in found}
+            elements: dict[str, list[Keys]] = {pk: [] for pk in found}
             for unique in self._target.tables[plan.root.table].uniques:
                 if not unique.primary:
                     text = f"SELECT t.{key}::text, {key_text(unique)} {others} AND {claim(unique)}"
@@ -69,12 +69,12 @@ class Standing:
                 parent = quoted(child.child.parent_column)
                 # Names are the catalogue's, quoted.
                 text = (
-                    f"SELECT t.{parent}::text, t.{quoted(child.table.key.column)}::text"  # noqa: S608
+                    f"SELECT t.{parent}::text, t.{quoted(child.table.key.column)}"  # noqa: S608
                     f" FROM public.{quoted(child.table.table)} t"
                     f" WHERE t.{parent} IS NOT NULL AND NOT EXISTS ({mine.format(f't.{parent}')})"
                 )
                 for row in await fetch(text, plan.root.table):
-                    elements[row[0]].append((number, len(elements[row[0]]), row[1]))
+                    elements[row[0]].append(Keys(number, row[1].bytes))
         name = plan.collection.name
         self._ledger.add(
             Entry(name, f"row {pk}", pk, None, "foreign", claims=claims[pk], elements=elements[pk]) for pk in found

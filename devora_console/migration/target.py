@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import asyncpg
 
-from devora_console.core.problems import ConsoleError, ExitCode, Problem
+from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
 from devora_console.migration.mapping import Collection, Column, Mapping
 from devora_console.postgres.sqlfiles import sql
 
@@ -83,6 +84,7 @@ async def read_target(connection: asyncpg.Connection[asyncpg.Record], mapping: M
     columns = await connection.fetch(sql(_HERE, "target_columns"), names)
     uniques = await connection.fetch(sql(_HERE, "target_uniques"), names)
     foreign = await connection.fetch(sql(_HERE, "target_foreign_keys"), names)
+    aside = await _uniques_set_aside(connection)
     tables = {
         name: TargetTable(
             name=name,
@@ -93,6 +95,11 @@ async def read_target(connection: asyncpg.Connection[asyncpg.Record], mapping: M
                 )
                 for row in uniques
                 if row["table_name"] == name
+            )
+            + tuple(
+                key
+                for key in aside.get(name, ())
+                if key.name not in {row["index_name"] for row in uniques if row["table_name"] == name}
             ),
             foreign_keys={
                 row["column_name"]: (row["constraint_name"], row["referenced"])
@@ -120,7 +127,26 @@ async def _schema_version(connection: asyncpg.Connection[asyncpg.Record]) -> int
             "the target database has no Devora schema yet",
             "Run: devora-console schema apply",
         )
+    if await connection.fetchval("SELECT to_regclass('devora_console.batch') IS NULL"):
+        raise usage_error(
+            "schema_old", "the target's schema is older than this console", "Run: devora-console schema apply"
+        )
     return int(await connection.fetchval("SELECT coalesce(max(version), 0) FROM devora_console.schema_version"))
+
+
+async def _uniques_set_aside(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, list[UniqueKey]]:
+    """The unique keys of tables that a load under way has set them aside for."""
+    found = await connection.fetchval(
+        "SELECT uniques::text FROM devora_console.run WHERE uniques IS NOT NULL"
+        " AND EXISTS (SELECT FROM devora_console.set_aside) ORDER BY started_at DESC LIMIT 1"
+    )
+    return {
+        name: [
+            UniqueKey(key["name"], key["primary"], tuple(key["keys"]), key["predicate"], tuple(key["columns"]))
+            for key in keys
+        ]
+        for name, keys in (json.loads(found) if found else {}).items()
+    }
 
 
 def _column(row: asyncpg.Record) -> TargetColumn:

@@ -7,6 +7,7 @@ accounted for and the sum closes.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,16 +19,17 @@ from devora_console.migration.archive import readable
 from devora_console.migration.books import KINDS, Book, Books
 from devora_console.migration.compare import Comparison, Found
 from devora_console.migration.control import Control, Tracker
+from devora_console.migration.entries import seen_digest
 from devora_console.migration.ledger import Ledger
 from devora_console.migration.mapping import Mapping
 from devora_console.migration.orphans import source_orphans, target_orphans
 from devora_console.migration.plan import CollectionPlan
 from devora_console.migration.progress import Difference, Orphans, Phase, TableVerdict, VerificationSnapshot
-from devora_console.migration.recall import seen_digest
 from devora_console.migration.sample import sample
 from devora_console.migration.survey import Surveyed
 from devora_console.migration.target import quoted
-from devora_console.mongo.source import Source
+from devora_console.migration.work.pool import Pool
+from devora_console.migration.work.seat import Context
 from devora_console.postgres.sqlfiles import sql
 
 Level = Literal["counts", "digest", "fields"]
@@ -49,28 +51,29 @@ class Verification:
     def __init__(
         self,
         *,
-        source: Source,
+        pool: Pool,
+        context: Context,
         connection: asyncpg.Connection[asyncpg.Record],
         ledger: Ledger,
         surveyed: Surveyed,
         tracker: Tracker,
         control: Control,
         mapping: Mapping,
-        batch_bytes: int,
     ) -> None:
-        self._source = source
+        self._pool = pool
+        self._context = context
         self._mapping = mapping
         self._connection = connection
         self._ledger = ledger
         self._surveyed = surveyed
         self._tracker = tracker
         self._control = control
-        self._batch_bytes = batch_bytes
         self._books = Books(ledger)
 
     async def run(self, level: Level, sample_size: int) -> VerificationSnapshot:
         """The verdict. ``watermark`` is when reading began: later changes of the source are not in it."""
-        began, watermark = time.monotonic(), utc_now()
+        began, watermark = time.monotonic(), self._tracker.snapshot.started_at or utc_now()
+        await asyncio.to_thread(self._ledger.look_at_refused)
         tally = _Tally()
         rows = sum(sum(each.rows.values()) for each in self._tracker.snapshot.collections)
         self._tracker.phase(Phase.VERIFY, rows)
@@ -115,22 +118,14 @@ class Verification:
         migrated, _ = self._ledger.sums(name, "migrated", tables)
         accounted, _ = self._ledger.sums(name, "quarantined", tables)
         found: dict[str, Found] = {}
-        moved = 0
         if level != "counts":
-            comparison = Comparison(
-                self._source,
-                self._connection,
-                plan,
-                self._ledger,
-                self._batch_bytes,
-                self._tracker,
-                self._control,
-            )
+            comparison = Comparison(self._pool, self._context, self._connection, plan, self._ledger, self._tracker)
             found = await comparison.run()
-            moved = comparison.moved
         for table in tables:
             here = found.get(table, Found())
-            target = int(await self._connection.fetchval(f"SELECT count(*) FROM public.{quoted(table)}"))
+            target = here.target
+            if table not in found:
+                target = int(await self._connection.fetchval(f"SELECT count(*) FROM public.{quoted(table)}"))
             agrees = target == migrated[table] and not (here.missing or here.extra or here.different)
             tally.tables.append(
                 TableVerdict(
@@ -138,17 +133,16 @@ class Verification:
                     source=migrated[table] + accounted[table],
                     target=target,
                     accounted=accounted[table],
-                    status="ok" if agrees else "unknown" if moved else "mismatch",
+                    status="ok" if agrees else "mismatch",
                     missing=here.missing,
                     extra=here.extra,
                     different=here.different,
-                    reason=f"{moved} documents changed while they were compared: run again" if moved else "",
                 )
             )
             tally.differences += here.differences
 
     async def _sampled(self, plan: CollectionPlan, size: int, tally: _Tally) -> None:
-        count, differences = await sample(self._source, self._connection, plan.collection, self._ledger, size)
+        count, differences = await sample(self._connection, plan.collection, self._ledger, size)
         tally.sampled += count
         tally.sample_differences += len(differences)
         tally.differences += differences[:100]

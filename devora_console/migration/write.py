@@ -1,207 +1,196 @@
-"""Write what the survey found good: each batch one transaction with rows, accounts and checkpoint together."""
+"""Write what the survey found good: hand out batches, and settle what the tables themselves have refused."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from uuid import UUID
-
-import asyncpg
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from devora_console.core.problems import ConsoleError, ExitCode
-from devora_console.migration.accounts import Accounts, Held
-from devora_console.migration.archive import archived
 from devora_console.migration.budget import over
-from devora_console.migration.control import Control, Tracker
-from devora_console.migration.convert import convert
-from devora_console.migration.entries import Fate
-from devora_console.migration.fenced import Fenced
-from devora_console.migration.lease import Lease
-from devora_console.migration.ledger import Ledger
-from devora_console.migration.mapping import Collection, Policy
-from devora_console.migration.place import Outcome, Place, Ready
+from devora_console.migration.control import Tracker
+from devora_console.migration.decide import fall
+from devora_console.migration.ledger import Ledger, SurveyedPiece
+from devora_console.migration.mapping import Collection, Mapping, Policy
 from devora_console.migration.plan import CollectionPlan
 from devora_console.migration.progress import CollectionState
-from devora_console.migration.recall import Recall
-from devora_console.migration.rows import digest, finish
-from devora_console.migration.survey import batches
-from devora_console.migration.target import Target
-from devora_console.mongo.source import Source
+from devora_console.migration.work.pool import Pool
+from devora_console.migration.work.seat import Context
+from devora_console.migration.work.write import ArchiveUnit, DeferredUnit, FallUnit, Part, WriteUnit, Written
 
 _MOST_DEFERRED = 10_000
-
-
-@dataclass(slots=True)
-class _Sorted:
-    """One batch taken apart by fate."""
-
-    ready: list[Ready] = field(default_factory=list)
-    quarantined: list[Held] = field(default_factory=list)
-    late: int = 0
+_GOAL_SECONDS = 0.35  # a batch: short enough to pause soon, long enough for its commit not to matter
+_MOST_BYTES = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Come:
-    """How far a collection has come: documents accounted for and rows written, for the checkpoint."""
+class Stage:
+    """How one collection is written: ``fresh`` straight into empty tables, ``known`` if a run was cut off in it."""
 
-    documents: int = 0
-    rows: int = 0
+    plan: CollectionPlan
+    fresh: bool
+    known: bool
 
 
 class Writer:
-    """Writes on one connection that holds the lease.
+    """Hands batches to the pool.
 
-    ``late`` counts documents left out because they came, changed or went after the survey, ``loose`` those whose
-    parent is not in the target. ``most_refused`` is what the budget leaves for documents that only the real tables
-    refuse (a trigger, a constraint made while the copy runs).
+    ``loose`` counts documents whose parent is not in the target. ``most_refused`` is what the budget leaves for
+    documents that only the real tables refuse (a trigger, a constraint made while the copy runs). ``committed`` are
+    pieces that a run which was cut off has written from the very same source and decisions.
     """
 
     def __init__(
         self,
         *,
-        source: Source,
-        connection: asyncpg.Connection[asyncpg.Record],
-        lease: Lease,
-        target: Target,
+        pool: Pool,
+        context: Context,
         ledger: Ledger,
+        mapping: Mapping,
         tracker: Tracker,
-        control: Control,
         batch_bytes: int,
-        run: UUID,
         most_refused: int,
+        committed: frozenset[tuple[str, int]],
     ) -> None:
-        self._source = source
-        self._connection = connection
-        self._lease = lease
-        self._target = target
+        self._pool = pool
+        self._context = context
         self._ledger = ledger
+        self._mapping = mapping
         self._tracker = tracker
-        self._control = control
-        self._batch_bytes = batch_bytes
-        self._accounts = Accounts(connection, run)
+        self._bytes = batch_bytes
         self._room = most_refused
-        self._come: dict[str, _Come] = {}
-        self.late = 0
+        self._committed = committed
+        self._passed: list[Written] = []
+        self._passed_by: list[str] = []
         self.loose = 0
 
-    async def mapped(self, plan: CollectionPlan) -> None:
-        """Write one mapped collection."""
-        name = plan.collection.name
-        self._tracker.collection(name, state=CollectionState.WRITING)
-        place = Place(self._connection, plan, self._target, self._ledger)
-        await place.create()
-        recall = Recall(self._ledger, name)
-        deferred: list[Ready] = []
-        async for batch in batches(self._source, name, self._batch_bytes):
-            await self._control.checkpoint(self._tracker)
-            sorted_batch = await asyncio.to_thread(self._sort, batch, plan, recall)
-            self.late += sorted_batch.late
-            deferred += await self._batch(plan, place, sorted_batch)
-            if len(deferred) > _MOST_DEFERRED:
-                raise _too_many(name)
-            rows = sum(sum(map(len, each.tables)) for each in sorted_batch.ready) + len(sorted_batch.quarantined)
-            self._tracker.advance(rows, sum(map(len, batch)))
-        self.late += recall.missed()
-        if deferred:
-            await self._deferred(plan, place, deferred)
-        self._tracker.collection(name, state=CollectionState.DONE)
-
-    def _sort(self, batch: list[bytes], plan: CollectionPlan, recall: Recall) -> _Sorted:
-        result = _Sorted()
-        for source_id, raw, fate in recall.recognise(batch):
-            if fate is None:
-                result.late += 1
-            elif fate.fate == "quarantined":
-                result.quarantined.append(_held(source_id, raw, fate))
-            else:
-                converted = convert(raw, plan)
-                tables = finish(converted, plan, fate.decision)
-                result.ready.append(Ready(source_id, raw, converted.pk, tables, digest(tables)))
-        return result
-
-    async def _batch(self, plan: CollectionPlan, place: Place, batch: _Sorted) -> list[Ready]:
-        """One transaction. Returns documents to try again once the others are in place."""
-        async with Fenced(self._connection, self._lease):
-            same = await place.same(batch.ready)
-            outcome = await place.put([each for each in batch.ready if each.source_id not in same])
-            await self._account(plan, place, outcome, batch.quarantined)
-            come = self._come.get(plan.collection.name, _Come())
-            come = _Come(
-                come.documents + len(same) + len(outcome.written) + len(batch.quarantined) + len(outcome.refused),
-                come.rows + sum(sum(map(len, each.tables)) for each in outcome.written),
-            )
-            last = batch.ready[-1].source_id if batch.ready else None
-            await self._accounts.checkpoint(plan.collection.name, come.documents, come.rows, last)
-        self._come[plan.collection.name] = come
-        self._settle(plan, outcome, len(same))
-        return outcome.deferred
-
-    async def _account(self, plan: CollectionPlan, place: Place, outcome: Outcome, quarantined: Sequence[Held]) -> None:
-        name, table = plan.collection.name, plan.root.table
-        # A version of an earlier run may be in place of a document that the target refuses now.
-        await place.remove([ready.pk for ready, _, _ in outcome.refused])
-        refused = [
-            Held(ready.source_id, ready.raw, why.rule, why.path, why.message, why.constraint, state)
-            for ready, why, state in outcome.refused
-        ]
-        await self._accounts.documents(
-            name, table, [(each.source_id, "migrated", each.pk, each.digest) for each in outcome.written]
+    async def together(self, stages: Sequence[Stage]) -> None:
+        """Write collections side by side: nothing in the target depends on their order just now."""
+        deferred: dict[str, list[int]] = {stage.plan.collection.name: [] for stage in stages}
+        refused = await self._units(
+            (unit for stage in stages for unit in self._of(stage)), [s.plan.collection.name for s in stages], deferred
         )
-        await self._accounts.quarantine(name, table, [*quarantined, *refused])
-        await self._accounts.release(name, (each.source_id for each in outcome.written), "migrated")
+        if refused:
+            fallen = await asyncio.to_thread(fall, self._ledger, self._mapping)
+            await self._fallen(fallen)
+        for stage in stages:
+            name = stage.plan.collection.name
+            if deferred[name]:
+                await self._deferred(name, deferred[name])
+            self._tracker.collection(name, state=CollectionState.DONE)
 
-    def _settle(self, plan: CollectionPlan, outcome: Outcome, same: int) -> None:
+    async def _units(self, units: Iterator[WriteUnit], names: Iterable[str], deferred: dict[str, list[int]]) -> int:
+        refused = 0
+        for name in names:
+            self._tracker.collection(name, state=CollectionState.WRITING)
+        async for unit, written in self._pool.results(self._context, units):
+            assert isinstance(unit, WriteUnit)
+            self._settle(unit.collection, written)
+            self._tune(written)
+            refused += len(written.refused)
+            self._pass()
+            deferred[unit.collection] += written.deferred
+            if len(deferred[unit.collection]) > _MOST_DEFERRED:
+                raise _too_many(unit.collection)
+        self._pass()
+        return refused
+
+    def _of(self, stage: Stage) -> Iterator[WriteUnit]:
+        """The batches of a collection: consecutive pieces, about as many as take the time aimed at."""
+        name = stage.plan.collection.name
+        parts: list[Part] = []
+        for surveyed in self._ledger.pieces(name):
+            if (name, surveyed.piece.number) in self._committed:
+                if parts:
+                    yield WriteUnit(name, tuple(parts), stage.fresh, stage.known)
+                    parts = []
+                self._skipped(surveyed)
+                continue
+            parts.append(self._part(surveyed))
+            if sum(part.piece.size for part in parts) >= self._bytes:
+                yield WriteUnit(name, tuple(parts), stage.fresh, stage.known)
+                parts = []
+        if parts:
+            yield WriteUnit(name, tuple(parts), stage.fresh, stage.known)
+
+    def _part(self, surveyed: SurveyedPiece) -> Part:
+        return Part(surveyed.piece, surveyed.checksum, surveyed.first, self._ledger.fates(surveyed))
+
+    def _skipped(self, surveyed: SurveyedPiece) -> None:
+        """A piece that is in the target already; this runs in the thread that hands out units."""
+        fates = self._ledger.fates(surveyed)
+        held = sum(fate.fate == "quarantined" for fate in fates.values())
+        rows = self._ledger.rows(surveyed)
+        same = surveyed.piece.documents - held
+        self._passed_by.append(surveyed.piece.collection)
+        self._passed.append(Written(same=same, rows=rows, quarantined=held, bytes=surveyed.piece.size))
+
+    def _pass(self) -> None:
+        """Count what was skipped meanwhile."""
+        for name, written in zip(self._passed_by, self._passed, strict=True):
+            self._count(name, written)
+        self._passed_by, self._passed = [], []
+
+    def _settle(self, name: str, written: Written) -> None:
         """After the commit: what the target refused is so for those who refer to it, and counts against the budget."""
-        done = self._tracker.progress(plan.collection.name)
-        self._tracker.collection(
-            plan.collection.name, unchanged=done.unchanged + same, written=done.written + len(outcome.written)
-        )
-        for ready, why, state in outcome.refused:
-            self._ledger.refuse(
-                plan.collection.name, ready.source_id, why.rule, why.message, why.constraint, state or None
-            )
-        self.loose += outcome.loose
-        self._room -= len(outcome.refused)
+        self._count(name, written)
+        for each in written.refused:
+            self._ledger.refuse(each.number, each.rule, each.message, each.constraint, each.sqlstate)
+        self.loose += len(written.loose)
+        self._room -= len(written.refused)
         if self._room < 0:
-            raise over(f"the target refused more documents of {plan.collection.name} than the budget leaves")
+            raise over(f"the target refused more documents of {name} than the budget leaves")
 
-    async def _deferred(self, plan: CollectionPlan, place: Place, deferred: list[Ready]) -> None:
-        """Documents whose key another row still had: try again, then move them all at once, then give up on them."""
-        left = await self._batch(plan, place, _Sorted(ready=deferred))
-        if not left:
+    def _count(self, name: str, written: Written) -> None:
+        done = self._tracker.progress(name)
+        self._tracker.collection(name, unchanged=done.unchanged + written.same, written=done.written + written.written)
+        self._tracker.worked(written)
+        self._tracker.advance(written.rows + written.quarantined + len(written.refused), written.bytes)
+
+    def _tune(self, written: Written) -> None:
+        """Batches of about the time aimed at, whatever the documents are like, unless somebody wants another size."""
+        wanted_bytes = self._pool.control.wishes.batch_bytes
+        if wanted_bytes is not None:
+            self._bytes = wanted_bytes
             return
-        async with Fenced(self._connection, self._lease):
-            outcome = await place.exchange(left)
-            await self._account(plan, place, outcome, [])
-        self._settle(plan, outcome, 0)
+        if written.seconds > 0.01 and written.bytes > self._bytes // 2:
+            wanted = written.bytes * _GOAL_SECONDS / written.seconds
+            self._bytes = int(min(_MOST_BYTES, max(1, 0.7 * self._bytes + 0.3 * wanted)))
+
+    async def _deferred(self, name: str, numbers: list[int]) -> None:
+        unit = DeferredUnit(name, self._parts(name, numbers))
+        async for _, written in self._pool.results(self._context, iter([unit])):
+            self._settle(name, written)
+
+    def _parts(self, name: str, numbers: Iterable[int]) -> tuple[tuple[Part, frozenset[int]], ...]:
+        """The pieces that hold these documents, with their positions."""
+        wanted: dict[int, tuple[SurveyedPiece, set[int]]] = {}
+        for number in numbers:
+            surveyed, at = self._ledger.place(name, number)
+            wanted.setdefault(surveyed.first, (surveyed, set()))[1].add(at)
+        return tuple((self._part(surveyed), frozenset(places)) for surveyed, places in wanted.values())
+
+    async def _fallen(self, fallen: list[tuple[str, int]]) -> None:
+        """Documents written before their parent was refused: out of the tables, into quarantine."""
+        for name in {name for name, _ in fallen}:
+            unit = FallUnit(name, self._parts(name, [number for other, number in fallen if other == name]))
+            async for _, written in self._pool.results(self._context, iter([unit])):
+                self._room -= written.quarantined
+                if self._room < 0:
+                    raise over(f"documents of {name} fall with what the target refused: more than the budget leaves")
 
     async def unmapped(self, collection: Collection) -> None:
         """Archive one collection without a table; an ignored one is only counted."""
         name = collection.name
         self._tracker.collection(name, state=CollectionState.WRITING)
-        recall = Recall(self._ledger, name)
-        async for batch in batches(self._source, name, self._batch_bytes):
-            await self._control.checkpoint(self._tracker)
-            found = await asyncio.to_thread(recall.recognise, batch)
-            if collection.policy is Policy.ARCHIVE:
-                rows = await asyncio.to_thread(archived, found)
-                async with Fenced(self._connection, self._lease):
-                    new = await self._accounts.archive(name, rows)
-                    await self._accounts.release(name, (row[0] for row in rows), "archived")
-                done = self._tracker.progress(name)
-                self._tracker.collection(name, written=done.written + new, unchanged=done.unchanged + len(rows) - new)
-                self.late += sum(fate is None for _, _, fate in found)
-            self._tracker.advance(len(batch), sum(map(len, batch)))
         if collection.policy is Policy.ARCHIVE:
-            self.late += recall.missed()
+            units = (ArchiveUnit(self._part(each)) for each in self._ledger.pieces(name))
+            async for _, written in self._pool.results(self._context, units):
+                self._count(name, replace(written, rows=written.documents))
+        else:
+            for each in self._ledger.pieces(name):
+                self._tracker.advance(each.piece.documents, each.piece.size)
         self._tracker.collection(name, state=CollectionState.DONE)
-
-
-def _held(source_id: str, raw: bytes, fate: Fate) -> Held:
-    return Held(
-        source_id, raw, fate.rule or "", fate.path or "", fate.message or "", fate.constraint or None, fate.sqlstate
-    )
 
 
 def _too_many(name: str) -> ConsoleError:

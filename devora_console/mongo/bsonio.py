@@ -19,6 +19,7 @@ from devora_console.mongo.ejson import ejson, milliseconds, source_id
 __all__ = [
     "CODEC",
     "MAX_DOCUMENT",
+    "UNREADABLE",
     "Damaged",
     "decode",
     "defects",
@@ -34,7 +35,7 @@ _LENGTH = struct.Struct("<i")
 _OBJECT_ID_FIRST = b"\x07_id\x00"
 # What PyMongo raises for bytes that are no BSON; TypeError and AttributeError come from values of the wrong kind
 # inside DBRefs, RecursionError from documents nested thousands deep.
-_UNREADABLE = (
+UNREADABLE = (
     bson.errors.BSONError,
     ValueError,
     OverflowError,
@@ -70,7 +71,7 @@ def decode(raw: bytes) -> dict[str, Any]:
     """One document. Raises :class:`Damaged` when the bytes are not BSON."""
     try:
         return bson.decode(raw, CODEC)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Damaged(f"not readable as BSON ({error})") from None
 
 
@@ -80,7 +81,7 @@ def document_id(raw: bytes) -> Any:
         return ObjectId(raw[9:21])
     try:
         return bson.decode(raw, CODEC).get("_id")
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
@@ -95,7 +96,7 @@ def defects(raw: bytes, document: dict[str, Any]) -> str | None:
         again = bson.encode(document, codec_options=CODEC)
     except UnicodeEncodeError:
         return "invalid_utf8"
-    except _UNREADABLE:
+    except UNREADABLE:
         again = b""  # something else is odd: the walk below says what
     if again == raw:
         return None

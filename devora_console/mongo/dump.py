@@ -59,6 +59,10 @@ class DumpSource:
         if pending:
             yield pending
 
+    def file(self, collection: str) -> Path | None:
+        path = self._files.get(collection)
+        return None if path is None or path.name.endswith(".gz") else path
+
     def fetch(self, collection: str, ids: Sequence[Any]) -> Iterator[bytes]:
         wanted = {source_id(value) for value in ids}
         path = self._files.get(collection)
@@ -171,6 +175,27 @@ def _documents(path: Path) -> Iterator[bytes]:
         raise _damaged(path, offset, "the compressed stream ends too early") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(path, offset, f"not a sound gzip file ({error})") from None
+    except OSError as error:
+        raise _unreadable(error, path) from None
+
+
+def heads(path: Path) -> Iterator[int]:
+    """Where each document of a plain dump file ends, by its length prefix. Raises ConsoleError for a damaged file."""
+    size = _size(path)
+    offset = 0
+    try:
+        with path.open("rb", buffering=64 * 1024) as stream:
+            while head := stream.read(4):
+                if len(head) < 4:
+                    raise _damaged(path, offset, f"{len(head)} stray bytes after the last document")
+                length = int.from_bytes(head, "little", signed=True)
+                if not 5 <= length <= MAX_DOCUMENT:
+                    raise _damaged(path, offset, f"a document claims {length} bytes")
+                if offset + length > size:
+                    raise _damaged(path, offset, f"it ends after {size - offset} of a document's {length} bytes")
+                stream.seek(length - 4, 1)
+                offset += length
+                yield offset
     except OSError as error:
         raise _unreadable(error, path) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 from bson.errors import BSONError
@@ -86,6 +87,9 @@ class LiveSource:
                 cursor.close()
         if pending:
             yield pending
+
+    def file(self, collection: str) -> Path | None:
+        return None
 
     def fetch(self, collection: str, ids: Sequence[Any]) -> Iterator[bytes]:
         with self._translated():

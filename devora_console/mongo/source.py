@@ -46,6 +46,10 @@ class Source(Protocol):
         """Raw documents in ``_id`` order (a dump: in file order), in lists of about ``batch_bytes`` bytes."""
         ...
 
+    def file(self, collection: str) -> Path | None:
+        """The plain file of concatenated BSON that holds the collection, where there is one."""
+        ...
+
     def fetch(self, collection: str, ids: Sequence[Any]) -> Iterator[bytes]:
         """The raw documents with these ``_id`` values; those that no longer exist are left out."""
         ...

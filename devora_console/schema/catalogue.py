@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from devora_console.schema.record import describe_sql
+from devora_console.schema.record import aside, describe_sql, refuse
 from devora_console.schema.sql import question
 
 Properties = dict[str, Any]
@@ -46,9 +46,11 @@ async def expected(connection: asyncpg.Connection) -> Expected | None:
 async def accept(connection: asyncpg.Connection) -> None:
     """Record the live catalogue as the expected one, for instance after an upgrade of the server. Writes.
 
-    Only after a person has looked at what check says: from here on that is no drift any more.
+    Only after a person has looked at what check says: from here on that is no drift any more. ConsoleError (exit 1)
+    while a bulk load has indexes, keys and triggers set aside.
     """
     async with connection.transaction():
+        refuse(await aside(connection))
         await connection.execute("SET LOCAL search_path = pg_catalog")
         await connection.execute(describe_sql())
         await connection.execute(

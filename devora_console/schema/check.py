@@ -13,7 +13,7 @@ from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.schema.catalogue import expected, live
 from devora_console.schema.drift import Drift, compare
-from devora_console.schema.record import changed, failed, recorded
+from devora_console.schema.record import aside, changed, failed, recorded
 from devora_console.schema.versions import versions
 
 LOCK_TIMEOUT = "5s"
@@ -54,9 +54,10 @@ async def check(connection: asyncpg.Connection) -> CheckResult:
             applied = await recorded(connection)
             wanted = await expected(connection) if applied else None
             found = await live(connection) if wanted else {}
+            unfinished = await aside(connection) if applied else ()
     except asyncpg.PostgresError as error:
         raise failed("check", error) from error
-    problems = list(changed(applied))
+    problems = [*changed(applied), *unfinished]
     drift: tuple[Drift, ...] = ()
     undecided: tuple[Drift, ...] = ()
     if not applied:

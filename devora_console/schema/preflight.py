@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from devora_console.core.problems import Problem
-from devora_console.schema.record import Applied, changed, recorded
+from devora_console.schema.record import Applied, aside, changed, recorded
 from devora_console.schema.sql import question
 from devora_console.schema.versions import EXTENSIONS, ROLES, Created, Version, versions
 
@@ -68,6 +68,8 @@ async def preflight(connection: asyncpg.Connection) -> Preflight:
     found += _server(here)
     found += _grants(here, pending)
     found += await _conflicts(connection, pending, applied)
+    if pending:
+        found += [Finding(problem, (), True) for problem in await aside(connection)]
     waiting = await waits(connection, pending)
     found += [Finding(wait.problem, wait.sql, False) for wait in waiting]
     return Preflight(

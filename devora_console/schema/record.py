@@ -102,6 +102,22 @@ def changed(rows: Iterable[Applied]) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
+async def aside(connection: asyncpg.Connection) -> tuple[Problem, ...]:
+    """That a bulk load has not yet brought back all it had set aside: the live catalogue is not to be recorded."""
+    if await connection.fetchval("SELECT to_regclass('devora_console.set_aside') IS NULL"):
+        return ()
+    count = await connection.fetchval("SELECT count(*) FROM devora_console.set_aside")
+    if not count:
+        return ()
+    return (
+        Problem(
+            "bulk_load_unfinished",
+            f"a bulk load has set {count} indexes, keys and triggers aside, and they are not back yet",
+            "run the migration again: it brings them back",
+        ),
+    )
+
+
 def refuse(problems: Sequence[Problem]) -> None:
     """End with the first of ``problems`` (exit 1), saying how many more there are; do nothing without any."""
     if not problems:

@@ -10,7 +10,7 @@ import asyncpg
 from devora_console.core.problems import Problem, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.schema.preflight import present
-from devora_console.schema.record import PREPARE, describe_sql, exclusive, failed, recorded
+from devora_console.schema.record import PREPARE, aside, describe_sql, exclusive, failed, recorded, refuse
 from devora_console.schema.versions import EXTENSIONS, LATEST, ROLES, Version, versions
 
 
@@ -52,10 +52,13 @@ async def rollback(
     """Take back every version above ``to``, newest first, in one transaction: all or nothing.
 
     Raises ConsoleError: exit 2 for a version that does not exist, exit 1 with the server's refusal (something of
-    somebody else's depends on what would go), exit 4 when the schema is being changed elsewhere.
+    somebody else's depends on what would go) or while a bulk load is unfinished, unless all goes; exit 4 when the
+    schema is being changed elsewhere.
     """
     async with exclusive(connection):
         steps = await _steps(connection, to)
+        if to > 0 and steps:
+            refuse(await aside(connection))
         try:
             async with connection.transaction():
                 await connection.execute(PREPARE)

@@ -135,8 +135,10 @@ async def test_postgres_is_stopped(mode: Any, own_servers: DemoServers, own_targ
     error = await _fails(own_target, folder, Interrupted(lambda: own_servers.postgres.stop(mode), after=60))
     assert (error.exit_code, error.problem.code) == (ExitCode.STOPPED, "postgres_lost")
     own_servers.postgres.start()
-    counts = await fetch(own_target, "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM invoices)")
-    assert tuple(counts[0]) == (40, 0)
+    users, invoices = (await fetch(own_target, "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM invoices)"))[0]
+    # An immediate stop may take the last batches with it, whole: they did not wait for the disk.
+    assert users == 40 if mode == "fast" else users <= 40
+    assert invoices == 0
     await _whole(own_target)
     await _recovers(own_target, folder)
 
@@ -148,7 +150,8 @@ async def test_mongo_is_stopped(own_servers: DemoServers, own_target: Dsn) -> No
         # Large enough that a batch of the server is not everything.
         client[DATABASE][name].insert_many([{**d, "bulk": "x" * 60_000} for d in documents if isinstance(d, dict)])
     client.close()
-    error = await _fails(own_target, url, Interrupted(own_servers.mongo.stop, 30), source_timeout_seconds=0.5)
+    gone = Interrupted(own_servers.mongo.stop, 30, Phase.SURVEY)
+    error = await _fails(own_target, url, gone, source_timeout_seconds=0.5)
     assert (error.exit_code, error.problem.code) == (ExitCode.STOPPED, "mongo_unreachable")
     await _whole(own_target)
     with pytest.raises(ConsoleError) as caught:
@@ -156,6 +159,19 @@ async def test_mongo_is_stopped(own_servers: DemoServers, own_target: Dsn) -> No
     assert caught.value.exit_code is ExitCode.CONNECT
     own_servers.mongo.start()
     await _recovers(own_target, own_servers.mongo.url, batch_bytes=10**6)
+
+
+async def test_mongo_is_stopped_after_it_was_read(own_servers: DemoServers, own_target: Dsn) -> None:
+    client: MongoClient[dict[str, Any]] = MongoClient(own_servers.mongo.url.reveal())
+    for name, documents in World.of(20).collections.items():
+        client[DATABASE][name].insert_many([dict(d) for d in documents if isinstance(d, dict)])
+    client.close()
+    job = _interrupted(own_target, own_servers.mongo.url, Interrupted(own_servers.mongo.stop, 0), batch_bytes=600)
+    done = await job.run()
+    assert done.state is State.DONE
+    assert isinstance(job.control, Interrupted)
+    assert job.control.done
+    assert len((await content(own_target))["messages"]) == 60
 
 
 async def test_the_writer_is_terminated(target: Dsn, postgres_admin: Dsn, folder: Path) -> None:

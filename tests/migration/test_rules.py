@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devora_console.config.secret import Dsn
-from devora_console.migration.compare import decode_numeric
+from devora_console.migration.cells import decode_numeric
 from devora_console.migration.encode import encode_jsonb, encode_moment, encode_numeric
 from devora_console.migration.rules import (
     CONVERTERS,

@@ -14,10 +14,12 @@ import pytest
 
 from devora_console.config.secret import Dsn
 from devora_console.demo.servers import Endpoints, for_database
-from devora_console.schema import apply, bootstrap, check, preflight, rollback, script, status
+from devora_console.schema import LATEST, apply, bootstrap, check, preflight, rollback, script, status
 from tests.schema.conftest import MakePerson, Psql, count, move
 from tests.schema.old_servers import VERSIONS, server
 
+# Versions 11 and 12 wait for extensions.
+HERE = tuple(n for n in range(1, LATEST + 1) if n not in {11, 12})
 ASKED = sorted(VERSIONS) if os.environ.get("DEVORA_TEST_MATRIX") == "all" else [min(VERSIONS)]
 # owner_role brings the group roles to the newest server, where dumps are restored.
 pytestmark = [pytest.mark.matrix, pytest.mark.usefixtures("owner_role"), pytest.mark.parametrize("major", ASKED)]
@@ -40,7 +42,7 @@ async def test_the_whole_walk(
         look = await preflight(owner)
         assert look.server_version_num // 10000 == major
         assert (look.ok, [wait.extension for wait in look.waiting]) == (True, ["vector", "pg_stat_statements"])
-        assert (await apply(owner)).applied == tuple(range(1, 11))
+        assert (await apply(owner)).applied == HERE
         assert (await status(owner)).ok
         assert (await check(owner)).verdict == "ok"
 
@@ -48,7 +50,7 @@ async def test_the_whole_walk(
         await owner.execute("SELECT refresh_all_stats()")
         await _upgraded(servers.postgres_bin, dsn, empty_database, major)
 
-        assert (await rollback(owner, 0)).versions == tuple(range(10, 0, -1))
+        assert (await rollback(owner, 0)).versions == tuple(reversed(HERE))
         code, _, err = psql(dsn, "devora_owner", script())
         assert (code, err) == (0, "")
         assert (await check(owner)).verdict == "ok"

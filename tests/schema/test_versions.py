@@ -26,6 +26,9 @@ CONSOLE = {
     " resolved_by text, reason text",
     "archive": "collection text, source_id text, document json, raw_bson bytea, digest bytea, run uuid,"
     " archived_at timestamp with time zone",
+    "set_aside": "number bigint, kind text, table_name text, name text, definition text, attach text,"
+    " afterwards text[], tablespace text, valid boolean, keys text[], takes_part text, columns text[], function text,"
+    " added boolean, set_aside_at timestamp with time zone",
     "lease": "name text, epoch bigint, holder text, run uuid, acquired_at timestamp with time zone,"
     " renewed_at timestamp with time zone",
 }

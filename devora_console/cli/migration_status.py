@@ -1,0 +1,99 @@
+"""A migration seen from another terminal: its last snapshot, as JSON keys and as text for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from devora_console.cli.tables import number, plain_table
+from devora_console.core.clock import span, utc_now
+from devora_console.core.safetext import one_line
+from devora_console.migration.steering import Status
+
+
+def status_keys(found: Status) -> dict[str, object]:
+    """The JSON keys of ``migrate status``. ``progress`` is the runner's last snapshot."""
+    progress = found.progress
+    return {
+        "run": found.run,
+        "state": state_of(found),
+        "alive": found.alive,
+        "phase": progress.get("phase"),
+        "eta_seconds": _known(progress.get("eta_seconds")),
+        "waiting_for": progress.get("waiting_for", ""),
+        "throttled_by": progress.get("throttled_by", ""),
+        "holder": found.holder,
+        "started_at": found.started_at,
+        "updated_at": found.updated_at,
+        "finished_at": found.finished_at,
+        "wishes": found.wishes,
+        "progress": progress,
+    }
+
+
+def state_of(found: Status) -> str | None:
+    """The state in one word; a run that nobody works on any more has stopped, whatever it says."""
+    if found.run is None:
+        return None
+    if found.alive:
+        return "paused" if found.wishes.paused else str(found.progress.get("state") or found.state)
+    return "stopped" if found.state == "running" else found.state
+
+
+def print_status(out: Console, found: Status) -> None:
+    """Where the run stands, who runs it, what it waits for, phase by phase."""
+    state = state_of(found)
+    if state is None:
+        out.print(Text("No migration has been executed on this target yet. Begin with: migrate --dry-run"))
+        return
+    progress = found.progress
+    signs = {"running": "…", "paused": "‖", "done": "✓", "stopped": "!", "failed": "✗"}
+    out.print(Text(one_line(f"{signs.get(state, '?')} {state}: {_headline(progress)}", 200)))
+    if progress.get("waiting_for"):
+        out.print(Text(one_line(f"waiting for: {progress['waiting_for']}", 200)))
+    if progress.get("throttled_by"):
+        out.print(Text(one_line(f"throttled: {progress['throttled_by']}", 200)))
+    out.print(Text(one_line(f"run {found.run} by {found.holder}, {_age(found)}", 200)))
+    rows = [_phase(each) for each in progress.get("phases", ())]
+    if rows:
+        out.print(plain_table(("phase", "done", "of", "time"), rows, right=(1, 2, 3)))
+    workers = [
+        (each["name"], number(round(each["rows_per_second"])), f"{100 * each['waiting']:.0f} %")
+        for each in progress.get("workers", ())
+        if found.alive
+    ]
+    if workers:
+        out.print(plain_table(("worker", "rows/s", "waits for PostgreSQL"), workers, right=(1, 2)))
+    if not found.alive and state == "stopped":
+        out.print(Text("Go on with: devora-console migrate --execute --resume"))
+
+
+def _headline(progress: dict[str, Any]) -> str:
+    total, done = _known(progress.get("rows_total")), progress.get("rows_done", 0)
+    part = f" {100 * done // max(total, 1)} %" if isinstance(total, int) and total else ""
+    eta = _known(progress.get("eta_seconds"))
+    left = f", about {span(eta)} left" if isinstance(eta, int | float) else ""
+    rate = _known(progress.get("rows_per_second"))
+    speed = f" at {number(round(rate))}/s" if isinstance(rate, int | float) else ""
+    return f"{progress.get('phase') or 'finished'}{part}, {number(done)} through{speed}{left}"
+
+
+def _phase(each: dict[str, Any]) -> tuple[str, ...]:
+    total = _known(each["total"])
+    of = number(total) if isinstance(total, int) else "?"
+    return (str(each["phase"]), number(each["done"]), of, span(each["seconds"]))
+
+
+def _age(found: Status) -> str:
+    if found.finished_at is not None:
+        return f"finished {found.finished_at:%Y-%m-%d %H:%M:%SZ}"
+    if found.updated_at is None:
+        return "not heard of yet"
+    return f"last heard of {span((utc_now() - found.updated_at).total_seconds())} ago"
+
+
+def _known(value: Any) -> Any:
+    """A number, or None for what the snapshot calls unknown."""
+    return None if isinstance(value, dict) else value

@@ -1,0 +1,176 @@
+"""Execution: what is written, in which order, and how the target gets everything back that was set aside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import asyncpg
+
+from devora_console.core.problems import ConsoleError, ExitCode, usage_error
+from devora_console.migration.control import Control, Tracker
+from devora_console.migration.finishing import Finishing
+from devora_console.migration.lease import Lease
+from devora_console.migration.ledger import Ledger
+from devora_console.migration.mapping import Mapping
+from devora_console.migration.plan import CollectionPlan
+from devora_console.migration.progress import Phase
+from devora_console.migration.reconcile import Reconciler
+from devora_console.migration.record import committed, keep_fingerprint, keep_uniques
+from devora_console.migration.setaside import set_aside, waiting
+from devora_console.migration.survey import Surveyed
+from devora_console.migration.target import quoted
+from devora_console.migration.work.pool import Pool
+from devora_console.migration.work.seat import Context
+from devora_console.migration.write import Stage, Writer
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+# Below this, making every index anew would cost more than it saves.
+_BULK_FROM_BYTES = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What is asked of an execution. ``bulk``: None leaves it to the size of what there is to write."""
+
+    only: tuple[str, ...]
+    prune: bool
+    bulk: bool | None
+    batch_bytes: int
+    workers: int
+    most_refused: int
+
+
+class Execution:
+    """Writes after a survey, on the connection that holds the lease and with the pool."""
+
+    def __init__(
+        self,
+        *,
+        connection: Connection,
+        lease: Lease,
+        pool: Pool,
+        context: Context,
+        ledger: Ledger,
+        mapping: Mapping,
+        tracker: Tracker,
+        control: Control,
+        orders: Orders,
+    ) -> None:
+        self._connection = connection
+        self._lease = lease
+        self._pool = pool
+        self._context = context
+        assert context.run is not None
+        self._run = context.run
+        self._ledger = ledger
+        self._mapping = mapping
+        self._tracker = tracker
+        self._control = control
+        self._orders = orders
+
+    async def run(self, surveyed: Surveyed) -> None:
+        """Write everything; at the end the target is complete, with every index and constraint."""
+        names, plans = self._chosen(surveyed)
+        pruned = await self._reconcile(surveyed, names, plans)
+        under_way = bool(await waiting(self._connection))
+        stages = [await self._stage(plan, under_way) for plan in plans]
+        bulk = under_way or self._wants_bulk(stages)
+        fingerprint = self._fingerprint(surveyed)
+        # Only a load that was cut off may be trusted to have left alone what it committed.
+        done = await committed(self._connection, fingerprint) if under_way else frozenset()
+        await keep_fingerprint(self._connection, self._run, fingerprint)
+        if bulk and not under_way:
+            self._tracker.change(phase=Phase.PREPARE)
+            await keep_uniques(self._connection, self._run, self._context.target)
+            await set_aside(self._connection, [t.table for s in stages for t in s.plan.tables()])
+        writer = self._writer(done)
+        self._tracker.phase(Phase.WRITE, self._rows(names))
+        await self._collections(writer, names, stages, bulk)
+        self._tracker.change(pruned=pruned)
+        finishing = Finishing(self._context, self._connection, self._tracker, self._control, self._orders.workers)
+        await finishing.run([table.table for plan in plans for table in plan.tables()])
+        self._judge(writer)
+
+    def _chosen(self, surveyed: Surveyed) -> tuple[list[str], list[CollectionPlan]]:
+        names = [name for name in surveyed.names if not self._orders.only or name in self._orders.only]
+        return names, [surveyed.plans[name] for name in names if name in surveyed.plans]
+
+    async def _reconcile(self, surveyed: Surveyed, names: list[str], plans: list[CollectionPlan]) -> int:
+        others = [] if self._orders.only else self._ledger.unmapped(set(surveyed.plans))
+        reconciler = Reconciler(self._connection, self._lease, self._ledger, str(self._run))
+        return await reconciler.run(plans, others, prune=self._orders.prune)
+
+    async def _stage(self, plan: CollectionPlan, under_way: bool) -> Stage:
+        """Fresh: nothing of the collection is there, or only what a load that was cut off has brought."""
+        empty = True
+        for table in plan.tables():
+            empty = empty and not await self._connection.fetchval(
+                f"SELECT EXISTS (SELECT FROM public.{quoted(table.table)})"
+            )
+        accounts = await self._connection.fetchval(
+            "SELECT EXISTS (SELECT FROM devora_console.document WHERE collection = $1)", plan.collection.name
+        )
+        return Stage(plan, fresh=under_way or (empty and not accounts), known=accounts)
+
+    def _wants_bulk(self, stages: Sequence[Stage]) -> bool:
+        if self._orders.bulk is not None:
+            return self._orders.bulk and all(stage.fresh for stage in stages)
+        size = sum(each.piece.size for stage in stages for each in self._ledger.pieces(stage.plan.collection.name))
+        return not self._orders.only and size >= _BULK_FROM_BYTES and all(stage.fresh for stage in stages)
+
+    def _fingerprint(self, surveyed: Surveyed) -> str:
+        """Of everything that decides what is written: source, mapping, and what stood in the target."""
+        state = hashlib.sha256(self._mapping.hash.encode())
+        for name in surveyed.names:
+            for each in self._ledger.pieces(name):
+                state.update(f"\n{name} {each.piece.number} {each.piece.size} {each.checksum}".encode())
+        for row in self._ledger.db.execute("SELECT collection, pk FROM document WHERE fate IN ('foreign', 'extra')"):
+            state.update(repr(row).encode())
+        return state.hexdigest()
+
+    def _writer(self, done: frozenset[tuple[str, int]]) -> Writer:
+        return Writer(
+            pool=self._pool,
+            context=self._context,
+            ledger=self._ledger,
+            mapping=self._mapping,
+            tracker=self._tracker,
+            batch_bytes=self._orders.batch_bytes,
+            most_refused=self._orders.most_refused,
+            committed=done,
+        )
+
+    def _rows(self, names: Sequence[str]) -> int:
+        written = (each for each in self._tracker.snapshot.collections if each.name in names)
+        return sum(sum(e.rows.values()) + e.quarantined + e.archived + e.ignored for e in written)
+
+    async def _collections(self, writer: Writer, names: list[str], stages: list[Stage], bulk: bool) -> None:
+        """Side by side while nothing refers to anything, else parents before children."""
+        if bulk:
+            await writer.together(stages)
+        else:
+            for stage in stages:
+                await writer.together([stage])
+        mapped = {stage.plan.collection.name for stage in stages}
+        for name in names:
+            if name not in mapped:
+                await writer.unmapped(self._mapping.collection(name))
+
+    def _judge(self, writer: Writer) -> None:
+        if not writer.loose:
+            return
+        if self._orders.only:
+            raise usage_error(
+                "only_without_parents",
+                f"{writer.loose} documents were left out: their parents are not in the target yet",
+                "Run it without --only, or for the parents first",
+            )
+        raise ConsoleError.of(
+            ExitCode.STOPPED,
+            "target_moved",
+            f"{writer.loose} documents lost their parent in the target while the copy ran",
+            "Run the same command again: it brings in what is missing",
+        )
