@@ -31,7 +31,7 @@ _group = click.Group("root")
 
 @door_command(_group, "profile")
 @click.option("--collection", "collections", multiple=True, metavar="C", help="Only this collection (repeatable).")
-@click.option("--sample", type=click.IntRange(1), metavar="N", help="Look at N documents of each collection.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Look at N documents of each collection only.")
 @click.option("--source", metavar="URL_OR_DUMP", help="A MongoDB URL, or the folder that mongodump wrote.")
 @click.option("--mapping", type=click.Path(path_type=Path), metavar="FILE", help="A mapping of your own.")
 @click.option(
@@ -67,12 +67,15 @@ def command(
             )
             stack.callback(opened.close)
             found = profile(opened, loaded, _draws(door, stack, opened, where, sample), options, watch)
+            watch.end()
     except KeyboardInterrupt:
+        watch.clear()
         return door.fail(
             ConsoleError.of(ExitCode.INTERRUPTED, "interrupted", "interrupted; profile only reads, nothing was changed")
         )
-    finally:
-        watch.end()
+    except ConsoleError:
+        watch.clear()
+        raise
     code = ExitCode.NEGATIVE if found.blocked else ExitCode.DONE
     return Answer(profile_keys(found), lambda out: print_profile(out, found), code)
 
@@ -82,7 +85,7 @@ def _draws(door: Door, stack: ExitStack, source: Source, where: Dsn | str, sampl
     if sample is None:
         return lambda info, batch_bytes: whole(source, info, batch_bytes)
     if not isinstance(where, Dsn):
-        return lambda info, batch_bytes: even(source, info.name, sample, batch_bytes)
+        return lambda info, batch_bytes: even(source, info, sample, batch_bytes)
     mongo = door.effective.settings.mongo
     sampler = ServerSampler(
         where,
@@ -126,7 +129,7 @@ class _Watch:
 
     def __call__(self, name: str, documents: int, total: int | Unknown) -> None:
         if name != self._name:
-            self._tell()
+            self.end()
             self._name, self._began = name, time.monotonic()
         self._documents = documents
         now = time.monotonic()
@@ -140,18 +143,15 @@ class _Watch:
         rate = f" · {number(round(documents / seconds))} documents/s" if seconds > 0.5 else ""
         return f"profiling {one_line(self._name, 40)}: {number(documents)}{of}{rate}"
 
-    def _tell(self) -> None:
-        """Say that the collection is done."""
-        self._clear()
+    def end(self) -> None:
+        """Say that a collection is done."""
+        self.clear()
         if self._name:
             self._door.narrate(f"profiled {one_line(self._name, 60)}: {self._documents} documents")
         self._name = ""
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Leave a clean line behind."""
         if self._live:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
-
-    def end(self) -> None:
-        """Leave a clean line behind."""
-        self._tell()

@@ -21,6 +21,7 @@ The JSON keys of ``profile``, beside those every answer has:
                     converted{rule: n}}]``: what the converters make of the mapped paths
     ``references``  ``[{column, path, collection, dangling, documents, orphans, to_refused}]``
     ``unique``      ``[{path, column, key, documents, repeated}]``
+    ``owner``       ``{path, collection, unowned, ambiguous}``, or null where the mapping derives no owner
     ``proposals``   ``[{collection, reason, toml}]``
 
 A count that cannot be known is ``{unknown, remedy}``. Values are given only of fields that look like a program's own
@@ -30,23 +31,22 @@ marks, never of what the mapping calls secret or whose name or value looks like 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.text import Text
 
+from devora_console.cli.profile_table import print_head, print_path
 from devora_console.cli.tables import number
 from devora_console.core.clock import span
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.migration.profile_findings import headline
-from devora_console.migration.profile_snapshot import CollectionProfile, Finding, Level, PathProfile, Profile
+from devora_console.migration.profile_snapshot import CollectionProfile, Finding, Level, Profile
 from devora_console.mongo.sampling import SampleKind
 
 _WIDTH = 80
-_PATH = 30
-_COUNT = 10
 _MOST_FINDINGS = 20
 _MOST_PATHS = 60
 _DEEPEST = 6  # levels of paths for people
@@ -89,6 +89,7 @@ def _keys(each: CollectionProfile) -> dict[str, object]:
         "columns": each.columns,
         "references": each.references,
         "unique": each.unique,
+        "owner": each.owner,
         "proposals": each.proposals,
     }
 
@@ -103,7 +104,7 @@ def sample_words(each: CollectionProfile) -> str:
     if each.sample is SampleKind.EVEN:
         return f"a sample of {looked} of {total}, spread evenly"
     if each.sample is SampleKind.FIRST:
-        return f"a sample: the first {looked} of {total} by _id (this server cannot choose at random)"
+        return f"a sample: the first {looked} of {total} by _id, newer documents are not among them"
     if not each.documents:
         return "empty"
     return f"all {looked} documents" if each.documents > 1 else "its one document"
@@ -112,12 +113,12 @@ def sample_words(each: CollectionProfile) -> str:
 def print_profile(out: Console, profile: Profile) -> None:
     """The whole profile for people."""
     _wrapped(out, f"{_worst(profile.findings)} {_capital(headline(profile))}.", "  ")
-    documents = sum(each.documents for each in profile.collections)
+    documents, many = sum(each.documents for each in profile.collections), len(profile.collections)
     _wrapped(
         out,
         f"  {one_line(profile.source, 60)}, mapping {one_line(profile.mapping, 40)}: {number(documents)} documents of "
-        f"{len(profile.collections)} collections in {span(profile.seconds)}. Lengths, CHECKs and unique constraints "
-        "are the tables' own: migrate --dry-run judges them.",
+        f"{many} collection{'s' if many != 1 else ''} in {span(profile.seconds)}. "
+        "Lengths, CHECKs and unique constraints are the tables' own: migrate --dry-run judges them.",
         "  ",
     )
     for finding in profile.absent:
@@ -147,17 +148,20 @@ def _collection(out: Console, each: CollectionProfile) -> None:
         "  ",
     )
     if each.refused:
-        many = "document goes" if each.refused == 1 else "documents go"
-        _wrapped(out, f"  ✗ {number(each.refused)} {many} to quarantine as things are", "    ")
+        who = f"{number(each.refused)} of the {number(each.documents)} documents looked at"
+        if each.sample is SampleKind.WHOLE:
+            who = f"{number(each.refused)} document{'s' if each.refused != 1 else ''}"
+        does = "goes to quarantine for what it holds" if each.refused == 1 else "go to quarantine for what they hold"
+        _wrapped(out, f"  ✗ {who} {does}", "    ")
     _findings(out, each)
     _references(out, each)
+    _unknown(out, each)
     _rules(out, each)
     if each.paths:
-        head = f"  {'path':<{_PATH}} {'there':>{_COUNT}}  what"
-        out.print(Text(head, style="bold"))
+        print_head(out)
     shown = [path for path in each.paths if path.path.count("/") <= _DEEPEST][:_MOST_PATHS]
     for path in shown:
-        _path(out, path)
+        print_path(out, path)
     if len(each.paths) > len(shown):
         out.print(Text(f"  … and {number(len(each.paths) - len(shown))} more or deeper paths (--json lists them)"))
 
@@ -172,7 +176,7 @@ def _findings(out: Console, each: CollectionProfile) -> None:
         out.print(Text(f"    … and {len(own) - _MOST_FINDINGS} more (--json lists them)"))
     for code, words in (
         ("unmapped_field", "  ! no column takes, so source_extra keeps: "),
-        ("never_occurs", "    never occurs: "),
+        ("never_occurs", f"    {'never occurs' if each.sample is SampleKind.WHOLE else 'not in the sample'}: "),
     ):
         found = [finding for finding in each.findings if finding.code == code]
         if found:
@@ -184,13 +188,26 @@ def _findings(out: Console, each: CollectionProfile) -> None:
 
 def _references(out: Console, each: CollectionProfile) -> None:
     for reference in each.references:
-        path, collection = one_line(reference.path, 60), one_line(reference.collection, 60)
-        if isinstance(reference.orphans, Unknown):
-            said = f"? {path}: whether it leads to {collection} is unknown: {reference.orphans.reason}"
-            _wrapped(out, f"  {said}. {reference.orphans.remedy}.", "    ")
-        elif reference.documents and not reference.orphans:
+        if reference.documents and not reference.orphans:
             many = f"all {number(reference.documents)} lead" if reference.documents > 1 else "the one there is leads"
+            path, collection = one_line(reference.path, 60), one_line(reference.collection, 60)
             _wrapped(out, f"  ✓ {path}: {many} to {collection}", "    ")
+
+
+def _unknown(out: Console, each: CollectionProfile) -> None:
+    """What cannot be said, why, and what would make it known."""
+    open_questions: dict[Unknown, list[str]] = {}
+    for reference in each.references:
+        if isinstance(reference.orphans, Unknown):
+            question = f"{one_line(reference.path, 60)} leads to {one_line(reference.collection, 60)}"
+            open_questions.setdefault(reference.orphans, []).append(question)
+    for unique in each.unique:
+        if isinstance(unique.repeated, Unknown):
+            open_questions.setdefault(unique.repeated, []).append(f"{one_line(unique.path, 60)} occurs twice")
+    if each.owner is not None and isinstance(each.owner.unowned, Unknown):
+        open_questions.setdefault(each.owner.unowned, []).append("every document has one owner")
+    for unknown, questions in open_questions.items():
+        _wrapped(out, f"  ? unknown ({unknown.reason}): whether {', '.join(questions)}. {unknown.remedy}.", "    ")
 
 
 def _rules(out: Console, each: CollectionProfile) -> None:
@@ -202,79 +219,6 @@ def _rules(out: Console, each: CollectionProfile) -> None:
     if totals:
         words = " · ".join(f"{rule} {number(n)}" for rule, n in sorted(totals.items(), key=lambda item: -item[1]))
         _wrapped(out, f"    by rule: {words}", "    ")
-
-
-def _path(out: Console, path: PathProfile) -> None:
-    shown = one_line(path.path, 200)
-    lines = textwrap.wrap(", ".join(_what(path)), _WIDTH - _PATH - _COUNT - 5) or [""]
-    if cell_len(shown) > _PATH:
-        for part in textwrap.wrap(shown, _WIDTH - 2):
-            out.print(Text(f"  {part}"))
-        shown = ""
-    space = " " * (_PATH - cell_len(shown))
-    out.print(Text(f"  {shown}{space} {number(path.present):>{_COUNT}}  {lines[0]}"))
-    for line in lines[1:]:
-        out.print(Text(" " * (_PATH + _COUNT + 5) + line))
-
-
-def _what(path: PathProfile) -> Iterator[str]:
-    """What stands at a path, in a few words each: types, absences, then details."""
-    kinds = [(kind, count) for kind, count in path.types.items() if kind != "null"]
-    if len(kinds) == 1:
-        yield kinds[0][0]
-    else:
-        yield from (f"{kind} {number(count)}" for kind, count in kinds)
-    if path.null:
-        yield "only null" if not kinds else f"null {number(path.null)}"
-    if path.missing:
-        yield f"missing {number(path.missing)}"
-    yield from _strings(path)
-    yield from _sizes(path)
-    if path.hidden:
-        yield "values not shown"
-    if path.map_keys:
-        yield "a map"
-
-
-def _strings(path: PathProfile) -> Iterator[str]:
-    text = path.strings
-    if text is None:
-        return
-    if text.uuids:
-        yield "UUID" if text.uuids == text.count else f"UUID {number(text.uuids)}"
-    dates = text.iso_zoned + text.iso_naive
-    if dates:
-        parts = (("ISO zoned", text.iso_zoned), ("ISO naive", text.iso_naive), ("no date", text.iso_not))
-        yield from (words if count == text.count else f"{words} {number(count)}" for words, count in parts if count)
-    elif path.values:
-        yield " ".join(f"{one_line(value, 40)} ×{number(count)}" for value, count in path.values.items())
-    elif not text.uuids:
-        same = text.shortest == text.longest
-        yield f"{number(text.longest)} char." if same else f"{number(text.shortest)}–{number(text.longest)} char."
-        if isinstance(path.distinct, int) and path.distinct < text.count and not path.hidden:
-            yield f"{path.distinct} different" if path.distinct > 1 else "always the same"
-
-
-def _sizes(path: PathProfile) -> Iterator[str]:
-    numbers, dates, arrays = path.numbers, path.dates, path.arrays
-    if numbers is not None and numbers.low is not None:
-        yield f"{numbers.low}" if numbers.low == numbers.high else f"{numbers.low}–{numbers.high}"
-    if numbers is not None and numbers.integral:
-        yield "all whole"
-    if numbers is not None and numbers.fractions:
-        yield f"{number(numbers.fractions)} with fractions"
-    if numbers is not None and numbers.not_finite:
-        yield f"not finite {number(numbers.not_finite)}"
-    if dates is not None and dates.first is not None and dates.last is not None:
-        first, last = f"{dates.first:%Y-%m-%d}", f"{dates.last:%Y-%m-%d}"
-        yield first if first == last else f"{first}–{last}"
-    if dates is not None and dates.beyond:
-        yield f"outside the years 1–9999 {number(dates.beyond)}"
-    if arrays is not None:
-        if arrays.shortest == arrays.longest:
-            yield f"{number(arrays.longest)} element{'s' if arrays.longest != 1 else ''} each"
-        else:
-            yield f"{number(arrays.shortest)}–{number(arrays.longest)} elements, mean {arrays.mean:.1f}"
 
 
 def _proposals(out: Console, profile: Profile) -> None:
@@ -305,4 +249,8 @@ def _wrapped(out: Console, text: str, indent: str) -> None:
         break_long_words=False,
         break_on_hyphens=False,
     ):
-        out.print(Text(line))
+        # A word can be longer than a line, and a character two columns wide.
+        head, *rest = chop_cells(line, _WIDTH - len(indent)) if cell_len(line) > _WIDTH else [line]
+        out.print(Text(head))
+        for part in rest:
+            out.print(Text(indent + part))

@@ -136,11 +136,11 @@ class _Look:
         """Count and judge the documents."""
         self._draw = draw
         name = self._collection.name
-        report(name, 0, draw.total)
+        report(name, 0, draw.expected)
         for batch in draw:
             for step in pace.steps(batch):
                 self._batch(step)
-                report(name, self._documents, draw.total)
+                report(name, self._documents, draw.expected)
                 pace.wait(len(step))
         # The tree is large, what it comes to is small: only one is held at a time.
         self._paths, self._left = paths_of(self._tree, self._collection), self._tree.left()
@@ -179,6 +179,8 @@ class _Look:
         columns = judge.verdicts() if judge else ()
         references = self._references.references(collection, judge) if judge else ()
         unique = self._references.unique(collection, judge) if judge else ()
+        owner = self._references.owner(collection) if judge else None
+        whole = self._draw.kind is SampleKind.WHOLE
         evidence = Evidence(
             collection=collection,
             named=self._named,
@@ -189,9 +191,9 @@ class _Look:
             columns=columns,
             references=references,
             unique=unique,
-            owners=self._references.owners(collection) if judge else None,
+            owner=owner,
+            sampled=not whole,
         )
-        whole = self._draw.kind is SampleKind.WHOLE
         return CollectionProfile(
             name=collection.name,
             policy=collection.policy,
@@ -206,6 +208,7 @@ class _Look:
             columns=columns,
             references=references,
             unique=unique,
+            owner=owner,
             proposals=proposals_of(collection, self._named, self._documents, paths, columns),
         )
 

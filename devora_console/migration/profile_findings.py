@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from devora_console.core.unknown import Unknown
-from devora_console.migration.mapping import Collection, Policy, pointer
+from devora_console.migration.mapping import Collection, Policy
 from devora_console.migration.profile_paths import Left
 from devora_console.migration.profile_snapshot import (
     ColumnVerdict,
     Finding,
     Level,
+    OwnerVerdict,
     PathProfile,
     Profile,
     ReferenceVerdict,
@@ -68,7 +68,8 @@ class Evidence:
     columns: Sequence[ColumnVerdict]
     references: Sequence[ReferenceVerdict]
     unique: Sequence[Uniqueness]
-    owners: tuple[int, int] | Unknown | None
+    owner: OwnerVerdict | None
+    sampled: bool
 
 
 def findings_of(evidence: Evidence) -> tuple[Finding, ...]:
@@ -76,10 +77,10 @@ def findings_of(evidence: Evidence) -> tuple[Finding, ...]:
     found = [
         *_collection(evidence),
         *_documents(evidence),
-        *_columns(evidence.columns),
+        *_columns(evidence),
         *_references(evidence),
         *_unique(evidence.unique),
-        *_owners(evidence),
+        *_owner(evidence),
         *(finding for path in evidence.paths for finding in _path(path)),
         *_limits(evidence.left),
     ]
@@ -112,14 +113,15 @@ def _documents(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(level, rule, "", count, evidence.documents, _WHOLE[rule])
 
 
-def _columns(columns: Sequence[ColumnVerdict]) -> Iterator[Finding]:
-    for column in columns:
+def _columns(evidence: Evidence) -> Iterator[Finding]:
+    for column in evidence.columns:
         for rule, kinds in column.refused.items():
             what = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
             message = f"{_RULES.get(rule, 'refused')} ({what})"
             yield Finding(Level.BLOCKS, rule, column.path, sum(kinds.values()), column.of, message)
         if column.of and column.missing == column.of and not column.refused:
-            yield Finding(Level.NOTES, "never_occurs", column.path, column.of, column.of, "never occurs")
+            message = "does not occur in the sample" if evidence.sampled else "never occurs"
+            yield Finding(Level.NOTES, "never_occurs", column.path, column.of, column.of, message)
 
 
 def _references(evidence: Evidence) -> Iterator[Finding]:
@@ -149,18 +151,16 @@ def _unique(unique: Sequence[Uniqueness]) -> Iterator[Finding]:
             yield Finding(Level.WARNS, "repeated", each.path, each.repeated, each.documents, message)
 
 
-def _owners(evidence: Evidence) -> Iterator[Finding]:
-    owner = evidence.collection.owner
-    if owner is None or not isinstance(evidence.owners, tuple):
+def _owner(evidence: Evidence) -> Iterator[Finding]:
+    owner = evidence.owner
+    if owner is None:
         return
-    unowned, several = evidence.owners
-    path = pointer((owner.take[0][0],))
-    if unowned:
+    if isinstance(owner.unowned, int) and owner.unowned:
         message = f"names no owner, and no document of {owner.collection} refers to it"
-        yield Finding(Level.BLOCKS, "owner_missing", path, unowned, evidence.documents, message)
-    if several:
+        yield Finding(Level.BLOCKS, "owner_missing", owner.path, owner.unowned, evidence.documents, message)
+    if isinstance(owner.ambiguous, int) and owner.ambiguous:
         message = f"the documents of {owner.collection} that refer to it name several owners"
-        yield Finding(Level.BLOCKS, "owner_ambiguous", path, several, evidence.documents, message)
+        yield Finding(Level.BLOCKS, "owner_ambiguous", owner.path, owner.ambiguous, evidence.documents, message)
 
 
 def _path(path: PathProfile) -> Iterator[Finding]:
@@ -225,7 +225,8 @@ def headline(profile: Profile) -> str:
     )
     said = [f"{_thin(count)} {one if count == 1 else many}" for count, one, many in parts if count]
     sampled = sum(each.sample is not SampleKind.WHOLE for each in profile.collections)
-    among = f" (in samples of {sampled} of {len(profile.collections)} collections)" if sampled else ""
+    some = f" of {sampled} of {len(profile.collections)} collections" if sampled < len(profile.collections) else ""
+    among = f" (in samples{some})" if sampled else ""
     return (", ".join(said) or "nothing stands against the mapping") + among
 
 

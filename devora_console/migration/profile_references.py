@@ -17,9 +17,9 @@ from types import TracebackType
 from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.migration.mapping import Collection, Mapping
+from devora_console.migration.mapping import Collection, Mapping, pointer
 from devora_console.migration.profile_judge import Judge, Judged
-from devora_console.migration.profile_snapshot import ReferenceVerdict, Uniqueness
+from devora_console.migration.profile_snapshot import OwnerVerdict, ReferenceVerdict, Uniqueness
 
 # Collections and columns by their numbers in the mapping.
 _SCHEMA = """
@@ -167,14 +167,15 @@ class References:
             result.append(Uniqueness(tally.path, tally.column.name, False, tally.present, repeated))
         return tuple(result)
 
-    def owners(self, collection: Collection) -> tuple[int, int] | Unknown | None:
-        """(documents without an owner that nothing refers to, those whose referrers name several); None: no owner."""
+    def owner(self, collection: Collection) -> OwnerVerdict | None:
+        """Whether the documents that wait for an owner have one; None where the mapping derives none."""
         owner = collection.owner
         if owner is None:
             return None
+        path = pointer((owner.take[0][0],)) if owner.take else ""
         unknown = self._unknown(collection.name, owner.collection)
         if unknown is not None:
-            return unknown
+            return OwnerVerdict(path, owner.collection, unknown, unknown)
         names = [c.name for c in self._mapping.collection(owner.collection).columns if c.path and c.reference]
         values: dict[str, object] = {
             "collection": self._numbers[collection.name],
@@ -183,7 +184,7 @@ class References:
         }
         taken = [names.index(theirs) for _, theirs in owner.take if theirs in names]
         several = sum(self._count(_SEVERAL_OWNERS, values | {"taken": name}) for name in taken)
-        return self._count(_UNOWNED, values), several
+        return OwnerVerdict(path, owner.collection, self._count(_UNOWNED, values), several)
 
     def _unknown(self, *collections: str) -> Unknown | None:
         """Why nothing exact can be said of these collections."""

@@ -149,6 +149,17 @@ class Uniqueness:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerVerdict:
+    """Documents whose owner the documents of ``collection`` that refer to them decide: ``unowned`` have none that
+    refers to them, ``ambiguous`` have some that name different owners."""
+
+    path: str
+    collection: str
+    unowned: int | Unknown
+    ambiguous: int | Unknown
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """A change to the mapping file that somebody may make: ``toml`` to copy, ``reason`` with the count behind it."""
 
@@ -175,6 +186,7 @@ class CollectionProfile:
     columns: tuple[ColumnVerdict, ...]
     references: tuple[ReferenceVerdict, ...]
     unique: tuple[Uniqueness, ...]
+    owner: OwnerVerdict | None
     proposals: tuple[Proposal, ...]
 
 

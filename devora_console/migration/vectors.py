@@ -56,7 +56,8 @@ class VectorTable:
 class Piece:
     """Rows in the blocks from ``start`` up to ``end`` (not included).
 
-    ``tidy``: once it is committed, call :func:`tidy`. The last piece does not ask for it: when all are done, ``tidy(..., last=True)`` is due anyway.
+    ``tidy``: once it is committed, call :func:`tidy`. The last piece does not ask for it: when all are done,
+    ``tidy(..., last=True)`` is due anyway.
     """
 
     table: VectorTable

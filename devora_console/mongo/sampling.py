@@ -44,15 +44,29 @@ class SampleKind(StrEnum):
 
 
 class Draw:
-    """The documents chosen of one collection: iterate once, then ``kind`` and ``total`` are final.
+    """The documents chosen of one collection: iterate once, then everything about it is final.
 
-    ``total`` is how many documents the collection has, exactly or by the server's estimate.
+    ``total`` is how many documents the collection has, exactly or by the server's estimate; ``expected`` how many of
+    them will be given.
     """
 
-    def __init__(self, kind: SampleKind, total: int | Unknown, batches: Iterable[list[bytes]]) -> None:
+    def __init__(self, kind: SampleKind, total: int | Unknown, size: int | None = None) -> None:
         self.kind = kind
         self.total = total
+        self._size = size
+        self._batches: Iterable[list[bytes]] = ()
+
+    @property
+    def expected(self) -> int | Unknown:
+        """How many documents are to come."""
+        if self._size is None or self.kind is SampleKind.WHOLE:
+            return self.total
+        return self._size if isinstance(self.total, Unknown) else min(self._size, self.total)
+
+    def of(self, batches: Iterable[list[bytes]]) -> Draw:
+        """Itself, with its documents."""
         self._batches = batches
+        return self
 
     def __iter__(self) -> Iterator[list[bytes]]:
         return iter(self._batches)
@@ -60,21 +74,29 @@ class Draw:
 
 def whole(source: Source, info: CollectionInfo, batch_bytes: int) -> Draw:
     """Every document."""
-    return Draw(SampleKind.WHOLE, info.documents, source.batches(info.name, batch_bytes))
+    return Draw(SampleKind.WHOLE, info.documents).of(source.batches(info.name, batch_bytes))
 
 
-def even(source: Source, name: str, size: int, batch_bytes: int) -> Draw:
+def even(source: Source, info: CollectionInfo, size: int, batch_bytes: int) -> Draw:
     """``size`` documents spread evenly over a source that is read twice: once to count, once to choose."""
-    total = sum(len(batch) for batch in source.batches(name, batch_bytes))
-    if total <= size:
-        return Draw(SampleKind.WHOLE, total, source.batches(name, batch_bytes))
-    documents = chain.from_iterable(source.batches(name, batch_bytes))
-    chosen = (raw for at, raw in enumerate(documents) if at * size // total != (at + 1) * size // total)
-    return Draw(SampleKind.EVEN, total, _batched(chosen, batch_bytes))
+    draw = Draw(SampleKind.EVEN, info.documents, size)
+
+    def read() -> Iterator[list[bytes]]:
+        draw.total = total = sum(len(batch) for batch in source.batches(info.name, batch_bytes))
+        if total <= size:
+            draw.kind = SampleKind.WHOLE
+            yield from source.batches(info.name, batch_bytes)
+            return
+        documents = chain.from_iterable(source.batches(info.name, batch_bytes))
+        chosen = (raw for at, raw in enumerate(documents) if at * size // total != (at + 1) * size // total)
+        yield from _batched(chosen, batch_bytes)
+
+    return draw.of(read())
 
 
 def first(source: Source, info: CollectionInfo, size: int, batch_bytes: int) -> Draw:
     """The first ``size`` documents; the whole collection if there are no more."""
+    draw = Draw(SampleKind.WHOLE, info.documents, size)
 
     def read() -> Iterator[list[bytes]]:
         count = 0
@@ -88,8 +110,7 @@ def first(source: Source, info: CollectionInfo, size: int, batch_bytes: int) -> 
             yield batch
         draw.total = count
 
-    draw = Draw(SampleKind.WHOLE, info.documents, read())
-    return draw
+    return draw.of(read())
 
 
 def _batched(documents: Iterable[bytes], batch_bytes: int) -> Iterator[list[bytes]]:
@@ -137,6 +158,8 @@ class ServerSampler:
         if isinstance(info.documents, int) and info.documents <= size:
             return first(source, info, size, batch_bytes)
 
+        draw = Draw(SampleKind.RANDOM, info.documents, size)
+
         def read() -> Iterator[list[bytes]]:
             documents = self._documents(info.name, size)
             try:
@@ -149,8 +172,7 @@ class ServerSampler:
             if begin is not None:
                 yield from _batched(chain([begin], documents), batch_bytes)
 
-        draw = Draw(SampleKind.RANDOM, info.documents, read())
-        return draw
+        return draw.of(read())
 
     def _documents(self, name: str, size: int) -> Iterator[bytes]:
         met: set[str] = set()

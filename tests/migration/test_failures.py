@@ -135,7 +135,9 @@ async def test_postgres_is_stopped(mode: Any, own_servers: DemoServers, own_targ
     error = await _fails(own_target, folder, Interrupted(lambda: own_servers.postgres.stop(mode), after=60))
     assert (error.exit_code, error.problem.code) == (ExitCode.STOPPED, "postgres_lost")
     own_servers.postgres.start()
-    users, invoices = (await fetch(own_target, "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM invoices)"))[0]
+    users, invoices = (await fetch(own_target, "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM invoices)"))[
+        0
+    ]
     # An immediate stop may take the last batches with it, whole: they did not wait for the disk.
     assert users == 40 if mode == "fast" else users <= 40
     assert invoices == 0

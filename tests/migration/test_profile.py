@@ -68,7 +68,7 @@ def look(
     source = open_source(str(folder), DATABASE)
 
     def draw(info: CollectionInfo, batch_bytes: int) -> Draw:
-        return whole(source, info, 5_000) if sample is None else even(source, info.name, sample, 5_000)
+        return whole(source, info, 5_000) if sample is None else even(source, info, sample, 5_000)
 
     return profile(source, mapping or builtin_mapping(), draw, options or Options(), lambda *_: None)
 
@@ -567,9 +567,10 @@ def test_proposals_for_loose_fields_and_hostile_names_are_toml(folder: Path) -> 
 def test_an_even_sample_is_spread_over_the_whole_file(folder: Path, size: int) -> None:
     World({"n": [{"_id": number, "n": number} for number in range(1000)]}).write(folder)
     source = open_source(str(folder), DATABASE)
-    draw = even(source, "n", size, 500)
+    (info,) = source.collections()
+    draw = even(source, info, size, 500)
     numbers = [bson.decode(raw)["n"] for batch in draw for raw in batch]
-    assert (draw.kind, draw.total) == (SampleKind.EVEN, 1000)
+    assert (draw.kind, draw.total, draw.expected) == (SampleKind.EVEN, 1000, size)
     assert len(numbers) == size
     gaps = [b - a for a, b in pairwise(numbers)]
     assert not gaps or max(gaps) - min(gaps) <= 1

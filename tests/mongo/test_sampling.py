@@ -61,7 +61,10 @@ def test_a_document_that_is_chosen_twice_counts_once(draw: Drawing, monkeypatch:
         def __init__(self, cursor: Any) -> None:
             self._documents = [document for document in cursor for _ in range(2)]
 
-        def __enter__(self) -> Iterator[RawBSONDocument]:
+        def __enter__(self) -> Doubled:
+            return self
+
+        def __iter__(self) -> Iterator[RawBSONDocument]:
             return iter(self._documents)
 
         def __exit__(self, *_: object) -> None: ...
