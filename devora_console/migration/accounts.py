@@ -93,5 +93,5 @@ class Accounts:
     async def checkpoint(self, collection: str, pieces: range, documents: int, rows: int) -> None:
         """A batch is committed: its pieces, documents accounted for, rows written."""
         await self._connection.execute(
-            sql(_HERE, "insert_batch"), self._run, collection, pieces.start, len(pieces), documents, rows
+            sql(_HERE, "upsert_checkpoint"), self._run, collection, pieces.start, len(pieces), documents, rows
         )

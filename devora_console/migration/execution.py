@@ -18,7 +18,7 @@ from devora_console.migration.mapping import Mapping
 from devora_console.migration.plan import CollectionPlan
 from devora_console.migration.progress import Phase
 from devora_console.migration.reconcile import Reconciler
-from devora_console.migration.record import committed, keep_fingerprint, keep_uniques
+from devora_console.migration.record import committed, keep_fingerprint
 from devora_console.migration.setaside import set_aside, waiting
 from devora_console.migration.survey import Surveyed
 from devora_console.migration.target import quoted
@@ -84,7 +84,6 @@ class Execution:
         await keep_fingerprint(self._connection, self._run, fingerprint)
         if bulk and not under_way:
             self._tracker.change(phase=Phase.PREPARE)
-            await keep_uniques(self._connection, self._run, self._context.target)
             await set_aside(self._connection, [t.table for s in stages for t in s.plan.tables()])
         writer = self._writer(done)
         self._tracker.phase(Phase.WRITE, self._rows(names))

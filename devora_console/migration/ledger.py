@@ -23,44 +23,7 @@ from devora_console.migration.entries import Entry, Fate, seen_digest
 from devora_console.migration.progress import QuarantineItem
 from devora_console.migration.rows import NO_DECISION, Decision
 from devora_console.mongo.pieces import Piece, documents, read
-
-_SCHEMA = """
-CREATE TABLE document (
-    id INTEGER PRIMARY KEY,
-    collection TEXT NOT NULL,
-    source_id TEXT NOT NULL,
-    pk TEXT,
-    rank INTEGER,
-    -- migrated, quarantined, archived, ignored; and rows of the target that may contend for keys:
-    -- foreign (none of ours), extra (their document has vanished from the source)
-    fate TEXT NOT NULL,
-    rule TEXT, path TEXT, message TEXT, constraint_name TEXT, sqlstate TEXT,
-    rows TEXT,                   -- JSON: rows per table, in the order of the plan
-    counts TEXT,                 -- JSON: rules applied
-    seen BLOB,                   -- digest of the raw document, of those that are kept whole
-    UNIQUE (collection, source_id)
-);
-CREATE INDEX document_pk ON document (collection, pk);
-CREATE TABLE claim (document INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL);
-CREATE TABLE reference (document INTEGER NOT NULL, name TEXT NOT NULL, collection TEXT NOT NULL, key TEXT NOT NULL);
-CREATE INDEX reference_key ON reference (collection, key, name);
-CREATE INDEX reference_document ON reference (document);
-CREATE TABLE element (document INTEGER NOT NULL, child INTEGER NOT NULL, ordinal INTEGER NOT NULL, key BLOB NOT NULL);
-CREATE TABLE set_column (document INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, PRIMARY KEY (document, name));
-CREATE TABLE dropped (document INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (document, name));
-CREATE TABLE derived (document INTEGER NOT NULL, child INTEGER NOT NULL, ordinal INTEGER NOT NULL);
-CREATE INDEX derived_document ON derived (document);
-CREATE TABLE waits_for_owner (document INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (document, name))
-    WITHOUT ROWID;
-CREATE TABLE known (collection TEXT NOT NULL, source_id TEXT NOT NULL, fate TEXT, table_name TEXT, pk TEXT,
-    PRIMARY KEY (collection, source_id)) WITHOUT ROWID;
-CREATE VIEW vanished AS
-SELECT k.* FROM known k
- WHERE NOT EXISTS (SELECT 1 FROM document d WHERE d.collection = k.collection AND d.source_id = k.source_id)
-   AND NOT (k.fate = 'migrated' AND EXISTS (SELECT 1 FROM document m WHERE m.collection = k.collection
-                                              AND m.pk = k.pk AND m.fate = 'migrated'));
-"""
-
+from devora_console.postgres.sqlfiles import sql
 
 _INSERT = "INSERT OR IGNORE INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -115,7 +78,7 @@ class Ledger:
         self.db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-65536;"
         )
-        self.db.executescript(_SCHEMA)
+        self.db.executescript(sql("devora_console.migration", "ledger"))
         self._next = 1
 
     def __enter__(self) -> Ledger:

@@ -6,17 +6,16 @@ elements packed already. A document with anything unusual in it goes through ``c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import accumulate, repeat
 from typing import Any
 
 import bson
 
-from devora_console.migration.columns import Cells, Counts, encoder, uuid_cells
+from devora_console.migration.columns import Counts, uuid_cells
 from devora_console.migration.convert import convert
 from devora_console.migration.encode import INT32, INT64, NULL, decode_moment, encode_jsonb, wire
-from devora_console.migration.fields import MISSING, leftover
+from devora_console.migration.items import Reader, Table, add, octets, repeat_null
 from devora_console.migration.plan import ChildPlan, CollectionPlan, ColumnPlan, TablePlan
 from devora_console.migration.rows import Converted, Packed, derived_key, key_text
 from devora_console.migration.rules import Refusal
@@ -29,82 +28,6 @@ _PART = 128 * 1024
 _ORDINALS = [wire(INT32.pack(each)) for each in range(1024)]
 
 
-@dataclass(slots=True)
-class _Table:
-    """The cells of one table for many items: a column of wire cells per name, and what was counted."""
-
-    columns: list[list[bytes | None]]
-    counts: list[Counts | None]  # None: as ``usual`` says
-    usual: Counts
-    extras: dict[int, dict[str, Any]]
-    bad: set[int]
-
-
-class _Reader:
-    """Reads the mapped columns of one table from decoded (sub)documents."""
-
-    def __init__(self, plan: TablePlan, also: Iterable[str] = ()) -> None:
-        self.plan = plan
-        self.paths = [(column, column.column.path[0], encoder(column)) for column in plan.columns if column.column.path]
-        self.known = frozenset(path[0] for path in plan.consumed) | frozenset(also)
-        self.also = tuple((name,) for name in also)
-
-    def read(self, items: list[dict[str, Any]]) -> _Table:
-        """Columns from paths, constants and what no column takes; keys and parents are the caller's."""
-        found = _Table([repeat_null(len(items))] * len(self.plan.names), [], {}, {}, set())
-        odd: dict[int, list[tuple[str | None, Counts]]] = {}
-        for column, name, encode in self.paths:
-            cells = encode([item.get(name, MISSING) for item in items])
-            found.columns[column.index] = cells.cells
-            if None in cells.cells:
-                found.bad.update(at for at, cell in enumerate(cells.cells) if cell is None)
-            _count(cells, found.usual, odd)
-        for column in self.plan.columns:
-            if column.column.has_constant:
-                found.columns[column.index] = [wire(column.constant)] * len(items)
-        found.counts = [None] * len(items)
-        for at, changes in odd.items():
-            found.counts[at] = _apart(found.usual, changes)
-        self._extras(items, found)
-        return found
-
-    def _extras(self, items: list[dict[str, Any]], found: _Table) -> None:
-        """What no column takes, where there is any."""
-        known = self.known
-        for at, item in enumerate(items):
-            if not known.issuperset(item) and at not in found.bad:
-                extra = leftover(item, (*self.plan.consumed, *self.also))
-                if extra:
-                    found.extras[at] = extra
-                    counts = found.counts[at]
-                    counts = dict(found.usual) if counts is None else counts
-                    counts["extra_kept"] = 1
-                    found.counts[at] = counts
-
-
-def repeat_null(count: int) -> list[bytes | None]:
-    """A column without values."""
-    return [NULL] * count
-
-
-def _count(cells: Cells, usual: Counts, odd: dict[int, list[tuple[str | None, Counts]]]) -> None:
-    if cells.rule is not None:
-        usual[cells.rule] = usual.get(cells.rule, 0) + 1
-    for at, counts in cells.odd.items():
-        odd.setdefault(at, []).append((cells.rule, counts))
-
-
-def _apart(usual: Counts, changes: list[tuple[str | None, Counts]]) -> Counts:
-    """The usual counts, with some columns' rules replaced by others."""
-    counts = dict(usual)
-    for rule, instead in changes:
-        if rule is not None:
-            counts[rule] -= 1
-        for name, times in instead.items():
-            counts[name] = counts.get(name, 0) + times
-    return {name: times for name, times in counts.items() if times}
-
-
 class Packer:
     """Converts batches of one collection. Make one per process and keep it: it learns recurring values."""
 
@@ -113,7 +36,7 @@ class Packer:
         children = [child.child.path for child in plan.children]
         self._plain = _is_plain(plan)
         if self._plain:
-            self._root = _Reader(plan.root, ("_id", *(path[0] for path in children)))
+            self._root = Reader(plan.root, ("_id", *(path[0] for path in children)))
             self._children = [_Elements(child, plan.root) for child in plan.children]
 
     def __call__(self, raws: Sequence[bytes]) -> list[Converted | Refusal]:
@@ -172,10 +95,10 @@ class Packer:
             return uuid_cells(values)
         return [_text_key(value) for value in values]
 
-    def _octets(self, root: _Table) -> None:
+    def _octets(self, root: Table) -> None:
         octets(self._plan.root, root.columns)
 
-    def _make(self, document: dict[str, Any], at: int, table: _Table) -> Converted | None:
+    def _make(self, document: dict[str, Any], at: int, table: Table) -> Converted | None:
         plan = self._plan
         identity = source_id(document["_id"])
         if not is_readable_id(identity):
@@ -219,32 +142,22 @@ def _text_key(value: Any) -> bytes | None:
         return None
 
 
-def octets(plan: TablePlan, columns: list[list[bytes | None]]) -> None:
-    """Fill the columns that measure a text column beside them."""
-    for column in plan.columns:
-        if column.column.compute == "octets":
-            of = next(c.index for c in plan.columns if c.column.path == column.column.of)
-            columns[column.index] = [
-                NULL if cell is None or cell == NULL else wire(INT32.pack(len(cell) - 4)) for cell in columns[of]
-            ]
-
-
 class _Elements:
     """One embedded array of all documents of a batch, flattened."""
 
     def __init__(self, plan: ChildPlan, root: TablePlan) -> None:
         self._plan = plan
         self._root = root
-        self._reader = _Reader(plan.table, plan.table.key.path or ())
+        self._reader = Reader(plan.table, plan.table.key.path or ())
         self.name = plan.child.path[0]
         self._prefixes: dict[int, bytes] = {}
         self._bounds: dict[int, tuple[int, int]] = {}
-        self._table = _Table([], [], {}, {}, set())
+        self._table = Table([], [], {}, {}, set())
         self._bodies: list[bytes] = []
         self._own: list[bytes | None] = []
 
     def read(
-        self, documents: list[dict[str, Any]], good: list[int], keys: list[bytes | None], root: _Table
+        self, documents: list[dict[str, Any]], good: list[int], keys: list[bytes | None], root: Table
     ) -> list[int]:
         """Encode the elements of the good documents; those that are still good."""
         good = [at for at in good if set(map(type, documents[at][self.name])) <= {dict}]
@@ -282,7 +195,7 @@ class _Elements:
         start, end = self._bounds[at]
         return end - start
 
-    def _keys(self, items: list[dict[str, Any]], good: list[int], parents: list[bytes | None], table: _Table) -> None:
+    def _keys(self, items: list[dict[str, Any]], good: list[int], parents: list[bytes | None], table: Table) -> None:
         """Own ids where the mapping has them, else keys from parent and position."""
         plan = self._plan
         if plan.table.key.path is None:
@@ -318,17 +231,17 @@ class _Elements:
         """The rows of one document's array; their counts are added to ``counts``."""
         start, end = self._bounds[at]
         table = self._table
-        _add(counts, table.usual, end - start)
+        add(counts, table.usual, end - start)
         for number in range(start, end) if table.counts[start:end].count(None) < end - start else ():
             odd = table.counts[number]
             if odd is not None:
-                _add(counts, table.usual, -1)
-                _add(counts, odd, 1)
+                add(counts, table.usual, -1)
+                add(counts, odd, 1)
         if self._plan.table.key.path is None:
-            _add(counts, {"id_derived": 1}, end - start)
+            add(counts, {"id_derived": 1}, end - start)
         for column in self._plan.table.columns:
             if column.column.parent is not None:
-                _add(counts, {"from_parent": 1}, end - start)
+                add(counts, {"from_parent": 1}, end - start)
         for rule in [rule for rule, times in counts.items() if not times]:
             del counts[rule]
         own = self._own[start:end] if self._plan.table.key.path is not None else []
@@ -343,11 +256,6 @@ class _Elements:
         if greatest == NULL or greatest[4] < 0x80:  # no moment before 2000: bytes sort as the numbers they are
             return greatest
         return max(cells, key=lambda cell: int(INT64.unpack_from(cell, 4)[0]))
-
-
-def _add(counts: Counts, more: Counts, times: int) -> None:
-    for rule, count in more.items():
-        counts[rule] = counts.get(rule, 0) + count * times
 
 
 def ordinals(count: int) -> list[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from typing import TypeAlias
 from uuid import UUID
 
@@ -100,14 +99,8 @@ async def keep_fingerprint(connection: Connection, run: UUID, fingerprint: str) 
 
 async def committed(connection: Connection, fingerprint: str) -> frozenset[tuple[str, int]]:
     """(collection, piece) that runs which were cut off have committed, from the very same source and mapping."""
-    rows = await connection.fetch(sql("devora_console.migration", "committed_batches"), fingerprint)
+    rows = await connection.fetch(sql("devora_console.migration", "committed_pieces"), fingerprint)
     return frozenset((name, number) for name, first, count in rows for number in range(first, first + count))
-
-
-async def keep_uniques(connection: Connection, run: UUID, target: Target) -> None:
-    """Record the target's unique keys before they are set aside: what follows must still know them."""
-    found = {name: [asdict(key) for key in table.uniques] for name, table in target.tables.items()}
-    await connection.execute("UPDATE devora_console.run SET uniques = $2::jsonb WHERE run = $1", run, json.dumps(found))
 
 
 async def same_as_before(connection: Connection, mapping: Mapping, source: Source, target: Target) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -127,7 +126,7 @@ async def _schema_version(connection: asyncpg.Connection[asyncpg.Record]) -> int
             "the target database has no Devora schema yet",
             "Run: devora-console schema apply",
         )
-    if await connection.fetchval("SELECT to_regclass('devora_console.batch') IS NULL"):
+    if await connection.fetchval("SELECT to_regclass('devora_console.steering') IS NULL"):
         raise usage_error(
             "schema_old", "the target's schema is older than this console", "Run: devora-console schema apply"
         )
@@ -135,18 +134,14 @@ async def _schema_version(connection: asyncpg.Connection[asyncpg.Record]) -> int
 
 
 async def _uniques_set_aside(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, list[UniqueKey]]:
-    """The unique keys of tables that a load under way has set them aside for."""
-    found = await connection.fetchval(
-        "SELECT uniques::text FROM devora_console.run WHERE uniques IS NOT NULL"
-        " AND EXISTS (SELECT FROM devora_console.set_aside) ORDER BY started_at DESC LIMIT 1"
-    )
-    return {
-        name: [
-            UniqueKey(key["name"], key["primary"], tuple(key["keys"]), key["predicate"], tuple(key["columns"]))
-            for key in keys
-        ]
-        for name, keys in (json.loads(found) if found else {}).items()
-    }
+    """The unique keys that a load under way has set aside: they will be back, so they count."""
+    found: dict[str, list[UniqueKey]] = {}
+    for row in await connection.fetch(
+        "SELECT table_name, name, keys, takes_part, columns FROM devora_console.set_aside WHERE kind = 'unique'"
+    ):
+        key = UniqueKey(row["name"], False, tuple(row["keys"]), row["takes_part"] or None, tuple(row["columns"]))
+        found.setdefault(row["table_name"], []).append(key)
+    return found
 
 
 def _column(row: asyncpg.Record) -> TargetColumn:

@@ -36,12 +36,22 @@ class PythonOnly:
                 pieces += [head, head.join(each.tables[at])]
             stream = b"".join([_HEADER, *pieces, _TRAILER])
             if self.save is not None:
-                Path(f"{self.save}.{self.parts[0].piece.number}.{at}").write_bytes(stream)
+                keep(f"{self.save}.{self.parts[0].piece.number}.{at}", stream)
         return rows
 
 
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
+
+
+def keep(path: str, stream: bytes) -> None:
+    """Write a COPY stream to a file."""
+    Path(path).write_bytes(stream)
+
+
+def kept(path: str) -> bytes:
+    """Read it back."""
+    return Path(path).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class CopyOnly:
                 await connection.copy_to_table(
                     table.table,
                     schema_name="public",
-                    source=BytesIO(Path(path).read_bytes()),
+                    source=BytesIO(kept(path)),
                     columns=list(table.names),
                     format="binary",
                 )

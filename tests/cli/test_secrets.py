@@ -75,7 +75,7 @@ async def _recorded(conn: asyncpg.Connection[asyncpg.Record]) -> str:
     texts = []
     for question in (
         "SELECT row_to_json(r)::text FROM devora_console.run r",
-        "SELECT row_to_json(c)::text FROM devora_console.batch c",
+        "SELECT row_to_json(c)::text FROM devora_console.checkpoint c",
         "SELECT row_to_json(l)::text FROM devora_console.lease l",
         "SELECT concat_ws(' ', rule, path, message, reason, resolved_by) FROM devora_console.quarantine",
     ):

@@ -74,10 +74,13 @@ class Running:
         return last if last.startswith("end") else ""
 
 
+def _where(source: Path | Dsn) -> str:
+    return source.reveal() if isinstance(source, Dsn) else str(source)
+
+
 async def _start(target: Dsn, source: Path | Dsn, workers: int = 2) -> Running:
-    where = source.reveal() if isinstance(source, Dsn) else f"{source}"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.migration.runner", where, str(workers),
+        sys.executable, "-m", "tests.migration.runner", _where(source), str(workers),
         cwd=_ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin is not None

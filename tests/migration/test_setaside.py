@@ -479,6 +479,7 @@ async def test_no_more_than_twenty_rows_are_named(connection: Connection) -> Non
 async def test_nulls_and_predicates_decide_who_contends(connection: Connection) -> None:
     await connection.execute(
         "CREATE UNIQUE INDEX loose ON invoices (status, paid_at) WHERE amount > 5;"
+        "CREATE UNIQUE INDEX narrow ON invoices (status, paid_at) WHERE stripe_invoice_id <> '5';"
         "CREATE UNIQUE INDEX strict ON invoices (currency, paid_at) NULLS NOT DISTINCT"
     )
     await set_aside(connection, TABLES)
@@ -494,6 +495,12 @@ async def test_nulls_and_predicates_decide_who_contends(connection: Connection) 
     message = refusal.value.problem.message
     assert "2 keys held by 5 rows" in message
     assert "(EUR, null) by" in message
+    # 3, 4 and 5 were paid at the same moment; 5 takes no part.
+    with pytest.raises(ConsoleError) as refusal:
+        await bring_back(connection, await named(connection, "narrow"))
+    message = refusal.value.problem.message
+    assert "1 key held by 2 rows" in message
+    assert [n for n in range(1, 6) if f"{n:012}" in message] == [3, 4]
 
 
 async def test_half_a_reference_leads_nowhere_with_match_full(connection: Connection) -> None:

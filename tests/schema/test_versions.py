@@ -16,9 +16,12 @@ CONSOLE = {
     " applied_by text, server_version_num integer, catalog jsonb",
     "run": "run uuid, kind text, state text, mapping_name text, mapping_hash text, source_identity text,"
     " schema_version integer, started_at timestamp with time zone, finished_at timestamp with time zone,"
-    " updated_at timestamp with time zone, holder text, epoch bigint, summary jsonb",
-    "checkpoint": "run uuid, collection text, phase text, documents bigint, rows bigint, last_source_id text,"
-    " updated_at timestamp with time zone",
+    " updated_at timestamp with time zone, holder text, epoch bigint, summary jsonb,"
+    " fingerprint text, progress jsonb",
+    "checkpoint": "run uuid, collection text, phase text, documents bigint, rows bigint,"
+    " updated_at timestamp with time zone, piece integer, pieces integer",
+    "steering": "name text, paused boolean, rows_per_second double precision, workers integer, batch_bytes bigint,"
+    " changed_by text, changed_at timestamp with time zone",
     "document": "collection text, source_id text, fate text, target_table text, pk text, digest bytea, run uuid",
     "quarantine": "id bigint, collection text, source_id text, run uuid, path text, rule text, sqlstate text,"
     " constraint_name text, message text, raw_bson bytea, first_seen timestamp with time zone,"

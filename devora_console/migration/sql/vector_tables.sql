@@ -8,7 +8,7 @@ WITH vector AS (
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
      WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname = ANY ($1::text[])
-       AND a.atttypid = 'pg_catalog.tsvector'::regtype AND a.attgenerated = ''
+       AND a.atttypid = 'pg_catalog.tsvector'::regtype
 ), filler AS (
     SELECT t.tgrelid AS place, t.tgname::text AS name, t.tgfoid AS function, true AS live,
            ARRAY(SELECT a.attname::text FROM unnest(t.tgattr::int2[]) WITH ORDINALITY AS c (attnum, place)

@@ -1,30 +1,24 @@
--- what: committed batches of a run, what steers a run from another terminal, and what a run knows of its target
+-- what: a checkpoint for every batch of a run, what steers a run from another terminal, what a run knows of its target
 -- requires: nothing
 -- transaction: yes
 --
--- Takes the place of checkpoint, which had one row per collection: several workers would have queued for it.
+-- One checkpoint per collection would have made the workers of a run queue for it. A batch is some consecutive pieces
+-- of the source; its checkpoint is written in the transaction that brings its rows.
 
-DROP TABLE devora_console.checkpoint;
-
-CREATE TABLE devora_console.batch (
-    run          uuid REFERENCES devora_console.run (run) ON DELETE CASCADE,
-    collection   text,
-    piece        integer,
-    pieces       integer     NOT NULL,
-    documents    bigint      NOT NULL,
-    rows         bigint      NOT NULL,
-    committed_at timestamptz NOT NULL,
-    PRIMARY KEY (run, collection, piece)
-);
-COMMENT ON TABLE devora_console.batch IS 'Batches of documents that are in the target, written in the transaction that brought them there';
-COMMENT ON COLUMN devora_console.batch.pieces IS 'How many consecutive pieces of the source, from piece on';
+ALTER TABLE devora_console.checkpoint
+    DROP CONSTRAINT checkpoint_pkey,
+    DROP COLUMN last_source_id,
+    ADD COLUMN piece  integer NOT NULL DEFAULT 0,
+    ADD COLUMN pieces integer NOT NULL DEFAULT 1,
+    ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (run, collection, phase, piece);
+COMMENT ON COLUMN devora_console.checkpoint.piece IS 'The first piece of the source that the batch holds, counted within the collection';
+COMMENT ON COLUMN devora_console.checkpoint.pieces IS 'How many consecutive pieces, from that one on';
 
 ALTER TABLE devora_console.run
     ADD COLUMN fingerprint text,
-    ADD COLUMN uniques     jsonb,
     ADD COLUMN progress    jsonb;
 COMMENT ON COLUMN devora_console.run.fingerprint IS 'Of source, mapping and decisions: a later run with the same one need not look at committed batches again';
-COMMENT ON COLUMN devora_console.run.uniques IS 'Unique keys of the target as they are when no load is under way';
+COMMENT ON COLUMN devora_console.run.progress IS 'The last snapshot of the runner, for whoever looks from elsewhere';
 
 CREATE TABLE devora_console.steering (
     name            text    PRIMARY KEY,
