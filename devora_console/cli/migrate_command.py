@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
-from devora_console.cli.migration_status import print_status, status_keys
+from devora_console.cli.migration_status import print_status, status_keys, write_report
 from devora_console.cli.migration_view import migration_keys, print_migration, print_quarantine
 from devora_console.cli.running import require_source, run_job
 from devora_console.cli.schema_command import database_of, on_target, require_postgres
@@ -18,6 +20,7 @@ from devora_console.core.problems import usage_error
 from devora_console.migration.job import MOST_WORKERS, Job, JobSettings
 from devora_console.migration.mapping_file import load_mapping
 from devora_console.migration.progress import Kind
+from devora_console.migration.report import gather, markdown
 from devora_console.migration.steering import Status, status, wish
 
 _group = click.Group("root")
@@ -119,6 +122,22 @@ assert isinstance(command, click.Group)
 def _status(door: Door) -> Answer:
     """How far the target's latest migration is, from any terminal."""
     return _shown(on_target(door, status, read_only=True))
+
+
+@door_command(command, "report")
+@click.option("--run", "run_id", type=click.UUID, metavar="ID", help="Of this run instead of the latest.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it there.")
+def _report(door: Door, run_id: UUID | None, output: Path | None) -> Answer:
+    """The report of a run for the team: Markdown, or with --json the same as data."""
+    found = on_target(door, lambda conn: gather(conn, run_id), read_only=True)
+    text = markdown(found)
+    if output is not None:
+        write_report(output, text)
+
+    def people(out: Console) -> None:
+        out.print(Text(f"✓ {output}" if output is not None else text))
+
+    return Answer({"report": found, "file": output}, people)
 
 
 @door_command(command, "pause")

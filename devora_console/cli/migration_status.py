@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +11,7 @@ from rich.text import Text
 
 from devora_console.cli.tables import number, plain_table
 from devora_console.core.clock import span, utc_now
+from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
 from devora_console.migration.steering import Status
 
@@ -40,6 +43,19 @@ def state_of(found: Status) -> str | None:
     if found.alive:
         return "paused" if found.wishes.paused else str(found.progress.get("state") or found.state)
     return "stopped" if found.state == "running" else found.state
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write a report to a file of this user's alone. Raises ConsoleError (exit 2)."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        shown = one_line(str(path), 160)
+        raise usage_error(
+            "report_file", f"{shown}: {error.strerror or 'cannot be written'}", "Give another --output"
+        ) from None
 
 
 def print_status(out: Console, found: Status) -> None:

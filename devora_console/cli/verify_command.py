@@ -28,7 +28,9 @@ _group = click.Group("root")
 def command(door: Door, level: Level, sample: int | None, source: str | None, mapping: Path | None) -> Answer | int:
     """Compare source and target: counts, digests of every row, and a random sample field by field."""
     settings = job_settings(door, source, mapping)
-    settings = replace(settings, level=level, sample=settings.sample if sample is None else sample)
+    settings = replace(
+        settings, level=level, sample=settings.sample if sample is None else sample, record=door.guard.armed
+    )
     job, error = run_job(lambda report: Job(Kind.VERIFY, settings, report), door)
     verdict = job.snapshot.verification
     if error is not None or verdict is None:

@@ -31,6 +31,7 @@ from devora_console.migration.steering import steer
 from devora_console.migration.survey import Survey, Surveyed, publish
 from devora_console.migration.target import Target, read_target
 from devora_console.migration.verify import Level, Verification
+from devora_console.migration.watermark import keep
 from devora_console.migration.work.pool import Pool
 from devora_console.migration.work.seat import Context
 from devora_console.mongo.source import CollectionInfo, Source, open_source
@@ -61,6 +62,7 @@ class JobSettings:
     connect_timeout_seconds: float = 10.0
     scratch: Path | None = None
     workers: int | None = None  # processes; 0: none, None: as many as there is work for
+    record: bool = False  # keep the verdict of a verification in the target
     bulk: bool | None = None  # set indexes and constraints aside while loading; None: when it pays
 
 
@@ -227,6 +229,9 @@ class Job:
             )
             verdict = await verification.run(self._settings.level, self._settings.sample)
         self._tracker.change(verification=verdict)
+        if self._settings.record:
+            async with self._connection("verify", read_only=False) as conn:
+                await keep(conn, self._run, verdict, context.mapping.name, means.source.identity, target.schema_version)
 
     async def _execute(self, means: _Means) -> None:
         async with self._connection("migration", read_only=False) as conn:

@@ -139,4 +139,6 @@ class Migrating:
             source_timeout_seconds=settings.mongo.server_selection_timeout_seconds,
             source_read_preference=settings.mongo.read_preference,
             connect_timeout_seconds=settings.postgres.connect_timeout_seconds,
+            workers=settings.migration.workers,
+            bulk=settings.migration.bulk_load,
         )
