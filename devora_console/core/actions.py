@@ -92,9 +92,17 @@ ACTIONS: tuple[Action, ...] = (
         "migration.pause_run",
         "P",
         "pause",
-        "Pause the run after the batches in flight, or resume it.",
+        "Pause the run after what is in flight, or resume it.",
         _MIGRATION,
         rank=12,
+    ),
+    Action(
+        "migration.throttle",
+        "T",
+        "throttle",
+        "Limit rows per second, workers and batches of the copy that runs.",
+        _MIGRATION,
+        rank=19,
     ),
     Action(
         "migration.stop_run",

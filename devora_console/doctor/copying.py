@@ -9,7 +9,7 @@ from devora_console.core.console import OverviewLine, Verdict
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.doctor.words import at, needs_postgres, plural, whole
-from devora_console.migration.progress import Kind, MigrationSnapshot, State, VerificationSnapshot
+from devora_console.migration.progress import Kind, MigrationSnapshot, Phase, State, VerificationSnapshot
 from devora_console.postgres.observe import ConsoleFacts, PostgresFacts, RunFacts
 
 VERIFY_LIMIT_SECONDS = 3600.0
@@ -20,6 +20,15 @@ _ACTIVE = {
     State.PAUSED: (Verdict.PAUSED, "paused"),
     State.STOPPING: (Verdict.RUNNING, "stopping"),
 }
+_COUNTED = {
+    Phase.SURVEY: "document",
+    Phase.WRITE: "row",
+    Phase.VECTORS: "row",
+    Phase.INDEXES: "step",
+    Phase.CONSTRAINTS: "step",
+    Phase.ANALYZE: "step",
+}
+"""What the phases of a copy count; a step is an index, a key, a trigger or a table. The others count nothing."""
 _SCREEN = "migration"
 
 
@@ -53,15 +62,20 @@ def copy_line(facts: PostgresFacts | Problem | None, migration: MigrationSnapsho
 
 def _own(migration: MigrationSnapshot) -> OverviewLine:
     verdict, word = _ACTIVE[migration.state]
-    total = migration.rows_total
-    if isinstance(total, Unknown) or not total:
-        phase = migration.phase.value if migration.phase else "begin"
-        text = f"{word}: {phase}, {plural(migration.rows_done, 'row')} so far"
+    total, counted = migration.rows_total, _COUNTED.get(migration.phase) if migration.phase else None
+    phase = migration.phase.value if migration.phase else "begin"
+    doing = "" if migration.phase is Phase.WRITE else f"{phase}, "
+    if counted is None:
+        text = f"{word}: {phase}"
+    elif isinstance(total, Unknown) or not total:
+        text = f"{word}: {doing}{plural(migration.rows_done, counted)} so far"
+    elif counted == "step":  # they take very different times: a share of them would promise too much
+        text = f"{word}: {doing}{whole(migration.rows_done)} of {whole(total)}"
     else:
-        text = f"{word}: {100 * migration.rows_done // total} % of {plural(total, 'row')}"
-    if not isinstance(migration.eta_seconds, Unknown):
+        text = f"{word}: {doing}{100 * migration.rows_done // total} % of {plural(total, counted)}"
+    if not isinstance(migration.eta_seconds, Unknown) and counted not in (None, "step"):
         text += f", about {span(migration.eta_seconds)} left"
-    why = f"rows written / rows surveyed: {whole(migration.rows_done)} / "
+    why = f"phase {phase}: {plural(migration.rows_done, counted or 'step')} done of "
     why += f"? {total.reason}" if isinstance(total, Unknown) else whole(total)
     return OverviewLine("copy", "Copy", verdict, text, f"{why}, at {at(migration.as_of)}", "", _SCREEN)
 

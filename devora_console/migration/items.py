@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from devora_console.migration.checks import understood
 from devora_console.migration.columns import Cells, Counts, encoder
 from devora_console.migration.encode import INT32, NULL, wire
 from devora_console.migration.fields import MISSING, leftover
@@ -21,6 +22,27 @@ class Table:
     usual: Counts
     extras: dict[int, dict[str, Any]]
     bad: set[int]
+
+
+class Judge:
+    """Knows for certain of some rows that their table takes them; of the others PostgreSQL is asked."""
+
+    def __init__(self, plan: TablePlan) -> None:
+        found = [understood(expression) for expression in plan.checks]
+        known = {name: at for at, name in enumerate(plan.names)}
+        self._checks = [(known[name], judge) for name, judge in filter(None, found) if name in known]
+        self.able = len(self._checks) == len(plan.checks)  # a column that is not mapped has its default
+        self._required = plan.required
+
+    def doubtful(self, columns: list[list[bytes | None]]) -> set[int]:
+        """The positions of rows that might be refused."""
+        found: set[int] = set()
+        for at, judge in self._checks:
+            found.update(judge(columns[at]))
+        for at in self._required:
+            if NULL in columns[at]:
+                found.update(position for position, cell in enumerate(columns[at]) if cell == NULL)
+        return found
 
 
 class Reader:

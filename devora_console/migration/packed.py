@@ -15,7 +15,7 @@ import bson
 from devora_console.migration.columns import Counts, uuid_cells
 from devora_console.migration.convert import convert
 from devora_console.migration.encode import INT32, INT64, NULL, decode_moment, encode_jsonb, wire
-from devora_console.migration.items import Reader, Table, add, octets, repeat_null
+from devora_console.migration.items import Judge, Reader, Table, add, octets, repeat_null
 from devora_console.migration.plan import ChildPlan, CollectionPlan, ColumnPlan, TablePlan
 from devora_console.migration.rows import Converted, Packed, derived_key, key_text
 from devora_console.migration.rules import Refusal
@@ -37,7 +37,10 @@ class Packer:
         self._plain = _is_plain(plan)
         if self._plain:
             self._root = Reader(plan.root, ("_id", *(path[0] for path in children)))
+            self._judge = Judge(plan.root)
             self._children = [_Elements(child, plan.root) for child in plan.children]
+            self._doubtful: set[int] = set()
+            self._able = self._judge.able and all(child.judge.able for child in self._children)
 
     def __call__(self, raws: Sequence[bytes]) -> list[Converted | Refusal]:
         """For each raw document its rows before decisions, or why it is refused."""
@@ -82,6 +85,7 @@ class Packer:
         good = [at for at in range(len(documents)) if at not in root.bad]
         for child in self._children:
             good = child.read(documents, good, keys, root)
+        self._doubtful = self._judge.doubtful(root.columns)
         return {places[at]: made for at in good if (made := self._make(documents[at], at, root)) is not None}
 
     def _has_arrays(self, document: dict[str, Any]) -> bool:
@@ -130,6 +134,7 @@ class Packer:
             owner_columns=[column.column.name for column in plan.root.columns if column.decided],
             rank=decode_moment(rank[4:]) if rank != NULL else None,
             counts=counts,
+            judged=self._able and at not in self._doubtful and all(child.judged(at) for child in self._children),
         )
 
 
@@ -155,6 +160,8 @@ class _Elements:
         self._table = Table([], [], {}, {}, set())
         self._bodies: list[bytes] = []
         self._own: list[bytes | None] = []
+        self.judge = Judge(plan.table)
+        self._doubtful: set[int] = set()
 
     def read(
         self, documents: list[dict[str, Any]], good: list[int], keys: list[bytes | None], root: Table
@@ -182,6 +189,7 @@ class _Elements:
                 cells = root.columns[self._root.index(column.column.parent)]
                 table.columns[column.index] = [cell for at in good for cell in repeat(cells[at], self._count(at))]
         octets(plan, table.columns)
+        self._doubtful = self.judge.doubtful(table.columns)
         for at in table.bad:  # not looked at: its document goes the long way
             for column_cells in table.columns:
                 if column_cells[at] is None:
@@ -190,6 +198,10 @@ class _Elements:
         if table.bad:
             good = [at for at in good if table.bad.isdisjoint(range(*self._bounds[at]))]
         return good
+
+    def judged(self, at: int) -> bool:
+        """Whether it is certain that the table takes all elements of one document."""
+        return not self._doubtful or self._doubtful.isdisjoint(range(*self._bounds[at]))
 
     def _count(self, at: int) -> int:
         start, end = self._bounds[at]

@@ -41,6 +41,9 @@ class TablePlan:
     extra_index: int | None
     consumed: tuple[tuple[str, ...], ...]
     consumed_but_key: tuple[tuple[str, ...], ...]
+    checks: tuple[str | None, ...] = ()
+    required: tuple[int, ...] = ()  # columns that must not be null, but for those decided later
+    claims: bool = False  # whether it has unique keys beside the primary one
 
     def index(self, name: str) -> int:
         """Where the column stands."""
@@ -134,7 +137,18 @@ def _table(
         extra_index=names.index(extra) if extra else None,
         consumed=consumed + ((key.path,) if key.path else ()),
         consumed_but_key=consumed,
+        checks=table.checks,
+        required=tuple(
+            at
+            for at, name in enumerate(names)
+            if table.columns[name].not_null and not any(c.name == name and _is_decided(c) for c in columns)
+        ),
+        claims=any(not key.primary for key in table.uniques),
     )
+
+
+def _is_decided(column: Column) -> bool:
+    return Absent.OWNER in (column.missing.how, column.null.how)
 
 
 def _column(column: Column, index: int, table: TargetTable) -> ColumnPlan:
@@ -162,5 +176,5 @@ def _column(column: Column, index: int, table: TargetTable) -> ColumnPlan:
         default=encoded(column.missing.value) if column.missing.how == "value" else None,
         null_default=encoded(column.null.value) if column.null.how == "value" else None,
         constant=encoded(column.constant) if column.has_constant else None,
-        decided=Absent.OWNER in (column.missing.how, column.null.how),
+        decided=_is_decided(column),
     )

@@ -241,6 +241,8 @@ class MigrationSnapshot:
     workers: tuple[WorkerProgress, ...] = ()
     batch_bytes: int = 0
     throttled_by: str = ""  # the rule that holds the run back, empty when none does
+    wishes: Wishes | None = None  # what people want of the run, where that is known
+    bulk: bool | None = None  # whether indexes, keys and triggers are set aside while it loads; None: not known
     conversions: Mapping[str, int] = field(default_factory=dict)
     quarantine_rules: Mapping[str, int] = field(default_factory=dict)
     quarantine: tuple[QuarantineItem, ...] = ()  # the first hundred

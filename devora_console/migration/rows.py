@@ -62,6 +62,7 @@ class Converted:
     owner_columns: list[str]
     rank: int | None
     counts: dict[str, int]
+    judged: bool = False  # it is certain that the tables take every row, keys and references apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import asyncpg
@@ -18,6 +19,7 @@ from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.migration.control import Tracker
 from devora_console.migration.decide import decide
+from devora_console.migration.entries import Entry
 from devora_console.migration.ledger import Ledger
 from devora_console.migration.mapping import Policy
 from devora_console.migration.plan import CollectionPlan, plan_collection
@@ -25,8 +27,8 @@ from devora_console.migration.progress import CollectionProgress, CollectionStat
 from devora_console.migration.standing import Standing
 from devora_console.migration.work.pool import Pool
 from devora_console.migration.work.seat import Context
-from devora_console.migration.work.survey import ListUnit, SurveyUnit
-from devora_console.mongo.pieces import Spool
+from devora_console.migration.work.survey import Found, ListUnit, SurveyUnit
+from devora_console.mongo.pieces import Piece, Spool
 from devora_console.mongo.source import CollectionInfo, Source
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -39,6 +41,29 @@ class Surveyed:
 
     plans: dict[str, CollectionPlan]
     names: tuple[str, ...]  # every collection of the source, mapped ones first and in dependency order
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Of some documents: how many were refused by which rule, and the conversions of the others.
+
+    It is told while the survey goes on. Decisions may change it: in the end :func:`publish` gives the ledger's sums.
+    """
+
+    rules: Counter[str]
+    conversions: Counter[str]
+
+
+def _seen(entries: Iterable[Entry]) -> _Seen:
+    rules: Counter[str] = Counter()
+    conversions: Counter[str] = Counter()
+    for entry in entries:
+        if entry.fate == "quarantined":
+            rules[entry.rule or ""] += 1
+        elif entry.counts:
+            for rule, times in entry.counts.items():
+                conversions[rule] += times
+    return _Seen(rules, conversions)
 
 
 class Survey:
@@ -119,12 +144,27 @@ class Survey:
         began = time.monotonic()
         async for unit, found in self._pool.results(self._context, self._units(name), ordered=True):
             assert isinstance(unit, SurveyUnit | ListUnit)
-            await asyncio.to_thread(self._ledger.add_piece, unit.piece, found.checksum, found.entries)
+            seen = await asyncio.to_thread(self._keep, unit.piece, found)
             done = self._tracker.progress(name)
             self._tracker.collection(
-                name, surveyed=done.surveyed + unit.piece.documents, seconds=time.monotonic() - began
+                name,
+                surveyed=done.surveyed + unit.piece.documents,
+                quarantined=done.quarantined + sum(seen.rules.values()),
+                conversions=Counter(done.conversions) + seen.conversions,
+                seconds=time.monotonic() - began,
+            )
+            so_far = self._tracker.snapshot
+            self._tracker.snapshot = replace(
+                so_far,
+                conversions=Counter(so_far.conversions) + seen.conversions,
+                quarantine_rules=Counter(so_far.quarantine_rules) + seen.rules,
             )
             self._tracker.advance(unit.piece.documents, unit.piece.size)
+
+    def _keep(self, piece: Piece, found: Found) -> _Seen:
+        """Into the ledger; gives what can be told of it at once."""
+        self._ledger.add_piece(piece, found.checksum, found.entries)
+        return _seen(found.entries)
 
     def _units(self, name: str) -> Iterator[SurveyUnit | ListUnit]:
         policy = self._mapping.collection(name).policy

@@ -57,6 +57,7 @@ class TargetTable:
     uniques: tuple[UniqueKey, ...]
     foreign_keys: dict[str, tuple[str, str]]
     owned: bool
+    checks: tuple[str | None, ...] = ()  # expressions of CHECKs; None: something else that may refuse a row
 
     def primary_name(self) -> str:
         """The name of the primary key constraint."""
@@ -84,6 +85,9 @@ async def read_target(connection: asyncpg.Connection[asyncpg.Record], mapping: M
     uniques = await connection.fetch(sql(_HERE, "target_uniques"), names)
     foreign = await connection.fetch(sql(_HERE, "target_foreign_keys"), names)
     aside = await _uniques_set_aside(connection)
+    async with connection.transaction(readonly=True):
+        await connection.execute("SET LOCAL search_path = pg_catalog")
+        checks = await connection.fetch(sql(_HERE, "target_checks"), names)
     tables = {
         name: TargetTable(
             name=name,
@@ -106,6 +110,7 @@ async def read_target(connection: asyncpg.Connection[asyncpg.Record], mapping: M
                 if row["table_name"] == name
             },
             owned=any(row["owned"] for row in columns if row["table_name"] == name),
+            checks=tuple(row["expression"] for row in checks if row["table_name"] == name),
         )
         for name in names
         if any(row["table_name"] == name for row in columns)

@@ -22,6 +22,10 @@ _COMMANDS = {
     "verify": "verify",
     "quarantine": "quarantine list",
 }
+_ASIDE = (
+    "A large copy into empty tables sets their indexes, foreign keys and triggers aside: each table is locked for a "
+    "moment. They are made again at the end, and whoever writes to a table waits while one of its indexes is built."
+)
 
 
 class ConsoleServices:
@@ -151,6 +155,10 @@ class ConsoleServices:
         """Let a paused job go on."""
         self._migrating.resume()
 
+    async def throttle(self, rows_per_second: float | None, workers: int | None, batch_bytes: int | None) -> None:
+        """Limit the running execution; None lifts a limit or leaves it to the console. ConsoleError when none runs."""
+        self._migrating.throttle(rows_per_second, workers, batch_bytes)
+
     async def stop_migration(self) -> None:
         """Stop the running job; run again it goes on."""
         self._migrating.stop()
@@ -174,11 +182,13 @@ class ConsoleServices:
             rows = sum(sum(each.rows.values()) for each in seen.collections)
             held = sum(seen.quarantine_rules.values())
             expected = f"The last dry run found {documents} documents for {rows} rows, and {held} for quarantine."
+        aside = "" if self._settings.migration.bulk_load is False else f" {_ASIDE}"
         return Preview(
             title=f"Copy {self._settings.mongo.database} into {name}",
             consequence=f"Every document of MongoDB is converted and written to database {name}. {expected}",
-            locks="Row locks on what it writes, one batch at a time; readers are not blocked.",
-            sql="INSERT … ON CONFLICT (id) DO UPDATE, per table and batch, in one transaction with its accounts",
+            locks=f"Row locks on what it writes, one batch at a time; readers are not blocked.{aside}",
+            sql="COPY … FROM STDIN into empty tables, else INSERT … ON CONFLICT (id) DO UPDATE; per batch, in one "
+            "transaction with its accounts",
             command=self.as_command("execute"),
             type_name=name,
         )

@@ -15,9 +15,11 @@ from devora_console.migration.job import Job, JobSettings
 from devora_console.migration.mapping import Mapping
 from devora_console.migration.progress import Kind, MigrationSnapshot, QuarantineItem, State, VerificationSnapshot
 from devora_console.postgres.target import Target
+from devora_console.services.seen import aged, sets_aside
 
 _BUSY = (State.RUNNING, State.PAUSED, State.STOPPING)
 _STOP_SECONDS = 2.0
+_BEAT_SECONDS = 1.0
 
 
 class Migrating:
@@ -38,6 +40,7 @@ class Migrating:
         self._ended = ended
         self._job: Job | None = None
         self._task: asyncio.Task[None] | None = None
+        self._bulk: bool | None = None
         self.snapshot = MigrationSnapshot(as_of=utc_now(), mapping=mapping.name, mapping_hash=mapping.hash)
         self.verification: VerificationSnapshot | None = None
         self.dry_run: MigrationSnapshot | None = None
@@ -52,12 +55,13 @@ class Migrating:
         if self.busy:
             raise refused("busy", f"a {self.snapshot.kind} is running", "Wait for it, or stop it with S")
         job = Job(kind, self._job_settings(prune=prune), self._report)
-        self._job = job
+        self._job, self._bulk = job, None
         self._report(job.snapshot)
         self._task = asyncio.create_task(self._work(job))
 
     async def _work(self, job: Job) -> None:
         last: MigrationSnapshot | None = None
+        beat = asyncio.create_task(self._beat(job))
         try:
             await job.run()
         except ConsoleError:
@@ -65,6 +69,8 @@ class Migrating:
         except Exception as error:  # noqa: BLE001 - a defect of ours must end the run on the screen too
             problem = report(error).problem
             last = replace(job.snapshot, state=State.FAILED, problem=problem, finished_at=utc_now())
+        finally:
+            beat.cancel()
         self._report(last or job.snapshot)
         if job.snapshot.state is State.DONE and job.snapshot.kind is Kind.DRY_RUN:
             self.dry_run = job.snapshot
@@ -72,25 +78,55 @@ class Migrating:
             self.verification = job.snapshot.verification
         self._ended()
 
+    async def _beat(self, job: Job) -> None:
+        """While the job is silent, say that it goes on: a step of one statement, say an index, may take long."""
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            if (utc_now() - self.snapshot.as_of).total_seconds() >= _BEAT_SECONDS:
+                self._report(aged(job.snapshot, utc_now()))
+
     def _report(self, snapshot: MigrationSnapshot) -> None:
         # A verification stays in view while nothing has been written since.
         if snapshot.kind is Kind.EXECUTE:
             self.verification = None
-        # A stop that was asked for stays visible until the job has taken notice.
-        stopping = self._job is not None and self._job.control.stopping and snapshot.state in _BUSY
-        state = State.STOPPING if stopping else snapshot.state
-        self.snapshot = replace(snapshot, state=state, verification=snapshot.verification or self.verification)
+        self._bulk = self._bulk or sets_aside(snapshot) or None
+        self.snapshot = replace(
+            snapshot,
+            state=self._state(snapshot.state),
+            verification=snapshot.verification or self.verification,
+            wishes=self._job.control.wishes if self._job is not None else None,
+            bulk=self._bulk,
+        )
         self._changed()
+
+    def _state(self, said: State) -> State:
+        """What was asked for stays visible until the job has taken notice."""
+        if self._job is None or said not in _BUSY:
+            return said
+        control = self._job.control
+        if control.stopping:
+            return State.STOPPING
+        return State.RUNNING if said is State.PAUSED and not control.paused else said
 
     def pause(self) -> None:
         """Pause before the next batch."""
         if self._job is not None and self.busy:
             self._job.control.pause()
+            self._report(self._job.snapshot)
 
     def resume(self) -> None:
-        """Let a paused job go on."""
+        """Let a paused job go on, whoever has paused it."""
         if self._job is not None and self.busy:
             self._job.control.resume()
+            self._report(self._job.snapshot)
+
+    def throttle(self, rows_per_second: float | None, workers: int | None, batch_bytes: int | None) -> None:
+        """Change what is wanted of the execution from the next batch on. Raises ConsoleError (exit 4) without one."""
+        if self._job is None or not self.busy or self.snapshot.kind is not Kind.EXECUTE:
+            raise refused("not_running", "no copy is running here", "Start one with X")
+        control = self._job.control
+        control.want(replace(control.wishes, rows_per_second=rows_per_second, workers=workers, batch_bytes=batch_bytes))
+        self._report(self._job.snapshot)
 
     def stop(self) -> None:
         """Stop between two batches; run again it goes on."""

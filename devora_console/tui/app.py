@@ -21,7 +21,7 @@ from textual.worker import Worker, WorkerState
 from devora_console.config import crash
 from devora_console.core.actions import PLACES, actions_of, with_keymap
 from devora_console.core.clock import utc_now
-from devora_console.core.console import Preview, Verdict
+from devora_console.core.console import Verdict
 from devora_console.core.problems import ConsoleError, ExitCode, Problem
 from devora_console.tui.bridge import Bridge, Wake
 from devora_console.tui.export import to_tmux, write_export
@@ -32,8 +32,9 @@ from devora_console.tui.ports import Services, TuiOptions
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.confirm import ConfirmScreen
 from devora_console.tui.screens.help import HelpScreen, keys_text
-from devora_console.tui.screens.migration import MigrationScreen, is_active
+from devora_console.tui.screens.migration import MigrationScreen
 from devora_console.tui.screens.overview import OverviewScreen
+from devora_console.tui.screens.running import is_active, stop_question
 from devora_console.tui.themes import THEMES, look_of, skin_of
 
 SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {"overview": OverviewScreen, "migration": MigrationScreen}
@@ -201,16 +202,10 @@ class DevoraApp(App[int], inherit_bindings=False):
 
     @work(exit_on_error=False, group="confirm", exclusive=True, description="quit")
     async def _quit(self) -> None:
-        if is_active(self.services.migration()):
-            preview = Preview(
-                title="Quit while a run is active",
-                consequence="The run stops after the batches in flight; what is written stays.",
-                locks="",
-                sql="",
-                command="",
-                type_name="",
-            )
-            if await self.push_screen_wait(ConfirmScreen(preview, self.look, "Quit")) is None:
+        snapshot = self.services.migration()
+        if is_active(snapshot):
+            asking = ConfirmScreen(stop_question("Quit while a run is active", snapshot), self.look, "Quit")
+            if await self.push_screen_wait(asking) is None:
                 return
         self.exit(int(ExitCode.DONE))
 

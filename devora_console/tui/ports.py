@@ -80,6 +80,9 @@ class Services(Protocol):
     async def resume(self) -> None:
         """Let a paused run go on."""
 
+    async def throttle(self, rows_per_second: float | None, workers: int | None, batch_bytes: int | None) -> None:
+        """Change what is wanted of the running execution; None lifts a limit or leaves it to the console."""
+
     async def stop_migration(self) -> None:
         """Stop the run; it can be continued later."""
 

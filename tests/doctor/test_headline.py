@@ -115,6 +115,22 @@ CASES: dict[str, tuple[Known, str]] = {
         known(migration=running(), postgres=console(quarantine_open=3)),
         "Copy running: 61 % of 1 000 rows, about 4m10s left. Quarantine: 3 documents unresolved. Next: watch it (2).",
     ),
+    "copy building indexes": (
+        known(migration=replace(running(), phase=Phase.INDEXES, rows_total=28, rows_done=12)),
+        "Copy running: indexes, 12 of 28. Next: watch it (2).",
+    ),
+    "copy filling vectors": (
+        known(migration=replace(running(), phase=Phase.VECTORS)),
+        "Copy running: search vectors, 61 % of 1 000 rows, about 4m10s left. Next: watch it (2).",
+    ),
+    "copy surveying": (
+        known(migration=replace(running(), phase=Phase.SURVEY, rows_total=Unknown("it does not say"))),
+        "Copy running: survey, 610 documents so far, about 4m10s left. Next: watch it (2).",
+    ),
+    "copy deciding": (
+        known(migration=replace(running(), phase=Phase.DECIDE, rows_total=Unknown("one step"))),
+        "Copy running: decide. Next: watch it (2).",
+    ),
     "copy paused": (
         known(migration=running(State.PAUSED)),
         "Copy paused: 61 % of 1 000 rows, about 4m10s left. Next: resume it (2, P).",

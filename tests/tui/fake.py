@@ -23,6 +23,7 @@ from devora_console.core.console import (
 )
 from devora_console.core.loop import ServiceLoop
 from devora_console.core.problems import Problem, refused
+from devora_console.core.unknown import Unknown
 from devora_console.migration.progress import (
     CollectionProgress,
     CollectionState,
@@ -31,11 +32,14 @@ from devora_console.migration.progress import (
     MigrationSnapshot,
     Orphans,
     Phase,
+    PhaseProgress,
     QuarantineItem,
     RatePoint,
     State,
     TableVerdict,
     VerificationSnapshot,
+    Wishes,
+    WorkerProgress,
 )
 
 AT = datetime(2024, 12, 9, 14, 3, 27, tzinfo=UTC)
@@ -186,15 +190,29 @@ def collections(share: float, *, survey: bool = False, held: bool = True) -> tup
     return tuple(found)
 
 
+def rates() -> tuple[RatePoint, ...]:
+    """Fifty seconds of the survey, in documents, then the copy, in rows."""
+    waves = (58_000, 59_500, 61_000, 62_200, 63_000, 62_000, 61_300, 60_400, 59_000, 57_800, 57_000, 57_400)
+    survey = [RatePoint(at + 0.5, 4_900.0 + 10 * at, 14_000_000.0) for at in range(1, 48)]
+    copy = [RatePoint(at + 0.5, waves[at // 6 % 12] * min(1.0, (at - 40) / 40), 44e6) for at in range(50, 200)]
+    return (*survey, *copy)
+
+
+SURVEYED = (
+    PhaseProgress(Phase.SURVEY, 249_208, 249_208, 1_400_000_000, 48.0, finished=True),
+    PhaseProgress(Phase.DECIDE, Unknown("deciding is one step"), seconds=1.0, finished=True),
+)
+WORKERS = (
+    WorkerProgress("29317", 310_000, 56_400.0, 0.38, 19),
+    WorkerProgress("29325", 298_000, 53_600.0, 0.42, 18),
+)
+
+
 def copying(share: float = 0.61, now: datetime | None = None) -> MigrationSnapshot:
     """A copy under way."""
     now = now or utc_now()
-    waves = (58_000, 59_500, 61_000, 62_200, 63_000, 62_000, 61_300, 60_400, 59_000, 57_800, 57_000, 57_400)
-    rates = tuple(
-        RatePoint(float(at), waves[at // 6 % 12] * min(1.0, (at + 8) / 40), waves[at // 6 % 12] * 720.0)
-        for at in range(200)
-    )
     total = 2_134_411
+    done = int(total * share)
     return MigrationSnapshot(
         as_of=now,
         kind=Kind.EXECUTE,
@@ -208,13 +226,17 @@ def copying(share: float = 0.61, now: datetime | None = None) -> MigrationSnapsh
         started_at=now - timedelta(seconds=200),
         collections=collections(share),
         rows_total=total,
-        rows_done=int(total * share),
+        rows_done=done,
         bytes_done=1_400_000_000,
         rows_per_second=61_200.0,
         bytes_per_second=44_100_000.0,
         eta_seconds=243.0,
         eta_spread_seconds=55.0,
-        rates=rates,
+        rates=rates(),
+        phases=(*SURVEYED, PhaseProgress(Phase.WRITE, total, done, 1_400_000_000, 150.5)),
+        workers=WORKERS,
+        batch_bytes=2_000_000,
+        wishes=Wishes(),
         conversions={
             "iso date → timestamptz": 178_400,
             "ObjectId → uuid": 151_020,
@@ -228,6 +250,38 @@ def copying(share: float = 0.61, now: datetime | None = None) -> MigrationSnapsh
     )
 
 
+_AFTER = (
+    (Phase.VECTORS, 205_000, 6.4),
+    (Phase.INDEXES, 28, 31.0),
+    (Phase.CONSTRAINTS, 12, 2.0),
+    (Phase.CONSTRAINTS, 4, 0.1),
+    (Phase.ANALYZE, 11, 1.2),
+)
+
+
+def finishing(round_: int, done: int, waiting_for: str = "", now: datetime | None = None) -> MigrationSnapshot:
+    """After the copy proper: vectors (0), indexes (1), foreign keys (2), triggers (3) or statistics (4)."""
+    running = copying(1.0, now)
+    before = tuple(PhaseProgress(phase, total, total, 0, took, True) for phase, total, took in _AFTER[:round_])
+    phase, total, took = _AFTER[round_]
+    copied_all = replace(running.phases[-1], finished=True)
+    return replace(
+        running,
+        phase=phase,
+        rows_total=total,
+        rows_done=done,
+        bytes_done=0,
+        rows_per_second=31_900.0,
+        eta_seconds=12.0,
+        eta_spread_seconds=1.0,
+        waiting_for=waiting_for,
+        phases=(*SURVEYED, copied_all, *before, PhaseProgress(phase, total, done, 0, took)),
+        workers=(),
+        bulk=True,
+        seconds=running.seconds + sum(each.seconds for each in before) + took,
+    )
+
+
 def copied(verified: bool | None = None, now: datetime | None = None) -> MigrationSnapshot:
     """A copy that is done; ``verified`` well, badly, or not at all (None)."""
     now = now or utc_now()
@@ -236,10 +290,11 @@ def copied(verified: bool | None = None, now: datetime | None = None) -> Migrati
     return replace(
         running,
         state=State.DONE,
-        phase=Phase.VERIFY if verified is not None else Phase.WRITE,
+        phase=None,
         finished_at=now,
         rows_per_second=MigrationSnapshot(now).rows_per_second,
         eta_seconds=MigrationSnapshot(now).eta_seconds,
+        phases=tuple(replace(each, finished=True) for each in running.phases),
         verification=verification,
     )
 
@@ -425,6 +480,10 @@ class FakeServices:
     async def resume(self) -> None:
         """Noted."""
         await self._note("resume")
+
+    async def throttle(self, rows_per_second: float | None, workers: int | None, batch_bytes: int | None) -> None:
+        """Noted."""
+        await self._note(f"throttle {rows_per_second} {workers} {batch_bytes}")
 
     async def stop_migration(self) -> None:
         """Noted."""

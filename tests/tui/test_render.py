@@ -30,10 +30,10 @@ from devora_console.tui.render.migration import (
     collection_rows,
     conversions_line,
     table_rows,
-    trend_line,
     verification_line,
 )
 from devora_console.tui.render.quarantine import document_lines, quarantine_rows
+from devora_console.tui.render.run import trend_line
 from devora_console.tui.render.trend import plot, spark
 from tests.tui.fake import AT, copied, copying, header, items, lost
 

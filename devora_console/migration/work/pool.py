@@ -193,10 +193,13 @@ def _begin(parent: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(_NICE)
-    gc.set_threshold(100_000, 50, 100)  # batches of documents are not garbage, and hold no cycles
+    gc.disable()  # a batch holds no cycles: seat.run looks for garbage between two units
+    gc.freeze()
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+            libc = ctypes.CDLL(None, use_errno=True)
+            libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+            libc.mallopt(-3, 256 * 1024)  # M_MMAP_THRESHOLD: large buffers go back to the system when freed
     threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 from dataclasses import dataclass, field
@@ -134,6 +135,9 @@ def run(context: Context, unit: Unit[R]) -> R:
     except BaseException:
         seat.drop()  # the unit may have left a transaction open
         raise
+    finally:
+        if not gc.isenabled():  # a worker process: nobody else looks
+            gc.collect()
 
 
 def leave() -> None:

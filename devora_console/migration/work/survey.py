@@ -34,6 +34,7 @@ class SurveyUnit:
         block = read(self.piece)
         raws = documents(self.piece, block)
         plan = seat.plan(self.piece.collection)
+        has_keys = any(table.claims for table in plan.tables())
         entries: list[Entry] = []
         staged: list[Staged] = []
         for number, (raw, converted) in enumerate(zip(raws, seat.packer(plan.collection.name)(raws), strict=True)):
@@ -42,16 +43,24 @@ class SurveyUnit:
                 continue
             tables = finish(converted, plan, NO_DECISION)
             entries.append(_entry(converted, plan, tuple(map(len, tables))))
-            staged.append(Staged(number, tables))
-        stage = await seat.stage(plan.collection.name)
-        async with (await seat.connection()).transaction(readonly=True):
-            refused = await stage.load(staged)
-            claims = await stage.claims()
+            # Keys are computed by PostgreSQL, so that it sees all rows of tables that have any.
+            if has_keys or not converted.judged:
+                staged.append(Staged(number, tables))
+        refused, claims = await _judged(seat, plan, staged) if staged else ([], [])
         for number, why, state in refused:
             entries[number] = _refused(entries[number], why, state, raws[number])
         for number, key, value in claims:
             entries[number] = replace(entries[number], claims=[*entries[number].claims, (key, value)])
         return Found(entries, checksum(block))
+
+
+async def _judged(
+    seat: Seat, plan: CollectionPlan, staged: list[Staged]
+) -> tuple[list[tuple[int, Refusal, str]], list[tuple[int, str, str]]]:
+    """What PostgreSQL says of rows in temporary twins of the tables: the refused, and the unique keys of the others."""
+    stage = await seat.stage(plan.collection.name)
+    async with (await seat.connection()).transaction(readonly=True):
+        return await stage.load(staged), await stage.claims()
 
 
 @dataclass(frozen=True, slots=True)

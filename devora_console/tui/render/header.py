@@ -37,6 +37,7 @@ _LEVELS = (
     _Level(8),
     _Level(0),
 )
+_GREYED = 6
 
 
 def guard_word(header: HeaderSnapshot) -> str:
@@ -148,8 +149,14 @@ def footer_line(
     width: int,
     look: Look,
 ) -> Text:
-    """Keys and words in the order declared, lowest rank kept longest; greyed where they cannot be run now."""
-    shown = sorted((action for action in actions if action.rank), key=lambda action: action.rank)
+    """Keys and words in the order declared, lowest rank kept longest; greyed where they cannot be run now.
+
+    What cannot be run gives way a few ranks earlier.
+    """
+    shown = sorted(
+        (action for action in actions if action.rank),
+        key=lambda action: action.rank + (0 if enabled.get(action.id, True) else _GREYED),
+    )
     kept: list[Action] = []
     room = width + 1  # the last one needs no gap behind it
     for action in shown:

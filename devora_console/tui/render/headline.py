@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from devora_console.core.clock import span
-from devora_console.core.unknown import Unknown
 from devora_console.migration.progress import Kind, MigrationSnapshot, Phase, State, VerificationSnapshot
 from devora_console.tui.render.look import Look
-from devora_console.tui.render.numbers import plural, share, short, time_left
+from devora_console.tui.render.numbers import plural, short, time_left
+from devora_console.tui.render.phases import aside, measured, noun, progress
 
 NAMES = {Kind.DRY_RUN: "Dry run", Kind.EXECUTE: "Copy", Kind.VERIFY: "Verification"}
 _KEYS = {Kind.DRY_RUN: "d", Kind.EXECUTE: "X", Kind.VERIFY: "v"}
+_ASIDE = "Indexes or keys are still set aside"
+_WRITTEN = (Phase.PREPARE, Phase.WRITE, Phase.VECTORS, Phase.INDEXES, Phase.CONSTRAINTS, Phase.ANALYZE)
 
 
 def headline(snapshot: MigrationSnapshot, look: Look) -> str:
@@ -31,21 +33,6 @@ def rows_in_place(snapshot: MigrationSnapshot) -> int:
     return sum(sum(collection.rows.values()) for collection in snapshot.collections)
 
 
-def progress(snapshot: MigrationSnapshot) -> str:
-    """How far the phase is, in its own unit: ``61 % of 1.91 M rows``; empty when it has none."""
-    if snapshot.phase is Phase.SURVEY:
-        totals = [c.total for c in snapshot.collections if not isinstance(c.total, Unknown)]
-        seen = sum(c.surveyed for c in snapshot.collections)
-        if len(totals) < len(snapshot.collections) or not totals:
-            return f"{short(seen)} documents so far"
-        return f"{share(seen, sum(totals))} of {short(sum(totals))} documents"
-    if snapshot.phase in (Phase.WRITE, Phase.VERIFY) or snapshot.state is not State.RUNNING:
-        if isinstance(snapshot.rows_total, Unknown):
-            return f"{short(snapshot.rows_done)} rows so far" if snapshot.rows_done else ""
-        return f"{share(snapshot.rows_done, snapshot.rows_total)} of {short(snapshot.rows_total)} rows"
-    return ""
-
-
 def current_verification(snapshot: MigrationSnapshot) -> VerificationSnapshot | None:
     """The verification, unless a copy has ended after it."""
     found = snapshot.verification
@@ -55,57 +42,121 @@ def current_verification(snapshot: MigrationSnapshot) -> VerificationSnapshot | 
 
 
 def _running(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
-    name = NAMES[kind]
+    doing = _doing(snapshot, kind, look)
+    left = time_left(snapshot.eta_seconds, snapshot.eta_spread_seconds) if measured(snapshot) else ""
+    return _sentences(
+        _pausing(snapshot),
+        _waiting(snapshot, look),
+        doing + (f", {left}" if left else ""),
+        _throttled(snapshot, look),
+        _in_quarantine(snapshot),
+    )
+
+
+def _doing(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
+    """The present phase in plain words, with how far it is."""
+    how_far = progress(snapshot)
     match snapshot.phase:
         case Phase.CONNECT | None:
-            doing = f"{name} starting: connecting to both servers"
-        case Phase.DECIDE:
-            doing = f"{name} running: checking references between collections"
+            return f"{NAMES[kind]} starting: connecting to both servers"
         case Phase.SURVEY if kind is Kind.DRY_RUN:
-            doing = f"Dry run: {progress(snapshot)}"
-        case Phase.SURVEY if kind is Kind.EXECUTE:
-            doing = f"Surveying before the copy: {progress(snapshot)}"
-        case Phase.VERIFY if kind is Kind.EXECUTE:
-            doing = f"Copied; verifying: {progress(snapshot)}"
+            return _with("Dry run", how_far)
+        case Phase.SURVEY:
+            return _with(f"Surveying before the {NAMES[kind].lower()}", how_far)
+        case Phase.DECIDE:
+            return "Surveyed; checking references between collections"
+        case Phase.PREPARE:
+            return "Setting indexes and keys aside, so that the copy is fast"
+        case Phase.VECTORS | Phase.INDEXES | Phase.CONSTRAINTS | Phase.ANALYZE:
+            return f"Copied; {_finishing(snapshot, look)}"
         case _:
-            doing = f"{name} running: {progress(snapshot)}"
-    if snapshot.waiting_for:
-        doing = f"Waiting for {look.text(snapshot.waiting_for, 60)}. {doing}"
-    left = time_left(snapshot.eta_seconds, snapshot.eta_spread_seconds)
-    return _sentences(doing + (f", {left}" if left else ""), _in_quarantine(snapshot))
+            return _with(f"{NAMES[kind]} running", how_far)
+
+
+def _finishing(snapshot: MigrationSnapshot, look: Look) -> str:
+    """What is done after the copy; the thing at hand, if it has a name, in brackets."""
+    counted = noun(snapshot)
+    if snapshot.phase in (Phase.VECTORS, Phase.ANALYZE):
+        word = "filling search vectors" if snapshot.phase is Phase.VECTORS else "gathering statistics"
+        return _with(word, progress(snapshot))
+    word = {"indexes": "building indexes", "triggers": "bringing back triggers"}.get(counted, "checking foreign keys")
+    words = _with(word, progress(snapshot).removesuffix(f" {counted}"))
+    thing = _thing(snapshot.waiting_for)
+    return words + (f" ({look.fit(look.text(thing, 200), 60)})" if thing else "")
+
+
+def _thing(waiting_for: str) -> str:
+    """The name alone: its kind is in the sentence already."""
+    for kind in ("index ", "unique ", "foreign key ", "trigger "):
+        if waiting_for.startswith(kind):
+            return waiting_for.removeprefix(kind)
+    return waiting_for
+
+
+def _waiting(snapshot: MigrationSnapshot, look: Look) -> str:
+    """What the run waits for, where that is not the thing it is busy with."""
+    if not snapshot.waiting_for or snapshot.phase in (Phase.INDEXES, Phase.CONSTRAINTS):
+        return ""
+    return f"Waiting for {look.text(snapshot.waiting_for, 60)}"
+
+
+def _pausing(snapshot: MigrationSnapshot) -> str:
+    wanted = snapshot.wishes is not None and snapshot.wishes.paused
+    return "Pausing after what is in flight; press P to go on" if wanted else ""
+
+
+def _throttled(snapshot: MigrationSnapshot, look: Look) -> str:
+    """The rule that holds the run back. It limits rows and documents, so nothing else."""
+    if not snapshot.throttled_by or not measured(snapshot):
+        return ""
+    return f"Throttled: {look.text(snapshot.throttled_by, 80)}"
 
 
 def _paused(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
-    where = f" at {progress(snapshot)}" if progress(snapshot) else ""
-    return _sentences(f"{NAMES[kind]} paused{where}. Press P to resume", _in_quarantine(snapshot))
+    return _sentences(f"{NAMES[kind]} paused{_where(snapshot)}. Press P to resume", _in_quarantine(snapshot))
+
+
+def _where(snapshot: MigrationSnapshot) -> str:
+    """``" at 61 % of 1.91 M rows"``, and in which phase when that is not the chief one; empty when not known."""
+    how_far = progress(snapshot)
+    doing = {Phase.SURVEY: "surveying", Phase.VECTORS: "filling search vectors"}.get(snapshot.phase or Phase.CONNECT)
+    if not how_far:
+        return ""
+    return f" while {doing}, at {how_far}" if doing else f" at {how_far}"
 
 
 def _stopping(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
-    return f"{NAMES[kind]} stopping: the batches in flight are finished first."
+    rest = f" {_ASIDE}." if aside(snapshot) else ""
+    return f"{NAMES[kind]} stopping: what is in flight is finished first.{rest}"
 
 
 def _stopped(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
-    where = f" at {progress(snapshot)}" if progress(snapshot) else ""
-    again = (
-        "Press X: it goes on from what is committed"
-        if kind is Kind.EXECUTE and snapshot.phase is Phase.WRITE
-        else f"Press {_KEYS[kind]} to start again"
-    )
     problem = snapshot.problem
     why = f": {look.text(problem.message, 200)}" if problem is not None and problem.code != "stopped" else ""
-    return _sentences(f"{NAMES[kind]} stopped{where}{why}", again, _in_quarantine(snapshot))
+    left = _ASIDE if aside(snapshot) else ""
+    again = (
+        "Press X: it goes on from what is committed"
+        if kind is Kind.EXECUTE and snapshot.phase in _WRITTEN
+        else f"Press {_KEYS[kind]} to start again"
+    )
+    return _sentences(f"{NAMES[kind]} stopped{_where(snapshot)}{why}", left, again, _in_quarantine(snapshot))
 
 
 def _failed(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
     problem = snapshot.problem
     reason = look.text(problem.message, 300) if problem else "the reason is not known; see the log"
     remedy = look.text(problem.remedy, 200) if problem else ""
+    left = _ASIDE if aside(snapshot) else ""
     again = (
         "Then press X: it continues from the last checkpoint"
         if kind is Kind.EXECUTE
         else f"Then press {_KEYS[kind]} to start again"
     )
-    return _sentences(f"{NAMES[kind]} failed: {reason}", remedy, again)
+    return _sentences(f"{NAMES[kind]} failed: {reason}", left, remedy, again)
+
+
+def _with(words: str, how_far: str) -> str:
+    return f"{words}: {how_far}" if how_far else words
 
 
 def _done(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
@@ -136,7 +187,11 @@ def _mismatch(verification: VerificationSnapshot, look: Look) -> str:
 
 def _in_quarantine(snapshot: MigrationSnapshot) -> str:
     held = quarantined(snapshot)
-    return f"{short(held)} in quarantine" if held else ""
+    if not held:
+        return ""
+    # Before the decisions are made nothing is in quarantine, and more may have to go there.
+    early = snapshot.phase in (Phase.SURVEY, Phase.DECIDE)
+    return f"{short(held)} cannot be converted so far" if early else f"{short(held)} in quarantine"
 
 
 def _sentences(*parts: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.text import Text
 
-from devora_console.core.clock import span
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.migration.progress import (
@@ -18,10 +17,9 @@ from devora_console.migration.progress import (
     TableVerdict,
 )
 from devora_console.tui.render.columns import Cell, Column, Row
-from devora_console.tui.render.headline import current_verification, rows_in_place
+from devora_console.tui.render.headline import current_verification
 from devora_console.tui.render.look import NIL, Look
-from devora_console.tui.render.numbers import figure, plural, share, short, size, whole
-from devora_console.tui.render.trend import spark
+from devora_console.tui.render.numbers import figure, plural, share, short, whole
 
 COLLECTION_COLUMNS = (
     Column("name", "collection", 14, grows=True),
@@ -143,27 +141,6 @@ def _table_row(table: TableVerdict, look: Look) -> Row:
     return Row(table.name, cells)
 
 
-def trend_line(snapshot: MigrationSnapshot, width: int, look: Look) -> str:
-    """The rates of the run as one row, and the present ones in figures."""
-    if not snapshot.rates:
-        return ""
-    parts: list[str] = []
-    if isinstance(snapshot.rows_per_second, Unknown):
-        parts.append("rows/s over the run")
-        if snapshot.seconds and rows_in_place(snapshot):
-            parts = [f"{short(rows_in_place(snapshot) / snapshot.seconds)} rows/s on average"]
-    else:
-        parts.append(f"{short(snapshot.rows_per_second)} rows/s")
-        if not isinstance(snapshot.bytes_per_second, Unknown):
-            parts.append(f"{size(snapshot.bytes_per_second)}/s")
-    if snapshot.seconds:
-        parts.append(f"{span(snapshot.seconds)} so far" if snapshot.state is State.RUNNING else span(snapshot.seconds))
-    words = look.plain(" · ".join(parts))
-    cells = max(8, min(24, width - len(words) - 4))
-    points = [point.rows_per_second for point in snapshot.rates[-240:]]
-    return look.fit(f" {spark(points, cells, look)}  {words}", width)
-
-
 def conversions_line(snapshot: MigrationSnapshot, width: int, look: Look) -> str:
     """The conversions applied, most frequent first, as many as fit; how many more there are."""
     if not snapshot.conversions:
@@ -181,12 +158,12 @@ def conversions_line(snapshot: MigrationSnapshot, width: int, look: Look) -> str
 
 
 def verification_line(snapshot: MigrationSnapshot, width: int, look: Look) -> Text:
-    """The verdict on source against target, and as many facts as fit; empty before anything was copied."""
+    """The verdict on source against target, and as many facts as fit; empty before a copy has ended."""
     found = snapshot.verification
     line = Text(" verification ", no_wrap=True, end="")
     if found is None:
-        if snapshot.kind is not Kind.EXECUTE:
-            return Text("", end="")
+        if snapshot.kind is not Kind.EXECUTE or snapshot.state is not State.DONE:
+            return Text("", end="")  # before the end there is nothing to compare
         line.append(look.plain(" not yet"), style=look.muted)
         return line
     verdict = Verdict.OK if found.ok else Verdict.FAIL

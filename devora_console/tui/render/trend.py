@@ -42,7 +42,7 @@ def spark(values: Sequence[float], width: int, look: Look) -> str:
 
 
 def plot(rates: Sequence[RatePoint], width: int, height: int, look: Look) -> list[str]:
-    """Rows per second over the seconds of the run, as ``height`` lines of ``width`` cells at most.
+    """Rates over the seconds of the run, as ``height`` lines of ``width`` cells at most.
 
     Fewer than two points, or too little room, give no lines.
     """

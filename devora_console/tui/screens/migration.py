@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import cycle, dropwhile, islice
 
 from rich.text import Text
-from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Resize
 from textual.widgets import DataTable, Input
 
-from devora_console.core.console import Preview
-from devora_console.core.problems import ConsoleError
 from devora_console.migration.progress import Kind, MigrationSnapshot, State
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.render.detail import collection_detail, table_detail
-from devora_console.tui.render.headline import NAMES, headline, progress
+from devora_console.tui.render.headline import headline
+from devora_console.tui.render.look import Look
 from devora_console.tui.render.migration import (
     COLLECTION_COLUMNS,
     ORDERS,
@@ -25,29 +24,30 @@ from devora_console.tui.render.migration import (
     collection_rows,
     conversions_line,
     table_rows,
-    trend_line,
     verification_line,
 )
-from devora_console.tui.render.trend import plot
-from devora_console.tui.screens.base import ConsoleScreen
-from devora_console.tui.screens.confirm import ConfirmScreen
+from devora_console.tui.render.phases import in_steps, phases_line
+from devora_console.tui.render.run import run_detail, trend_line, trend_plot, workers_detail, workers_line
 from devora_console.tui.screens.quarantine import QuarantineScreen
+from devora_console.tui.screens.running import RunScreen
 from devora_console.tui.widgets.filter import FilterLine
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
 
-ACTIVE = frozenset({State.RUNNING, State.PAUSED, State.STOPPING})
+_LINES: Mapping[str, Callable[[MigrationSnapshot, int, Look], str | Text]] = {
+    "phases": phases_line,
+    "workers": workers_line,
+    "trend": trend_line,
+    "conversions": conversions_line,
+    "verification": verification_line,
+}
+"""The lines under the tables, from top to bottom; one with nothing to say takes no room."""
 _TALL = 36
 _PANE_FROM = 112
 _HUNG = timedelta(seconds=10)
 
 
-def is_active(snapshot: MigrationSnapshot) -> bool:
-    """Whether a run is under way, going or paused."""
-    return snapshot.kind is not None and snapshot.state in ACTIVE
-
-
-class MigrationScreen(ConsoleScreen):
+class MigrationScreen(RunScreen):
     """The migration from the latest snapshot."""
 
     name_of = "migration"
@@ -70,18 +70,13 @@ class MigrationScreen(ConsoleScreen):
                 yield PatchTable(TABLE_COLUMNS, self.look, id="tables")
             with VerticalScroll(id="pane", can_focus=False):
                 yield Line(id="detail", fixed=False)
+                yield Line(id="each-worker", fixed=False)
                 yield Line(id="plot", fixed=False)
-        yield Line(id="trend")
-        yield Line(id="conversions")
-        yield Line(id="verification")
+        for name in _LINES:
+            yield Line(id=name)
         yield FilterLine()
 
     # --- drawing ----------------------------------------------------------------------------------
-
-    @property
-    def snapshot(self) -> MigrationSnapshot:
-        """The latest snapshot."""
-        return self.host.services.migration()
 
     def draw(self) -> None:
         """Draw from the latest snapshot."""
@@ -97,9 +92,11 @@ class MigrationScreen(ConsoleScreen):
         tables.set_class(tall, "below")
         collections.show(collection_rows(snapshot, look, self._order, self._keep))
         tables.show(verdicts)
-        self.query_one("#trend", Line).show(trend_line(snapshot, width, look))
-        self.query_one("#conversions", Line).show(conversions_line(snapshot, width, look))
-        self.query_one("#verification", Line).show(verification_line(snapshot, width, look))
+        for name, render in _LINES.items():
+            words = render(snapshot, width, look)
+            line = self.query_one(f"#{name}", Line)
+            line.show(words)
+            line.display = bool(line.words)
         self._draw_pane(snapshot)
 
     def _draw_pane(self, snapshot: MigrationSnapshot) -> None:
@@ -107,11 +104,10 @@ class MigrationScreen(ConsoleScreen):
             return
         inner = self.query_one("#pane").scrollable_content_region.width or 36
         self.query_one("#detail", Line).show(self._detail(snapshot, inner) or "")
+        working = workers_detail(snapshot, inner, self.look)
+        self.query_one("#each-worker", Line).show(Text("\n", end="").append_text(working) if working.plain else "")
         room = min(12, self.app.size.height // 4)
-        drawn = plot(snapshot.rates, inner, room, self.look)
-        if drawn:
-            drawn = ["", "rows/s over the run", *drawn]
-        self.query_one("#plot", Line).show("\n".join(drawn))
+        self.query_one("#plot", Line).show("\n".join(trend_plot(snapshot, inner, room, self.look)))
 
     def _detail(self, snapshot: MigrationSnapshot, width: int = 60) -> Text | None:
         tables = self.query_one("#tables", PatchTable)
@@ -124,38 +120,24 @@ class MigrationScreen(ConsoleScreen):
         return collection_detail(found, snapshot, self.look, width) if found else None
 
     def stale_since(self, now: datetime) -> datetime | None:
-        """A running migration says something every second; silence means that it hangs."""
+        """Where rows are counted something is said every second: silence means that the run hangs."""
         snapshot = self.snapshot
-        hung = snapshot.state is State.RUNNING and now - snapshot.as_of > _HUNG
+        hung = snapshot.state is State.RUNNING and now - snapshot.as_of > _HUNG and not in_steps(snapshot)
         return snapshot.as_of if hung else None
 
     def explain(self) -> Text | None:
-        """The collection or table under the cursor."""
-        return self._detail(self.snapshot)
+        """The collection or table under the cursor, then the run."""
+        detail, run = self._detail(self.snapshot), run_detail(self.snapshot, self.look)
+        parts = [part for part in (detail, run) if part is not None and part.plain]
+        return Text("\n\n", end="").join(parts) if parts else None
 
     def words(self) -> dict[str, str]:
         """P pauses or resumes, t names the other view."""
-        found: dict[str, str] = {}
-        if self.snapshot.state is State.PAUSED:
-            found["migration.pause_run"] = "resume"
-        if self._tables_only:
-            found["migration.tables"] = "collections"
-        return found
+        return super().words() | ({"migration.tables": "collections"} if self._tables_only else {})
 
     def can(self, verb: str) -> bool:
         """What makes sense in the present state of the run."""
-        active = is_active(self.snapshot)
-        match verb:
-            case "dry_run" | "execute" | "verify":
-                return not active
-            case "pause_run":
-                return self.snapshot.state in (State.RUNNING, State.PAUSED) and active
-            case "stop_run":
-                return active and self.snapshot.state is not State.STOPPING
-            case "tables":
-                return self.snapshot.verification is not None
-            case _:
-                return True
+        return self.snapshot.verification is not None if verb == "tables" else super().can(verb)
 
     def go_back(self) -> bool:
         """Take the filter away, then the tables."""
@@ -208,7 +190,7 @@ class MigrationScreen(ConsoleScreen):
 
     def action_copy(self) -> None:
         """Copy the detail of the line under the cursor."""
-        detail = self.explain()
+        detail = self._detail(self.snapshot)
         if detail is not None:
             self.host.copy(detail.plain, "line")
 
@@ -221,49 +203,3 @@ class MigrationScreen(ConsoleScreen):
     def action_export(self) -> None:
         """Write the snapshot to a file."""
         self.host.export("migration", self.snapshot)
-
-    # --- acting -----------------------------------------------------------------------------------
-
-    def action_dry_run(self) -> None:
-        """Convert every document, write nothing."""
-        self.host.act("dry run", self.host.services.dry_run)
-
-    def action_verify(self) -> None:
-        """Compare source and target."""
-        self.host.act("verify", self.host.services.verify)
-
-    def action_pause_run(self) -> None:
-        """Pause, or resume."""
-        services = self.host.services
-        paused = self.snapshot.state is State.PAUSED
-        self.host.act("resume" if paused else "pause", services.resume if paused else services.pause)
-
-    @work(exit_on_error=False, group="confirm", exclusive=True, description="confirm execute")
-    async def action_execute(self) -> None:
-        """Preview the copy, have its name typed, start it."""
-        services = self.host.services
-        try:
-            preview = services.execute_preview()
-        except ConsoleError as error:
-            self.host.complain(error.problem)
-            return
-        typed = await self.app.push_screen_wait(ConfirmScreen(preview, self.look, "Execute"))
-        if typed is not None:
-            self.host.act("execute", lambda: services.execute(typed))
-
-    @work(exit_on_error=False, group="confirm", exclusive=True, description="confirm stop")
-    async def action_stop_run(self) -> None:
-        """Ask, then stop the run."""
-        snapshot = self.snapshot
-        name = NAMES[snapshot.kind].lower() if snapshot.kind else "run"
-        where = f" at {progress(snapshot)}" if progress(snapshot) else ""
-        preview = Preview(
-            title=f"Stop the {name}",
-            consequence=f"The {name} ends{where}, after the batches in flight. What is written stays.",
-            locks="",
-            sql="",
-            command="",
-            type_name="",
-        )
-        if await self.app.push_screen_wait(ConfirmScreen(preview, self.look, "Stop")) is not None:
-            self.host.act("stop", self.host.services.stop_migration)
