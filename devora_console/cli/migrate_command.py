@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -36,6 +37,7 @@ _group = click.Group("root")
 @click.option("--only", multiple=True, metavar="COLLECTION", help="Write only this collection (repeatable).")
 @click.option("--max-quarantine", metavar="N|N%", help="How many documents may go to quarantine.")
 @click.option("--workers", type=click.IntRange(0, MOST_WORKERS), help="Worker processes; 0 works in this one.")
+@click.option("--cluster", metavar="ADDRESS", help="Work on a Dask cluster: tcp://scheduler:8786.")
 def command(
     door: Door,
     dry_run: bool,
@@ -47,6 +49,7 @@ def command(
     only: tuple[str, ...],
     max_quarantine: str | None,
     workers: int | None,
+    cluster: str | None,
 ) -> Answer | int:
     """Convert every document of MongoDB to rows of PostgreSQL: as a dry run, or for real."""
     if dry_run == execute:
@@ -59,6 +62,7 @@ def command(
         name = database_of(door)
         door.guard.permit(Act(f"write to database {name}", name))
     settings = job_settings(door, source, mapping, only=only, prune=prune, resume=resume, workers=workers)
+    settings = replace(settings, cluster=cluster)
     kind = Kind.EXECUTE if execute else Kind.DRY_RUN
     job, error = run_job(lambda report: Job(kind, settings, report), door)
     if error is not None:

@@ -32,6 +32,7 @@ from devora_console.migration.survey import Survey, Surveyed, publish
 from devora_console.migration.target import Target, read_target
 from devora_console.migration.verify import Level, Verification
 from devora_console.migration.watermark import keep
+from devora_console.migration.work.cluster import Cluster
 from devora_console.migration.work.pool import Pool
 from devora_console.migration.work.seat import Context
 from devora_console.mongo.source import CollectionInfo, Source, open_source
@@ -61,6 +62,7 @@ class JobSettings:
     source_read_preference: str | None = None
     connect_timeout_seconds: float = 10.0
     scratch: Path | None = None
+    cluster: str | None = None  # the address of a Dask scheduler
     workers: int | None = None  # processes; 0: none, None: as many as there is work for
     record: bool = False  # keep the verdict of a verification in the target
     bulk: bool | None = None  # set indexes and constraints aside while loading; None: when it pays
@@ -126,7 +128,7 @@ class Job:
                 infos = await asyncio.to_thread(source.collections)
                 self._workers = self._how_many(infos)
                 with Ledger(self._settings.scratch) as ledger:
-                    async with Pool(self._workers, self.control, self._tracker) as pool:
+                    async with self._pool() as pool:
                         work = {Kind.DRY_RUN: self._dry_run, Kind.EXECUTE: self._execute, Kind.VERIFY: self._verify}
                         await work[self._kind](_Means(source, infos, ledger, pool))
             finally:
@@ -135,6 +137,18 @@ class Job:
             raise self._failed(error) from None
         self._tracker.change(state=State.DONE, phase=None, finished_at=utc_now(), waiting_for="")
         return self.snapshot
+
+    @asynccontextmanager
+    async def _pool(self) -> AsyncIterator[Pool]:
+        """Whoever does the work."""
+        address = self._settings.cluster
+        cluster = await asyncio.to_thread(Cluster, address) if address is not None else None
+        try:
+            async with Pool(self._workers, self.control, self._tracker, cluster) as pool:
+                yield pool
+        finally:
+            if cluster is not None:
+                await asyncio.to_thread(cluster.close)
 
     def _how_many(self, infos: Sequence[CollectionInfo]) -> int:
         """How many worker processes; none where starting them would take longer than the work."""

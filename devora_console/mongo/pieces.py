@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -23,7 +23,10 @@ from devora_console.mongo.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Documents of one collection: bytes ``start`` to ``end`` of a file. ``number`` counts within the collection."""
+    """Documents of one collection: bytes ``start`` to ``end`` of a file. ``number`` counts within the collection.
+
+    ``carried`` are the bytes themselves, for workers that do not see the file.
+    """
 
     collection: str
     number: int
@@ -31,6 +34,7 @@ class Piece:
     start: int
     end: int
     documents: int
+    carried: bytes | None = field(default=None, repr=False)
 
     @property
     def size(self) -> int:
@@ -40,6 +44,8 @@ class Piece:
 
 def read(piece: Piece) -> bytes:
     """The bytes of a piece. Raises ConsoleError (exit 5) when the file is no longer what it was."""
+    if piece.carried is not None:
+        return piece.carried
     try:
         with Path(piece.path).open("rb") as stream:
             stream.seek(piece.start)

@@ -25,6 +25,7 @@ from typing import Generic, TypeVar
 
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.migration.control import Control, Tracker
+from devora_console.migration.work.cluster import Cluster, carrying
 from devora_console.migration.work.seat import Context, Unit, leave, run
 
 R = TypeVar("R")
@@ -44,8 +45,9 @@ class _Going(Generic[R]):
 class Pool:
     """Use as an asynchronous context manager. ``workers`` 0 means: in this process, one unit after the other."""
 
-    def __init__(self, workers: int, control: Control, tracker: Tracker) -> None:
-        self._workers = workers
+    def __init__(self, workers: int, control: Control, tracker: Tracker, cluster: Cluster | None = None) -> None:
+        self._workers = cluster.threads() if cluster is not None else workers
+        self._cluster = cluster
         self._control = control
         self._tracker = tracker
         self._executor: Executor | None = None
@@ -69,7 +71,9 @@ class Pool:
 
     def _open(self) -> Executor:
         if self._executor is None:
-            if self._workers == 0:
+            if self._cluster is not None:
+                self._executor = self._cluster.executor()
+            elif self._workers == 0:
                 self._executor = ThreadPoolExecutor(1, thread_name_prefix="devora-work")
             else:
                 self._executor = ProcessPoolExecutor(
@@ -86,7 +90,8 @@ class Pool:
             return
         if isinstance(executor, ThreadPoolExecutor):
             executor.submit(leave)
-        executor.shutdown(wait=True, cancel_futures=False)
+        if self._cluster is None:
+            executor.shutdown(wait=True, cancel_futures=False)
 
     async def results(
         self, context: Context, units: Iterator[Unit[R]], *, ordered: bool = False
@@ -132,7 +137,7 @@ class Pool:
     def _to_resize(self, going: deque[_Going[R]]) -> bool:
         """Whether another number of workers is wanted; done when nothing is under way."""
         wanted = self._control.wishes.workers
-        if wanted is None or wanted == self._workers:
+        if wanted is None or wanted == self._workers or self._cluster is not None:
             return False
         if going:
             return True
@@ -150,6 +155,8 @@ class Pool:
         return self._workers * 2 + 1 if ordered else self._workers + 1
 
     def _submit(self, context: Context, unit: Unit[R]) -> asyncio.Future[R]:
+        if self._cluster is not None:
+            unit = again(carrying(unit))  # Dask may begin it twice without telling
         try:
             return asyncio.wrap_future(self._open().submit(run, context, unit))
         except BrokenProcessPool as error:
@@ -172,11 +179,11 @@ class Pool:
             broken.shutdown(wait=False, cancel_futures=True)
         for each in going:
             if not each.future.done() or each.future.cancelled() or each.future.exception() is not None:
-                each.unit = _again(each.unit)
+                each.unit = again(each.unit)
                 each.future = self._submit(context, each.unit)
 
 
-def _again(unit: Unit[R]) -> Unit[R]:
+def again(unit: Unit[R]) -> Unit[R]:
     """The unit, told that it may have been done already."""
     repeated: Callable[[], Unit[R]] | None = getattr(unit, "again", None)
     return unit if repeated is None else repeated()
