@@ -8,7 +8,7 @@ each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -27,8 +27,9 @@ _HEX = bytes(48 if chr(each) in "0123456789abcdef" else each for each in range(2
 _TRUE, _FALSE = _LENGTH(1) + b"\x01", _LENGTH(1) + b"\x00"
 _DAY_US = 86_400_000_000
 _EPOCH_DAY = date(2000, 1, 1).toordinal()
-_TIMES: dict[str, int] = {}
 _DAYS: dict[str, int] = {}
+_MINUTES = {f"T{each // 60:02}:{each % 60:02}": each * 60_000_000 for each in range(1440)}
+_SECONDS = {f":{each:02}.": each * 1_000_000 for each in range(60)}
 
 Counts = dict[str, int]
 
@@ -269,7 +270,11 @@ def _moments(values: Sequence[str]) -> list[bytes | None]:
         raise ValueError(joined[:100])
     if joined.count("+00:00") != len(values):  # the shape has one sign for each value
         raise ValueError(joined[:100])
-    return [_MOMENT + _PACK(_DAYS[each[:10]] + _TIMES[each[10:20]] + int(each[20:26])) for each in values]
+    days, minutes, seconds = _DAYS, _MINUTES, _SECONDS  # small enough to stay in the processor's cache
+    return [
+        _MOMENT + _PACK(days[each[:10]] + minutes[each[10:16]] + seconds[each[16:20]] + int(each[20:26]))
+        for each in values
+    ]
 
 
 def _looks_usual(text: str) -> bool:
@@ -278,8 +283,6 @@ def _looks_usual(text: str) -> bool:
 
 def _one_moment(text: str) -> bytes | None:
     """As :func:`_moments`, and remembers days that have not been met before."""
-    if not _TIMES:
-        _TIMES.update(_every_second())
     day = text[:10]
     if len(_DAYS) < 100_000 and day not in _DAYS and day[4:5] == day[7:8] == "-":  # fromisoformat takes 2024W011 too
         try:
@@ -290,9 +293,3 @@ def _one_moment(text: str) -> bytes | None:
         return _moments([text])[0]
     except (ValueError, KeyError):
         return None
-
-
-def _every_second() -> Iterator[tuple[str, int]]:
-    for second in range(86_400):
-        text = f"T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}."
-        yield text, second * 1_000_000

@@ -1,10 +1,13 @@
-"""What the ledger holds of a document: what the survey saw, and what became of it."""
+"""What the ledger holds of a document: what the survey saw, and what became of it.
+
+Tuples, because they cross between processes by the hundred thousand: pickle takes a frozen dataclass apart in Python.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from devora_console.migration.rows import Decision
 
@@ -14,8 +17,7 @@ def seen_digest(raw: bytes) -> bytes:
     return hashlib.md5(raw, usedforsecurity=False).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(NamedTuple):
     """Own ids of the elements of one array: 16 bytes each. ``ordinals`` None: every element has one."""
 
     child: int
@@ -29,8 +31,7 @@ class Keys:
             yield self.child, ordinal, self.keys[at * 16 : at * 16 + 16]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One document as the survey saw it. ``claims`` are (unique key, value) pairs of its root and child rows."""
 
     collection: str
@@ -52,8 +53,7 @@ class Entry:
     seen: bytes | None = None  # digest of the raw document, of those that are kept whole
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(NamedTuple):
     """What became of a document, and under which rule if it was refused. ``source_id`` tells twins apart."""
 
     source_id: str

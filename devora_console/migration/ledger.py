@@ -12,20 +12,38 @@ import sqlite3
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
 from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
-from devora_console.migration.entries import Entry, Fate, seen_digest
+from devora_console.migration.entries import Entry, Fate, Keys, seen_digest
 from devora_console.migration.progress import QuarantineItem
 from devora_console.migration.rows import NO_DECISION, Decision
 from devora_console.mongo.pieces import Piece, documents, read
 from devora_console.postgres.sqlfiles import sql
 
 _INSERT = "INSERT OR IGNORE INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+_INSERT_ELEMENTS = "INSERT INTO element SELECT ?1, ?2, at, substr(?3, at * 16 + 1, 16) FROM place WHERE at < ?4"
+_MORE_PLACES = (
+    "INSERT INTO place WITH RECURSIVE more (at) AS (SELECT ?1 UNION ALL SELECT at + 1 FROM more WHERE at + 1 < ?2)"
+    " SELECT at FROM more"
+)
+
+
+@lru_cache(maxsize=4096)
+def _rows_json(rows: tuple[int, ...]) -> str:
+    return json.dumps(rows)
+
+
+@lru_cache(maxsize=4096)
+def _counts_json(counts: tuple[tuple[str, int], ...]) -> str:
+    return json.dumps(dict(counts))
 
 
 def _document(number: int, entry: Entry) -> tuple[object, ...]:
@@ -41,8 +59,8 @@ def _document(number: int, entry: Entry) -> tuple[object, ...]:
         entry.message,
         entry.constraint,
         entry.sqlstate,
-        json.dumps(list(entry.rows)),
-        json.dumps(entry.counts or {}),
+        _rows_json(tuple(entry.rows)),
+        _counts_json(tuple((entry.counts or {}).items())),
         entry.seen,
     )
 
@@ -80,6 +98,7 @@ class Ledger:
         )
         self.db.executescript(sql("devora_console.migration", "ledger"))
         self._next = 1
+        self._places = 0  # rows of the table of that name
 
     def __enter__(self) -> Ledger:
         return self
@@ -166,20 +185,31 @@ class Ledger:
             many("INSERT INTO claim VALUES (?, ?, ?)", claims)
         if owners:
             many("INSERT INTO waits_for_owner VALUES (?, ?)", owners)
-        many(
-            "INSERT INTO element VALUES (?, ?, ?, ?)",
-            ((number, *row) for number, entry in good for keys in entry.elements for row in keys.rows()),
-        )
+        for number, entry in good:
+            for keys in entry.elements:
+                self._insert_elements(number, keys)
+
+    def _insert_elements(self, number: int, keys: Keys) -> None:
+        """A row per element; taken apart by SQLite, in C and without holding up other threads."""
+        count = len(keys.keys) // 16
+        if keys.ordinals is not None:
+            rows = ((number, *row) for row in keys.rows())
+            self.db.executemany("INSERT INTO element VALUES (?, ?, ?, ?)", rows)
+            return
+        if count > self._places:
+            self.db.execute(_MORE_PLACES, (self._places, count * 2))
+            self._places = count * 2
+        self.db.execute(_INSERT_ELEMENTS, (number, keys.child, keys.keys, count))
 
     def _twin(self, entry: Entry) -> Entry:
         key = (entry.collection, entry.source_id)
         self._twice[key] = times = self._twice.get(key, 1) + 1
         name = f"{entry.source_id} #{times}"
         if entry.fate in ("archived", "ignored"):
-            return replace(entry, source_id=name)
+            return entry._replace(source_id=name)
         message = "the source holds a document with this _id already"
-        return replace(
-            entry, source_id=name, fate="quarantined", rule="id_twice", path="/_id", message=message, counts=None
+        return entry._replace(
+            source_id=name, fate="quarantined", rule="id_twice", path="/_id", message=message, counts=None
         )
 
     def remember(self, rows: Iterable[tuple[str, str, str, str | None, str | None]]) -> None:

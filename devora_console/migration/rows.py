@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping as AbstractMapping
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from devora_console.migration.encode import INT32, NULL, cells_of, encode_jsonb, uuid_text, wire
@@ -65,11 +65,10 @@ class Converted:
     judged: bool = False  # it is certain that the tables take every row, keys and references apart
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What the rest of the source decides about a document: columns set (None: null), and keys to be derived."""
 
-    columns: AbstractMapping[str, str | None] = field(default_factory=dict)
+    columns: AbstractMapping[str, str | None] = {}
     dropped: tuple[str, ...] = ()  # reference columns set to null because they lead nowhere
     derive: frozenset[tuple[int, int]] = frozenset()  # (child plan, ordinal) whose own id is another row's
 

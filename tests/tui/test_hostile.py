@@ -10,9 +10,9 @@ import pytest
 
 from devora_console.core.console import OverviewLine, OverviewSnapshot, Preview, Verdict
 from devora_console.core.problems import Problem, refused
-from devora_console.migration.progress import MigrationSnapshot, State
+from devora_console.migration.progress import MigrationSnapshot, State, Wishes
 from devora_console.tui.app import DevoraApp
-from tests.tui.fake import FakeServices, copied, header, items, lost
+from tests.tui.fake import WORKERS, FakeServices, copied, copying, finishing, header, items, lost
 from tests.tui.test_screens import LARGE, SMALL, make, press
 
 HOSTILE = {
@@ -60,6 +60,15 @@ class Nasty(FakeServices):
         hostile = replace(items()[0], source_id=text, collection=text, rule=text, path=text, message=text)
         self.found = (hostile, *items())
         self.document = text
+
+    def runs(self) -> Iterator[MigrationSnapshot]:
+        """Hostile names of indexes, rules that hold back, workers."""
+        workers = tuple(replace(each, name=self.text) for each in WORKERS)
+        running = replace(copying(), workers=workers, throttled_by=self.text, waiting_for=self.text)
+        yield replace(running, rates=running.rates[-2:])
+        yield finishing(1, 12, f"index {self.text}")
+        yield finishing(2, 3, self.text)
+        yield replace(running, wishes=Wishes(True, float("inf"), 10**30, 10**30), state=State.PAUSED)
 
     def execute_preview(self) -> Preview:
         """Hostile too."""
@@ -109,6 +118,12 @@ async def test_no_text_breaks_a_screen(nasty: Nasty, text: str, size: tuple[int,
         ):
             await press(pilot, *keys)
             assert harmless(app), keys
+        for snapshot in nasty.runs():
+            nasty.migration_now = snapshot
+            nasty.publish()
+            for keys in ((), ("?",), ("escape", "T"), ("escape",)):
+                await press(pilot, *keys)
+                assert harmless(app), keys
         nasty.fails = refused("x", text, text)
         nasty.migration_now = replace(nasty.migration_now, state=State.FAILED, problem=Problem("x", text, text))
         await press(pilot, "d")

@@ -116,7 +116,7 @@ async def test_migration_while_copying(services: FakeServices, size: tuple[int, 
         for collection in services.migration_now.collections:
             assert collection.name in text
         assert ("rows by table" in text) is (size == LARGE)
-        assert ("rows/s over the run" in text) is (size == LARGE)
+        assert ("rows/s of the copy" in text) is (size == LARGE)
 
 
 @SIZES

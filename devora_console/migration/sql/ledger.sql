@@ -21,6 +21,7 @@ CREATE TABLE reference (document INTEGER NOT NULL, name TEXT NOT NULL, collectio
 CREATE INDEX reference_key ON reference (collection, key, name);
 CREATE INDEX reference_document ON reference (document);
 CREATE TABLE element (document INTEGER NOT NULL, child INTEGER NOT NULL, ordinal INTEGER NOT NULL, key BLOB NOT NULL);
+CREATE TABLE place (at INTEGER PRIMARY KEY);
 CREATE TABLE set_column (document INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, PRIMARY KEY (document, name));
 CREATE TABLE dropped (document INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (document, name));
 CREATE TABLE derived (document INTEGER NOT NULL, child INTEGER NOT NULL, ordinal INTEGER NOT NULL);

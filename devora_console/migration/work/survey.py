@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from devora_console.migration.convert import identify, outline
 from devora_console.migration.entries import Entry, Keys, seen_digest
@@ -50,7 +50,7 @@ class SurveyUnit:
         for number, why, state in refused:
             entries[number] = _refused(entries[number], why, state, raws[number])
         for number, key, value in claims:
-            entries[number] = replace(entries[number], claims=[*entries[number].claims, (key, value)])
+            entries[number] = entries[number]._replace(claims=[*entries[number].claims, (key, value)])
         return Found(entries, checksum(block))
 
 
@@ -120,8 +120,7 @@ def _named(plan: CollectionPlan, references: list[tuple[str, str]]) -> list[tupl
 
 def _refused(entry: Entry, why: Refusal, state: str | None, raw: bytes) -> Entry:
     """The entry of a refused document. Its references stay: others may hang on what it refers to, or on it."""
-    return replace(
-        entry,
+    return entry._replace(
         fate="quarantined",
         rule=why.rule,
         path=why.path,
