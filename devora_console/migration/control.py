@@ -50,7 +50,7 @@ class Control:
         self._go.set()
         self._stop = False
         self._wishes = Wishes()
-        self._since: tuple[float, int, float | None] | None = None  # when the limit began, rows then, the limit
+        self._since: tuple[float, int, tuple[object, ...]] | None = None  # when a limit began, rows then, for what
 
     @property
     def wishes(self) -> Wishes:
@@ -111,8 +111,9 @@ class Control:
                 if tracker.snapshot.throttled_by:
                     tracker.change(throttled_by="")
                 return
-            if self._since is None or self._since[2] != limit or done < self._since[1]:
-                self._since = (now, done, limit)
+            what = (limit, tracker.snapshot.phase)
+            if self._since is None or self._since[2] != what:
+                self._since = (now, done, what)
             ahead = (done - self._since[1]) / limit - (now - self._since[0])
             if ahead <= 0:
                 return

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
 
+from devora_console.core.clock import utc_now
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.snapshot import to_json
 from devora_console.core.unknown import Unknown
 from devora_console.migration.lease import Lease, holder
 from devora_console.migration.mapping import Mapping
-from devora_console.migration.progress import MigrationSnapshot
+from devora_console.migration.progress import MigrationSnapshot, State
 from devora_console.migration.target import Target
 from devora_console.mongo.source import Source
 from devora_console.postgres.connect import LOST
@@ -88,7 +90,7 @@ async def _ended(connection: Connection, run: UUID, state: str, snapshot: Migrat
         run,
         state,
         json.dumps(to_json(summary)),
-        json.dumps(to_json(snapshot)),
+        json.dumps(to_json(replace(snapshot, state=State(state), finished_at=utc_now()))),
     )
 
 

@@ -134,7 +134,7 @@ def _collections(report: Report) -> Iterator[str]:
             each["name"],
             _number(each["total"]),
             *(_number(each[key]) for key in ("migrated", "quarantined", "archived", "ignored", "written", "unchanged")),
-            ", ".join(f"{table} {_number(count)}" for table, count in each["rows"].items()),
+            ", ".join(f"{table} {_number(count)}" for table, count in sorted(each["rows"].items())),
         )
         for each in report.progress.get("collections", ())
     ]

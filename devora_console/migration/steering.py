@@ -112,11 +112,15 @@ async def steer(connection: Connection, run: UUID, control: Control, tracker: Tr
         await _write(connection, control.wishes)
         known, looks = control.wishes, 0
         while True:
-            if control.wishes != known:  # changed here, by a key
-                await _write(connection, control.wishes)
+            here = control.wishes
+            if here != known:  # changed here, by a key
+                await _write(connection, here)
+                known = here
             else:
-                control.want(await look(connection))
-            known = control.wishes
+                there = await look(connection)
+                if control.wishes == here:  # and not changed meanwhile
+                    control.want(there)
+                    known = there
             if looks % _PUBLISH_EVERY == 0:
                 await connection.execute(
                     "UPDATE devora_console.run SET progress = $2::jsonb, updated_at = now() WHERE run = $1",

@@ -155,6 +155,9 @@ class Writer:
             return
         if written.seconds > 0.01 and written.bytes > self._bytes // 2:
             wanted = written.bytes * _GOAL_SECONDS / written.seconds
+            limit = self._pool.control.wishes.rows_per_second
+            if limit is not None and written.rows:  # in steps small enough to be called a rate
+                wanted = min(wanted, written.bytes / written.rows * limit * _GOAL_SECONDS)
             self._bytes = int(min(_MOST_BYTES, max(1, 0.7 * self._bytes + 0.3 * wanted)))
 
     async def _deferred(self, name: str, numbers: list[int]) -> None:

@@ -11,7 +11,9 @@ from devora_console.config.load import load
 from devora_console.config.secret import Dsn
 from devora_console.core.guard import Guard
 from devora_console.core.problems import ConsoleError, ExitCode
-from devora_console.migration.progress import State
+from devora_console.migration.progress import MigrationSnapshot, Phase, State, Wishes
+from devora_console.migration.steering import wish
+from devora_console.postgres.connect import connection
 from devora_console.services import ConsoleServices, build_services
 from tests.cli.conftest import filled, target  # noqa: F401 - fixtures
 from tests.eventually import eventually
@@ -25,13 +27,14 @@ def build(target: Dsn, filled: dict[str, str], tmp_path: Path) -> Iterator[Build
     """Services of a filled source and an empty target; stopped afterwards."""
     made: list[ConsoleServices] = []
 
-    def go(*, read_only: bool = False) -> ConsoleServices:
+    def go(*, read_only: bool = False, **more: str) -> ConsoleServices:
         effective = load(
             overrides={
                 "postgres.dsn": target.reveal(),
                 "mongo.url": filled["MONGO_URL"],
                 "mongo.database": filled["DB_NAME"],
                 "terminal.refresh_seconds": "0.25",
+                **more,
             },
             environ={"DEVORA_CONSOLE_HOME": str(tmp_path)},
             cwd=tmp_path,
@@ -97,6 +100,49 @@ def test_one_job_at_a_time_and_stop_is_seen_at_once(build: Build) -> None:
     assert services.migration().state in (State.STOPPING, State.STOPPED)
     assert ended(services)
     assert services.migration().state is State.STOPPED
+
+
+def test_a_copy_is_steered_from_here_and_from_another_terminal(build: Build) -> None:
+    services = build(**{"migration.bulk_load": "true"})
+    heard: list[MigrationSnapshot] = []
+    services.subscribe(lambda kind: heard.append(services.migration()) if kind == "migration" else None)
+
+    def elsewhere(**wanted: object) -> None:
+        async def go() -> None:
+            async with connection(services._target.dsn(), purpose="test", read_only=False) as conn:
+                await wish(conn, **wanted)
+
+        services.loop.call(go(), 10)
+
+    with pytest.raises(ConsoleError) as nothing:
+        services.loop.call(services.throttle(1_000.0, None, None))
+    assert nothing.value.exit_code is ExitCode.REFUSED
+    services.loop.call(services.execute(services.execute_preview().type_name))
+    services.loop.call(services.throttle(2.0, 1, 20_000))
+    assert services.migration().wishes == Wishes(False, 2.0, 1, 20_000)
+    assert eventually(lambda: "at most 2 rows/s" in services.migration().throttled_by, 20)
+
+    elsewhere(paused=True)
+    assert eventually(lambda: services.migration().wishes == Wishes(True, 2.0, 1, 20_000), 20)
+
+    def lifted() -> bool:
+        services.loop.call(services.throttle(None, None, None))
+        return services.migration().state is State.PAUSED
+
+    assert eventually(lifted, 20)
+    services.loop.call(services.resume())
+    assert services.migration().state is not State.PAUSED
+    assert ended(services)
+    assert services.migration().state is State.DONE
+    assert services.migration().bulk is True
+    # Of the survey, what is refused and what is converted is told as it goes, and ends as the ledger has it.
+    last = heard[-1]
+    early = [each for each in heard if each.phase is Phase.SURVEY and each.conversions]
+    assert early
+    assert all(early[0].conversions[rule] <= last.conversions.get(rule, 0) for rule in early[0].conversions)
+    assert {each.phase for each in last.phases} >= {Phase.WRITE, Phase.INDEXES, Phase.CONSTRAINTS, Phase.ANALYZE}
+    # It is aside in the copy already, before any phase says so by its name.
+    assert all(each.bulk for each in heard if each.phase is Phase.WRITE)
 
 
 def test_read_only_refuses_although_the_name_is_typed(build: Build) -> None:
