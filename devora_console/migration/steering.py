@@ -109,8 +109,8 @@ async def steer(connection: Connection, run: UUID, control: Control, tracker: Tr
     At first nothing is wanted: wishes of earlier runs do not count.
     """
     try:
-        await _write(connection, control.wishes)
         known, looks = control.wishes, 0
+        await _write(connection, known)
         while True:
             here = control.wishes
             if here != known:  # changed here, by a key
