@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import resource_tracker
 
 from devora_console.config.crash import report
 from devora_console.config.settings import Settings
@@ -55,6 +58,7 @@ class Migrating:
         if self.busy:
             raise refused("busy", f"a {self.snapshot.kind} is running", "Wait for it, or stop it with S")
         job = Job(kind, self._job_settings(prune=prune), self._report)
+        ready_for_processes()
         self._job, self._bulk = job, None
         self._report(job.snapshot)
         self._task = asyncio.create_task(self._work(job))
@@ -178,3 +182,9 @@ class Migrating:
             workers=settings.migration.workers,
             bulk=settings.migration.bulk_load,
         )
+
+
+def ready_for_processes() -> None:
+    """Start the helper of :mod:`multiprocessing`, which hands our stderr on: under Textual that is no file."""
+    with contextlib.redirect_stderr(sys.__stderr__):
+        resource_tracker.ensure_running()

@@ -70,16 +70,16 @@ def write(folder: Path, rows: int, seed: int = 7) -> tuple[int, int]:
     target = folder / DATABASE
     target.mkdir(parents=True)
     chance = random.Random(seed)  # noqa: S311 - data for a benchmark
-    texts = [_text(chance) for _ in range(2000)]
+    texts = [text(chance) for _ in range(2000)]
     conversations = max(1, rows // (MESSAGES + 1))
-    users = [_user(number, chance) for number in range(max(1, conversations // 20))]
+    users = [user(number, chance) for number in range(max(1, conversations // 20))]
     _save(target, "users", users)
     links = [(users[number % len(users)]["id"], _uuid(chance)) for number in range(conversations)]
-    _save(target, "projects", [_project(number, *link, chance) for number, link in enumerate(links)])
+    _save(target, "projects", [project(number, *link, chance) for number, link in enumerate(links)])
     size = 0
     with (target / "conversations.bson").open("wb") as stream:
         for number, (_, key) in enumerate(links):
-            size += stream.write(bson.encode(_conversation(number, key, texts, chance)))
+            size += stream.write(bson.encode(conversation(number, key, texts, chance)))
     _metadata(target, "conversations")
     return conversations * (MESSAGES + 1), size
 
@@ -105,7 +105,7 @@ def _moment(chance: random.Random) -> str:
     return (_DAY + timedelta(microseconds=chance.randrange(30_000_000_000_000))).isoformat(timespec="microseconds")
 
 
-def _text(chance: random.Random) -> str:
+def text(chance: random.Random) -> str:
     words: list[str] = []
     while sum(map(len, words)) + len(words) < 620:
         words.append(
@@ -114,7 +114,7 @@ def _text(chance: random.Random) -> str:
     return " ".join(words)
 
 
-def _user(number: int, chance: random.Random) -> dict[str, Any]:
+def user(number: int, chance: random.Random) -> dict[str, Any]:
     moment = _moment(chance)
     return {
         "_id": _oid(0, number),
@@ -133,7 +133,7 @@ def _user(number: int, chance: random.Random) -> dict[str, Any]:
     }
 
 
-def _project(number: int, owner: str, conversation: str, chance: random.Random) -> dict[str, Any]:
+def project(number: int, owner: str, conversation: str, chance: random.Random) -> dict[str, Any]:
     moment = _moment(chance)
     return {
         "_id": _oid(1, number),
@@ -151,7 +151,7 @@ def _project(number: int, owner: str, conversation: str, chance: random.Random) 
     }
 
 
-def _conversation(number: int, key: str, texts: list[str], chance: random.Random) -> dict[str, Any]:
+def conversation(number: int, key: str, texts: list[str], chance: random.Random) -> dict[str, Any]:
     moment = _moment(chance)
     return {
         "_id": _oid(2, number),

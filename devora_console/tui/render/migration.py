@@ -48,6 +48,7 @@ _STATE_WORDS: dict[CollectionState, tuple[Verdict, str]] = {
     CollectionState.DONE: (Verdict.OK, "copied"),
     CollectionState.FAILED: (Verdict.FAIL, "failed"),
 }
+_ENDED = {State.FAILED: (Verdict.FAIL, "failed"), State.STOPPED: (Verdict.WARN, "stopped")}
 _DONE_WORDS = {"archive": "archived", "ignore": "ignored"}
 
 ORDERS: Mapping[str, Callable[[Sequence[CollectionProgress]], list[CollectionProgress]]] = {
@@ -76,6 +77,8 @@ def collection_state(collection: CollectionProgress, snapshot: MigrationSnapshot
     if collection.state is CollectionState.DONE:
         word = _DONE_WORDS.get(collection.policy, "converted" if snapshot.kind is Kind.DRY_RUN else word)
     if verdict is Verdict.RUNNING:
+        if snapshot.state in _ENDED:
+            return _ENDED[snapshot.state]
         if snapshot.state is State.PAUSED:
             return Verdict.PAUSED, "paused"
         word += f" {share(documents_through(collection), collection.total)}"
