@@ -98,7 +98,7 @@ class Comparison:
 
     def _parts(self) -> Iterator[Part]:
         for each in self._ledger.pieces(self._plan.collection.name):
-            yield Part(each.piece, each.checksum, each.first, self._ledger.fates(each))
+            yield Part.of(self._ledger, each)
 
     async def _target_sums(self, number: int, snapshot: str) -> Buckets:
         table = self._plan.tables()[number]

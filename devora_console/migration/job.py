@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -39,6 +40,7 @@ from devora_console.mongo.source import CollectionInfo, Source, open_source
 from devora_console.postgres.connect import LOST, connection
 
 _WORTH_WORKERS = 8_000_000  # bytes of BSON
+_SPARE_BYTES = 500_000_000
 _AS_MANY = 8  # workers at most, unless somebody asks for more
 MOST_WORKERS = 64
 
@@ -194,8 +196,19 @@ class Job:
             tracker=self._tracker,
             piece_bytes=self._settings.batch_bytes,
             prune=self._settings.prune,
+            keep=self._keeps(means),
         )
         return await survey.run(means.infos)
+
+    def _keeps(self, means: _Means) -> bool:
+        """Whether converted documents are kept for what follows: when something follows, and there is room for them."""
+        if self._kind is Kind.DRY_RUN or self._settings.level == "counts" or self._settings.cluster is not None:
+            return False
+        sizes = [info.bytes for info in means.infos]
+        known = sum(size for size in sizes if not isinstance(size, Unknown))
+        # Compressed dumps become several times as large; a live source is spooled besides.
+        wanted = 8 * known + _SPARE_BYTES if known else 0
+        return bool(known) and shutil.disk_usage(means.ledger.folder).free > wanted
 
     def _connection(
         self, purpose: str, *, read_only: bool = True

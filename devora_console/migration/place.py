@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -33,16 +33,20 @@ SELECT source_id, digest FROM devora_console.document
 """
 
 
+Twins = Callable[[], Awaitable[Stage]]
+"""Gives the temporary twins of the tables, made when they are first needed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A document converted and decided. ``raw`` goes to quarantine if the target still refuses it.
+    """A document converted and decided. ``raw()`` goes to quarantine if the target still refuses it.
 
     ``number`` is its place in the ledger.
     """
 
     number: int
     source_id: str
-    raw: bytes
+    raw: Callable[[], bytes]
     pk: str
     tables: list[list[Body]]
     digest: bytes
@@ -61,7 +65,7 @@ class Outcome:
 class Place:
     """The tables of one collection on a writing connection, within the caller's transactions."""
 
-    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], plan: CollectionPlan, stage: Stage) -> None:
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], plan: CollectionPlan, stage: Twins) -> None:
         self._connection = connection
         self.plan = plan
         self._stage = stage
@@ -109,6 +113,8 @@ class Place:
     async def put(self, ready: Sequence[Ready]) -> Outcome:
         """Write the documents, those refused found by bisection."""
         outcome = Outcome()
+        if ready:
+            await self._stage()  # outside of every savepoint: made in one, they would go with it
         await self._bisect(list(ready), outcome)
         return outcome
 
@@ -136,7 +142,8 @@ class Place:
                 outcome.refused.append((ready[0], refusal(error), error.sqlstate or ""))
 
     async def _into_tables(self, ready: list[Ready]) -> None:
-        refused = await self._stage.load([Staged(number, each.tables) for number, each in enumerate(ready)])
+        stage = await self._stage()
+        refused = await stage.load([Staged(number, each.tables) for number, each in enumerate(ready)])
         if refused:
             raise _as_error(refused[0][2])
         for child in self.plan.children:

@@ -80,6 +80,7 @@ class Survey:
         tracker: Tracker,
         piece_bytes: int,
         prune: bool,
+        keep: bool = False,
     ) -> None:
         self._source = source
         self._connection = connection
@@ -92,6 +93,8 @@ class Survey:
         self._tracker = tracker
         self._piece_bytes = piece_bytes
         self._prune = prune
+        self._keep_rows = keep
+        self._pieces = 0
 
     async def run(self, infos: Sequence[CollectionInfo]) -> Surveyed:
         """Survey everything and decide. Raises ConsoleError for a source that cannot be used."""
@@ -163,13 +166,17 @@ class Survey:
 
     def _keep(self, piece: Piece, found: Found) -> _Seen:
         """Into the ledger; gives what can be told of it at once."""
-        self._ledger.add_piece(piece, found.checksum, found.entries)
+        self._ledger.add_piece(piece, found.checksum, found.entries, found.kept)
         return _seen(found.entries)
 
     def _units(self, name: str) -> Iterator[SurveyUnit | ListUnit]:
         policy = self._mapping.collection(name).policy
         for piece in self._spool.pieces(self._source, name, self._piece_bytes):
-            yield SurveyUnit(piece) if policy is Policy.MAP else ListUnit(piece, _FATES[policy])
+            if policy is not Policy.MAP:
+                yield ListUnit(piece, _FATES[policy])
+                continue
+            self._pieces += 1
+            yield SurveyUnit(piece, str(self._ledger.folder / f"{self._pieces}.rows") if self._keep_rows else None)
 
 
 def publish(tracker: Tracker, ledger: Ledger, surveyed: Surveyed) -> None:

@@ -114,7 +114,7 @@ class Writer:
             yield WriteUnit(name, tuple(parts), stage.fresh, stage.known)
 
     def _part(self, surveyed: SurveyedPiece) -> Part:
-        return Part(surveyed.piece, surveyed.checksum, surveyed.first, self._ledger.fates(surveyed))
+        return Part.of(self._ledger, surveyed)
 
     def _skipped(self, surveyed: SurveyedPiece) -> None:
         """A piece that is in the target already; this runs in the thread that hands out units."""

@@ -122,7 +122,7 @@ class Bench:
         """The pieces of the conversations, as many as a batch has."""
         parts: list[Part] = []
         for each in self.ledger.pieces(NAME):
-            parts.append(Part(each.piece, each.checksum, each.first, self.ledger.fates(each)))
+            parts.append(Part.of(self.ledger, each))
             if sum(part.piece.size for part in parts) >= _BATCH:
                 yield tuple(parts)
                 parts = []

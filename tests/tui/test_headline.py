@@ -16,14 +16,22 @@ from tests.tui.fake import AT, collections, copied, copying, finishing
 
 IDLE = MigrationSnapshot(as_of=AT)
 COPY = replace(copying(0.61, AT), rows_total=1_912_004, rows_done=1_166_323)
-DRY = replace(COPY, kind=Kind.DRY_RUN, phase=Phase.SURVEY, collections=collections(0.5, survey=True), eta_seconds=38.0)
+DRY = replace(
+    COPY,
+    kind=Kind.DRY_RUN,
+    phase=Phase.SURVEY,
+    collections=collections(0.5, survey=True),
+    rows_total=249_208,
+    rows_done=124_604,
+    eta_seconds=38.0,
+)
 FAILED = replace(
     COPY,
     state=State.FAILED,
     problem=Problem("pg.disk_full", "PostgreSQL has no room left on device", "Free some space"),
 )
 HELD = " 3 in quarantine."
-EARLY = " 3 cannot be converted so far."
+EARLY = " 3 refused so far."
 ASIDE = "Indexes or keys are still set aside."
 SURVEY = {
     "surveying": (
@@ -34,6 +42,10 @@ SURVEY = {
     "surveying before a verification": (
         replace(DRY, kind=Kind.VERIFY),
         f"Surveying before the verification: 50 % of 249 k documents, about 40 s left (±55).{EARLY}",
+    ),
+    "surveying a source that does not say how much it holds": (
+        replace(DRY, rows_total=Unknown("a dump"), rows_done=1_204, eta_seconds=Unknown("")),
+        f"Dry run: 1\u202f204 documents so far.{EARLY}",
     ),
     "deciding": (
         replace(DRY, phase=Phase.DECIDE, rows_total=Unknown("deciding is one step"), eta_seconds=Unknown("")),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -69,6 +70,15 @@ async def test_what_is_typed_is_wanted_from_then_on(services: FakeServices, size
         assert isinstance(app.screen, MigrationScreen)
 
 
+async def test_what_is_typed_ahead_goes_to_its_field(services: FakeServices) -> None:
+    app = make(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await opened(pilot, app)
+        for key in (*"3000", "tab", "1", "down", *"2M", "shift+tab", "2", "enter"):  # all at once; 2 replaces 1
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: services.asked[-1] == "throttle 3000.0 2 2000000")
+
+
 async def test_empty_fields_leave_it_to_the_console_again(services: FakeServices) -> None:
     services.migration_now = replace(copying(), wishes=Wishes(False, 1_000.0, 2, 2_000_000))
     app = make(services)
@@ -100,7 +110,7 @@ async def test_what_makes_no_sense_is_said_in_a_line_and_not_applied(
     async with app.run_test(size=size) as pilot:
         await opened(pilot, app)
         await press(pilot, *keys, "enter")
-        assert f"✗ {words}" in said(app)
+        await until(pilot, lambda: f"✗ {words}" in said(app))
         assert app.focused is not None
         assert app.focused.id == name
         assert services.asked == ["start_watching"]

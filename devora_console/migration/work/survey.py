@@ -11,6 +11,7 @@ from devora_console.migration.plan import CollectionPlan
 from devora_console.migration.rows import NO_DECISION, Converted, Element, Packed, finish
 from devora_console.migration.rules import Refusal
 from devora_console.migration.stage import Staged
+from devora_console.migration.work.kept import keep
 from devora_console.migration.work.seat import Seat
 from devora_console.mongo.pieces import Piece, checksum, documents, read
 
@@ -21,13 +22,15 @@ class Found:
 
     entries: Sequence[Entry]
     checksum: int
+    kept: str | None = None  # where the converted documents are
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyUnit:
-    """Survey a piece of a mapped collection."""
+    """Survey a piece of a mapped collection. ``keep``: the file to keep the converted documents in."""
 
     piece: Piece
+    keep: str | None = None
 
     async def work(self, seat: Seat) -> Found:
         """Convert and judge; nothing is written but temporary tables."""
@@ -37,7 +40,8 @@ class SurveyUnit:
         has_keys = any(table.claims for table in plan.tables())
         entries: list[Entry] = []
         staged: list[Staged] = []
-        for number, (raw, converted) in enumerate(zip(raws, seat.packer(plan.collection.name)(raws), strict=True)):
+        found = seat.packer(plan.collection.name)(raws)
+        for number, (raw, converted) in enumerate(zip(raws, found, strict=True)):
             if isinstance(converted, Refusal):
                 entries.append(_without_rows(raw, plan, converted))
                 continue
@@ -51,7 +55,8 @@ class SurveyUnit:
             entries[number] = _refused(entries[number], why, state, raws[number])
         for number, key, value in claims:
             entries[number] = entries[number]._replace(claims=[*entries[number].claims, (key, value)])
-        return Found(entries, checksum(block))
+        kept = self.keep if self.keep is not None and keep(self.keep, found) else None
+        return Found(entries, checksum(block), kept)
 
 
 async def _judged(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from devora_console.migration.accounts import Accounts, Held
 from devora_console.migration.archive import archived
 from devora_console.migration.entries import Fate
 from devora_console.migration.fenced import Fenced
+from devora_console.migration.ledger import Ledger, SurveyedPiece
 from devora_console.migration.place import Outcome, Place, Ready
-from devora_console.migration.rows import NO_DECISION, digest, finish
+from devora_console.migration.rows import NO_DECISION, Converted, digest, finish
 from devora_console.migration.rules import Refusal
 from devora_console.migration.stage import remove
+from devora_console.migration.work.kept import recall
 from devora_console.migration.work.seat import Seat
 from devora_console.mongo.pieces import Piece, checksum, documents, moved, read
 
@@ -26,6 +29,16 @@ class Part:
     checksum: int
     first: int
     fates: dict[int, Fate]
+    kept: str | None = None
+
+    @classmethod
+    def of(cls, ledger: Ledger, surveyed: SurveyedPiece) -> Part:
+        """A surveyed piece with what has been decided by now."""
+        return cls(surveyed.piece, surveyed.checksum, surveyed.first, ledger.fates(surveyed), surveyed.kept)
+
+    def raw(self, at: int) -> bytes:
+        """One document, read anew."""
+        return self.raws()[at]
 
     def raws(self) -> list[bytes]:
         """The documents. Raises ConsoleError (exit 5) when they are no longer those that were surveyed."""
@@ -101,7 +114,7 @@ class WriteUnit:
         converting = time.monotonic() - began
         connection = await seat.connection()
         plan = seat.plan(self.collection)
-        place = Place(connection, plan, await seat.stage(self.collection))
+        place = Place(connection, plan, partial(seat.stage, self.collection))
         run = seat.context.run
         assert run is not None
         accounts = Accounts(connection, run)
@@ -141,22 +154,34 @@ class WriteUnit:
 
 def prepare(seat: Seat, part: Part, ready: list[Ready], held: list[Held], only: frozenset[int] | None = None) -> None:
     """Convert the documents of a part (those at positions ``only``) and take them apart by fate."""
-    raws = part.raws()
-    places = [at for at in range(len(raws)) if only is None or at in only]
-    plan = seat.plan(part.piece.collection)
-    good = []
-    for at in places:
+    name = part.piece.collection
+    wanted = range(part.piece.documents) if only is None else sorted(only)
+    refused = [at for at in wanted if at in part.fates and part.fates[at].fate != "migrated"]
+    if refused:
+        raws = part.raws()
+        held += [_held(raws[at], part.fates[at]) for at in refused]
+    good = [at for at in wanted if at not in part.fates or part.fates[at].fate == "migrated"]
+    for at, converted, raw in _converted(seat, part, good):
         fate = part.fates.get(at)
-        if fate is not None and fate.fate != "migrated":
-            held.append(_held(raws[at], fate))
-        else:
-            good.append(at)
-    for at, converted in zip(good, seat.packer(plan.collection.name)([raws[at] for at in good]), strict=True):
+        tables = finish(converted, seat.plan(name), fate.decision if fate is not None else NO_DECISION)
+        ready.append(Ready(part.first + at, converted.source_id, raw, converted.pk, tables, digest(tables)))
+
+
+def _converted(seat: Seat, part: Part, places: list[int]) -> Iterator[tuple[int, Converted, Callable[[], bytes]]]:
+    """(position, converted, how to get the raw document) of documents of a part: kept from the survey, or anew."""
+    if part.kept is not None:
+        kept = recall(part.kept)
+        for at in places:
+            found = kept[at]
+            assert found is not None
+            yield at, found, partial(part.raw, at)
+        return
+    raws = part.raws()
+    packed = seat.packer(part.piece.collection)([raws[at] for at in places])
+    for at, converted in zip(places, packed, strict=True):
         if isinstance(converted, Refusal):  # cannot be: the survey converted these very bytes
             raise moved(part.piece, "has changed")
-        fate = part.fates.get(at)
-        tables = finish(converted, plan, fate.decision if fate is not None else NO_DECISION)
-        ready.append(Ready(part.first + at, converted.source_id, raws[at], converted.pk, tables, digest(tables)))
+        yield at, converted, partial(raws.__getitem__, at)
 
 
 async def account(accounts: Accounts, place: Place, outcome: Outcome, held: Sequence[Held], *, fresh: bool) -> None:
@@ -165,7 +190,7 @@ async def account(accounts: Accounts, place: Place, outcome: Outcome, held: Sequ
     # A version of an earlier run may be in place of a document that the target refuses now.
     await place.remove([ready.pk for ready, _, _ in outcome.refused])
     refused = [
-        Held(ready.source_id, ready.raw, why.rule, why.path, why.message, why.constraint, state)
+        Held(ready.source_id, ready.raw(), why.rule, why.path, why.message, why.constraint, state)
         for ready, why, state in outcome.refused
     ]
     written = [(each.source_id, "migrated", each.pk, each.digest) for each in outcome.written]
@@ -195,7 +220,7 @@ class DeferredUnit:
             prepare(seat, part, ready, [], only)
         connection = await seat.connection()
         plan = seat.plan(self.collection)
-        place = Place(connection, plan, await seat.stage(self.collection))
+        place = Place(connection, plan, partial(seat.stage, self.collection))
         run = seat.context.run
         assert run is not None
         async with Fenced(connection, seat.context.epoch):

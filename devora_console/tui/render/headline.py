@@ -191,7 +191,7 @@ def _in_quarantine(snapshot: MigrationSnapshot) -> str:
         return ""
     # Before the decisions are made nothing is in quarantine, and more may have to go there.
     early = snapshot.phase in (Phase.SURVEY, Phase.DECIDE)
-    return f"{short(held)} cannot be converted so far" if early else f"{short(held)} in quarantine"
+    return f"{short(held)} refused so far" if early else f"{short(held)} in quarantine"
 
 
 def _sentences(*parts: str) -> str:

@@ -25,9 +25,9 @@ COLLECTION_COLUMNS = (
     Column("name", "collection", 14, grows=True),
     Column("documents", "documents", 13, right=True, rank=1),
     Column("rows", "rows", 9, right=True, rank=2),
-    Column("rate", "rows/s", 6, right=True, rank=4),
+    Column("rate", "surv./s", 7, right=True, rank=4),
     Column("quarantined", "quar.", 5, right=True, rank=3),
-    Column("state", "state", 16, rank=0),
+    Column("state", "state", 17, rank=0),
 )
 TABLE_COLUMNS = (
     Column("name", "table", 16, grows=True),
@@ -97,7 +97,8 @@ def _collection_row(collection: CollectionProgress, snapshot: MigrationSnapshot,
     through = documents_through(collection)
     started = collection.state is not CollectionState.WAITING
     rows = sum(collection.rows.values())
-    rate = short(rows / collection.seconds) if rows and collection.seconds > 0 else NIL
+    # The time a collection takes is known of its survey alone: afterwards many are worked on side by side.
+    rate = short(collection.surveyed / collection.seconds) if collection.surveyed and collection.seconds > 0 else NIL
     cells: dict[str, Cell] = {
         "name": (look.text(collection.name), ""),
         "documents": (f"{figure(through, 6) if started else NIL}/{figure(collection.total, 6)}", ""),

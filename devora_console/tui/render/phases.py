@@ -78,23 +78,11 @@ def progress(snapshot: MigrationSnapshot) -> str:
     if not unit:
         return ""
     done, total = snapshot.rows_done, snapshot.rows_total
-    if snapshot.phase is Phase.SURVEY:
-        done = sum(each.surveyed for each in snapshot.collections)
-        total = _documents(snapshot)
     if isinstance(total, Unknown):
         return f"{short(done)} {unit} so far" if done or snapshot.phase is Phase.SURVEY else ""
     if not measured(snapshot):
         return f"{short(done)} of {short(total)} {unit}" if total else ""
     return f"{share(done, total)} of {short(total)} {unit}" if total else ""
-
-
-def _documents(snapshot: MigrationSnapshot) -> int | Unknown:
-    total = 0
-    for each in snapshot.collections:
-        if isinstance(each.total, Unknown):
-            return each.total
-        total += each.total
-    return total or Unknown("no collection is known yet")
 
 
 def in_steps(snapshot: MigrationSnapshot) -> bool:

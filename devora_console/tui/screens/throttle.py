@@ -22,10 +22,11 @@ class ThrottleScreen(ModalScreen[Wishes | None]):
     """Gives what is wanted from now on, None when cancelled. It begins with the present wishes."""
 
     AUTO_FOCUS = "#wish-rows"
+    # With priority: what is typed right behind a Tab, as a slow line delivers it, must go to the next field.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "cancel", "cancel", show=False),
-        Binding("up", "app.focus_previous", show=False),
-        Binding("down", "app.focus_next", show=False),
+        Binding("up,shift+tab", "app.focus_previous", show=False, priority=True),
+        Binding("down,tab", "app.focus_next", show=False, priority=True),
     ]
 
     def __init__(self, wishes: Wishes, look: Look) -> None:
@@ -47,7 +48,7 @@ class ThrottleScreen(ModalScreen[Wishes | None]):
     def on_mount(self) -> None:
         """Fill in the words."""
         self.query_one("#dialog-title", Line).show(Text("Throttle the copy", style="bold"))
-        words = "It counts from the next batch on, and until this run ends."
+        words = "It counts from the next batch on, until the run ends."
         self.query_one("#dialog-text", Line).show(words)
         for name, label, _ in FIELDS:
             self.query_one(f"#label-{name}", Line).show(label)
@@ -59,7 +60,10 @@ class ThrottleScreen(ModalScreen[Wishes | None]):
         self.query_one("#wrong", Line).show("")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in any field applies all three, if they make sense."""
+        """Enter in any field applies all three, once the others have taken what was typed into them."""
+        self.call_after_refresh(self._apply)
+
+    def _apply(self) -> None:
         rows, workers, batch = (self.query_one(f"#wish-{name}", Input).value for name, _, _ in FIELDS)
         found = understood(self._wishes, rows, workers, batch)
         if isinstance(found, Wishes):
