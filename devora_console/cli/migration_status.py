@@ -14,6 +14,7 @@ from devora_console.core.clock import span, utc_now
 from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
 from devora_console.migration.steering import Status
+from devora_console.migration.watermark import Watermark
 
 
 def status_keys(found: Status) -> dict[str, object]:
@@ -32,6 +33,7 @@ def status_keys(found: Status) -> dict[str, object]:
         "updated_at": found.updated_at,
         "finished_at": found.finished_at,
         "wishes": found.wishes,
+        "verification": found.verification,
         "progress": progress,
     }
 
@@ -66,7 +68,7 @@ def print_status(out: Console, found: Status) -> None:
         return
     progress = found.progress
     signs = {"running": "…", "paused": "‖", "done": "✓", "stopped": "!", "failed": "✗"}
-    out.print(Text(one_line(f"{signs.get(state, '?')} {state}: {_headline(progress)}", 200)))
+    out.print(Text(one_line(f"{signs.get(state, '?')} {state}: {_headline(progress, state)}", 200)))
     if progress.get("waiting_for"):
         out.print(Text(one_line(f"waiting for: {progress['waiting_for']}", 200)))
     if progress.get("throttled_by"):
@@ -82,11 +84,18 @@ def print_status(out: Console, found: Status) -> None:
     ]
     if workers:
         out.print(plain_table(("worker", "rows/s", "waits for PostgreSQL"), workers, right=(1, 2)))
+    if not found.alive:
+        out.print(Text(_verified(found.verification)))
     if not found.alive and state == "stopped":
         out.print(Text("Go on with: devora-console migrate --execute --resume"))
 
 
-def _headline(progress: dict[str, Any]) -> str:
+def _headline(progress: dict[str, Any], state: str) -> str:
+    if state == "done":
+        rows = sum(sum(each["rows"].values()) for each in progress.get("collections", ()))
+        return f"{number(rows)} rows in place, in {span(progress.get('seconds', 0.0))}"
+    if state == "failed" and progress.get("problem"):
+        return str(progress["problem"]["message"])
     total, done = _known(progress.get("rows_total")), progress.get("rows_done", 0)
     part = f" {100 * done // max(total, 1)} %" if isinstance(total, int) and total else ""
     eta = _known(progress.get("eta_seconds"))
@@ -98,8 +107,18 @@ def _headline(progress: dict[str, Any]) -> str:
 
 def _phase(each: dict[str, Any]) -> tuple[str, ...]:
     total = _known(each["total"])
-    of = number(total) if isinstance(total, int) else "?"
-    return (str(each["phase"]), number(each["done"]), of, span(each["seconds"]))
+    done = number(each["done"]) if each["done"] else ""
+    of = number(total) if isinstance(total, int) else "?" if done else ""
+    return (str(each["phase"]), done, of, span(each["seconds"]))
+
+
+def _verified(found: Watermark | None) -> str:
+    if found is None:
+        return "? not verified yet: verify"
+    through = f"verified through {found.through:%Y-%m-%d %H:%M:%SZ} ({found.level})"
+    if not found.ok:
+        return f"✗ {through}: {found.differences} differences"
+    return f"◌ {through}, stale: {found.stale}" if found.stale else f"✓ {through}"
 
 
 def _age(found: Status) -> str:

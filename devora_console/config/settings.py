@@ -166,10 +166,11 @@ class MigrationSettings(_Section):
         examples=["maps/devora.toml"],
     )
     batch_bytes: int = Field(
-        default=2_000_000,
+        default=1_000_000,
         ge=10_000,
         le=256_000_000,
-        description="Bytes of source documents copied in one transaction.",
+        description="Bytes of a piece of the source, which one worker takes at a time, and of the first batches that "
+        "are written; later ones are as large as can be written in a third of a second.",
     )
     max_quarantine: Annotated[str, BeforeValidator(_quarantine)] = Field(
         default="10%",

@@ -53,7 +53,7 @@ class JobSettings:
     source: Dsn | str
     database: str
     mapping: Mapping
-    batch_bytes: int = 2_000_000
+    batch_bytes: int = 1_000_000
     max_quarantine: str = "10%"
     only: tuple[str, ...] = ()
     prune: bool = False

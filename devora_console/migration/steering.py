@@ -19,6 +19,7 @@ from devora_console.core.snapshot import to_json
 from devora_console.migration.control import Control, Tracker
 from devora_console.migration.lease import holder
 from devora_console.migration.progress import Wishes
+from devora_console.migration.watermark import Watermark, latest
 from devora_console.postgres.connect import LOST
 from devora_console.postgres.locks import MIGRATION
 from devora_console.postgres.sqlfiles import sql
@@ -43,6 +44,7 @@ class Status:
     updated_at: datetime | None
     wishes: Wishes
     progress: dict[str, Any]
+    verification: Watermark | None = None
 
 
 async def status(connection: Connection) -> Status:
@@ -61,6 +63,7 @@ async def status(connection: Connection) -> Status:
         updated_at=row["updated_at"],
         wishes=await look(connection),
         progress=json.loads(row["progress"] or "{}"),
+        verification=await latest(connection, row["mapping_hash"]),
     )
 
 

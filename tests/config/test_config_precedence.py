@@ -29,17 +29,20 @@ VALUES: dict[str, tuple[str, ...]] = {
     "migration.batch_bytes": ("10001", "10002", "10003", "10004", "10005"),
     "migration.max_quarantine": ("1", "2", "3%", "4", "5"),
     "migration.sample": ("1", "2", "3", "4", "5"),
+    "migration.workers": ("1", "2", "3", "4", "5"),
+    "migration.bulk_load": ("true", "false", "true", "false", "true"),
     "analytics.posthog_api_key": ("phc_a", "phc_b", "phc_c", "phc_d", "phc_e"),
     "search.openai_api_key": ("sk-a", "sk-b", "sk-c", "sk-d", "sk-e"),
     "terminal.refresh_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "terminal.theme": ("a", "b", "c", "d", "e"),
     "terminal.unicode": ("auto", "always", "never", "always", "auto"),
 }
+_BARE = ("migration.batch_bytes", "migration.sample", "migration.workers", "migration.bulk_load")
 SOURCES = ("file", "profile", ".env", "environment", "command line")
 
 
 def _toml(key: str, text: str) -> str:
-    is_bare = key == "read_only" or key.endswith("_seconds") or key in ("migration.batch_bytes", "migration.sample")
+    is_bare = key == "read_only" or key.endswith("_seconds") or key in _BARE
     return f"{key.rpartition('.')[2]} = {text if is_bare else repr(text)}"
 
 

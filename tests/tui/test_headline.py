@@ -66,6 +66,10 @@ PHASES = {
         f"Setting indexes and keys aside, so that the copy is fast.{HELD}",
     ),
     "copying": (COPY, f"Copy running: 61 % of 1.91 M rows, about 4 min left (±1).{HELD}"),
+    "copying again": (
+        replace(COPY, collections=tuple(replace(each, unchanged=1_000) for each in COPY.collections[:3])),
+        "Copy running: 61 % of 1.91 M rows; 3\u202f000 documents were there already. 3 in quarantine.",
+    ),
     "vectors": (
         finishing(0, 69_700, now=AT),
         f"Copied; filling search vectors: 34 % of 205 k rows, about 10 s left.{HELD}",

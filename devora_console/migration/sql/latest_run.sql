@@ -1,6 +1,6 @@
 -- What: the latest execution, and whether its runner holds the advisory lock ($1, $2: its two halves) at this moment.
 -- Serves: 14 and later. Cost: one row. Grants: owner of devora_console.
-SELECT r.run, r.state, r.holder, r.started_at, r.finished_at, r.updated_at, r.progress::text AS progress,
+SELECT r.run, r.state, r.mapping_hash, r.holder, r.started_at, r.finished_at, r.updated_at, r.progress::text AS progress,
        EXISTS (SELECT FROM pg_locks l
                 WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1::bigint AND l.objid = $2::bigint
                   AND l.objsubid = 1

@@ -110,6 +110,19 @@ def quarantine_detail(item: QuarantineItem, look: Look) -> Text:
     return out
 
 
+def shortened(detail: Text, lines: int, look: Look) -> Text:
+    """The first ``lines`` lines; the last of them says so when there are more.
+
+    >>> shortened(Text("one\\ntwo\\nthree"), 2, Look()).plain
+    'one\\nmore: press ?'
+    """
+    found = detail.split("\n", allow_blank=True)
+    if len(found) <= lines:
+        return detail
+    kept = [*found[: lines - 1], Text("more: press ?", style=look.muted)]
+    return Text("\n", end="").join(kept)
+
+
 def _section(out: Text, title: str, words: str) -> None:
     if words:
         out.append(f"\n\n{title}\n", style="bold")

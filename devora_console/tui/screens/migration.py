@@ -14,7 +14,7 @@ from textual.widgets import DataTable, Input
 
 from devora_console.migration.progress import Kind, MigrationSnapshot, State
 from devora_console.tui.keys import screen_bindings
-from devora_console.tui.render.detail import collection_detail, table_detail
+from devora_console.tui.render.detail import collection_detail, shortened, table_detail
 from devora_console.tui.render.headline import headline
 from devora_console.tui.render.look import Look
 from devora_console.tui.render.migration import (
@@ -44,6 +44,7 @@ _LINES: Mapping[str, Callable[[MigrationSnapshot, int, Look], str | Text]] = {
 """The lines under the tables, from top to bottom; one with nothing to say takes no room."""
 _TALL = 36
 _PANE_FROM = 112
+_LEAST = 8  # lines of the detail in the pane, whatever else is there
 _HUNG = timedelta(seconds=10)
 
 
@@ -103,11 +104,14 @@ class MigrationScreen(RunScreen):
         if self.app.size.width < _PANE_FROM:
             return
         inner = self.query_one("#pane").scrollable_content_region.width or 36
-        self.query_one("#detail", Line).show(self._detail(snapshot, inner) or "")
         working = workers_detail(snapshot, inner, self.look)
+        high = self.query_one("#pane").size.height
+        drawn = trend_plot(snapshot, inner, min(12, self.app.size.height // (6 if working.plain else 4)), self.look)
+        left = high - len(drawn) - (working.plain.count("\n") + 2 if working.plain else 0)
+        detail = self._detail(snapshot, inner)
+        self.query_one("#detail", Line).show(shortened(detail, max(left, _LEAST), self.look) if detail else "")
         self.query_one("#each-worker", Line).show(Text("\n", end="").append_text(working) if working.plain else "")
-        room = min(12, self.app.size.height // 4)
-        self.query_one("#plot", Line).show("\n".join(trend_plot(snapshot, inner, room, self.look)))
+        self.query_one("#plot", Line).show("\n".join(drawn))
 
     def _detail(self, snapshot: MigrationSnapshot, width: int = 60) -> Text | None:
         tables = self.query_one("#tables", PatchTable)
