@@ -86,7 +86,10 @@ class Packer:
         for child in self._children:
             good = child.read(documents, good, keys, root)
         self._doubtful = self._judge.doubtful(root.columns)
-        return {places[at]: made for at in good if (made := self._make(documents[at], at, root)) is not None}
+        made = {places[at]: each for at in good if (each := self._make(documents[at], at, root)) is not None}
+        for child in self._children:
+            child.forget()
+        return made
 
     def _has_arrays(self, document: dict[str, Any]) -> bool:
         return all(type(document.get(child.name)) is list for child in self._children)
@@ -198,6 +201,11 @@ class _Elements:
         if table.bad:
             good = [at for at in good if table.bad.isdisjoint(range(*self._bounds[at]))]
         return good
+
+    def forget(self) -> None:
+        """Let go of what was read: one document may have been huge."""
+        self._table = Table([], [], {}, {}, set())
+        self._bodies, self._own, self._bounds = [], [], {}
 
     def judged(self, at: int) -> bool:
         """Whether it is certain that the table takes all elements of one document."""

@@ -21,6 +21,11 @@ class PythonOnly:
     parts: tuple[Part, ...]
     save: str | None = None
 
+    @property
+    def size(self) -> int:
+        """Light."""
+        return 0
+
     async def work(self, seat: Seat) -> int:
         """Rows made."""
         ready: list[Ready] = []
@@ -62,6 +67,11 @@ class CopyOnly:
     saved: tuple[str, ...]
     rows: int
 
+    @property
+    def size(self) -> int:
+        """Light."""
+        return 0
+
     async def work(self, seat: Seat) -> int:
         """Rows copied."""
         connection = await seat.connection()
@@ -83,6 +93,11 @@ class Begin:
     """Nothing: starts a worker before the clock does."""
 
     seconds: float = 0.2
+
+    @property
+    def size(self) -> int:
+        """Light."""
+        return 0
 
     async def work(self, seat: Seat) -> int:
         """Connect, and stay long enough for every worker to get one."""

@@ -39,6 +39,11 @@ class SumUnit:
 
     part: Part
 
+    @property
+    def size(self) -> int:
+        """Bytes of documents."""
+        return self.part.piece.size
+
     async def work(self, seat: Seat) -> Summed:
         """Convert and sum; nothing is asked of PostgreSQL."""
         plan = seat.plan(self.part.piece.collection)
@@ -69,6 +74,11 @@ class KeepUnit:
     table: int
     buckets: frozenset[int]
 
+    @property
+    def size(self) -> int:
+        """Bytes of documents."""
+        return self.part.piece.size
+
     async def work(self, seat: Seat) -> list[tuple[str, bytes, int]]:
         """Convert and choose."""
         table = seat.plan(self.part.piece.collection).tables()[self.table]
@@ -93,6 +103,11 @@ class TargetUnit:
     start: int
     end: int | None
     snapshot: str
+
+    @property
+    def size(self) -> int:
+        """No document is held here."""
+        return 0
 
     async def work(self, seat: Seat) -> Buckets:
         """PostgreSQL sums; no row crosses the wire."""

@@ -20,13 +20,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.migration.control import Control, Tracker
 from devora_console.migration.work.cluster import Cluster, carrying
-from devora_console.migration.work.seat import Context, Unit, leave, run
+from devora_console.migration.work.seat import Context, Unit, leave, run, take_turns
 
 R = TypeVar("R")
 U = TypeVar("U")
@@ -76,11 +77,12 @@ class Pool:
             elif self._workers == 0:
                 self._executor = ThreadPoolExecutor(1, thread_name_prefix="devora-work")
             else:
+                context = multiprocessing.get_context("spawn")
                 self._executor = ProcessPoolExecutor(
                     self._workers,
-                    mp_context=multiprocessing.get_context("spawn"),
+                    mp_context=context,
                     initializer=_begin,
-                    initargs=(os.getpid(),),
+                    initargs=(os.getpid(), context.Lock()),
                 )
         return self._executor
 
@@ -194,8 +196,9 @@ async def _first(going: deque[_Going[R]]) -> _Going[R]:
     return next(each for each in going if each.future.done())
 
 
-def _begin(parent: int) -> None:
+def _begin(parent: int, lock: AbstractContextManager[Any]) -> None:
     """In a new worker process: leave signals to the parent, and end with it."""
+    take_turns(lock)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
@@ -47,6 +48,11 @@ class Context:
 
 class Unit(Protocol[R_co]):
     """One piece of work."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of documents that it holds in memory at once."""
+        ...
 
     async def work(self, seat: Seat) -> R_co:
         """Do it. Raises ConsoleError, or what PostgreSQL raises."""
@@ -119,6 +125,14 @@ class Seat:
 
 
 _HERE = threading.local()
+_HEAVY_BYTES = 6_000_000
+_alone: AbstractContextManager[Any] = nullcontext()
+
+
+def take_turns(lock: AbstractContextManager[Any]) -> None:
+    """Units of one huge document each need many times its size in memory: workers with one lock take them in turn."""
+    global _alone  # noqa: PLW0603 - one per process, set as it starts
+    _alone = lock
 
 
 def run(context: Context, unit: Unit[R]) -> R:
@@ -128,7 +142,8 @@ def run(context: Context, unit: Unit[R]) -> R:
         leave()
         seat = _HERE.seat = Seat(context)
     try:
-        return seat.loop.run_until_complete(unit.work(seat))
+        with _alone if unit.size > _HEAVY_BYTES else nullcontext():
+            return seat.loop.run_until_complete(unit.work(seat))
     except (asyncpg.PostgresError, *LOST) as error:
         seat.drop()
         raise explain(error, context.postgres, writing=context.run is not None) from None

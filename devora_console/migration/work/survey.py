@@ -32,6 +32,11 @@ class SurveyUnit:
     piece: Piece
     keep: str | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of documents."""
+        return self.piece.size
+
     async def work(self, seat: Seat) -> Found:
         """Convert and judge; nothing is written but temporary tables."""
         block = read(self.piece)
@@ -74,6 +79,11 @@ class ListUnit:
 
     piece: Piece
     fate: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of documents."""
+        return self.piece.size
 
     async def work(self, seat: Seat) -> Found:
         """Read the ids."""

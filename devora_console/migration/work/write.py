@@ -107,6 +107,11 @@ class WriteUnit:
         """The unit for a second try: it may have been committed before its worker was killed."""
         return replace(self, known=True)
 
+    @property
+    def size(self) -> int:
+        """Bytes of documents."""
+        return sum(part.piece.size for part in self.parts)
+
     async def work(self, seat: Seat) -> Written:
         """One transaction."""
         began = time.monotonic()
@@ -213,6 +218,11 @@ class DeferredUnit:
     collection: str
     parts: tuple[tuple[Part, frozenset[int]], ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes of documents."""
+        return sum(part.piece.size for part, _ in self.parts)
+
     async def work(self, seat: Seat) -> Written:
         """One transaction."""
         ready: list[Ready] = []
@@ -255,6 +265,11 @@ class ArchiveUnit:
     """Keep the documents of a collection without a table."""
 
     part: Part
+
+    @property
+    def size(self) -> int:
+        """Bytes of documents."""
+        return self.part.piece.size
 
     async def work(self, seat: Seat) -> Written:
         """One transaction."""
@@ -303,6 +318,11 @@ class FallUnit:
 
     collection: str
     parts: tuple[tuple[Part, frozenset[int]], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of documents."""
+        return sum(part.piece.size for part, _ in self.parts)
 
     async def work(self, seat: Seat) -> Written:
         """One transaction."""

@@ -61,6 +61,7 @@ class MigrationScreen(RunScreen):
         self._order = next(iter(ORDERS))
         self._keep = ""
         self._tables_only = False
+        self._pane_height = 0
 
     def body(self) -> ComposeResult:
         """Headline, collections and verification with a detail pane, lines of figures, filter."""
@@ -99,18 +100,26 @@ class MigrationScreen(RunScreen):
             line.show(words)
             line.display = bool(line.words)
         self._draw_pane(snapshot)
+        self.call_after_refresh(self._fit_pane)
+
+    def _fit_pane(self) -> None:
+        """Lines that came or went have left the pane another height."""
+        if self.query_one("#pane").size.height != self._pane_height and not self.frozen:
+            self._draw_pane(self.snapshot)
 
     def _draw_pane(self, snapshot: MigrationSnapshot) -> None:
         if self.app.size.width < _PANE_FROM:
             return
         inner = self.query_one("#pane").scrollable_content_region.width or 36
         working = workers_detail(snapshot, inner, self.look)
-        high = self.query_one("#pane").size.height
+        high = self._pane_height = self.query_one("#pane").size.height
         drawn = trend_plot(snapshot, inner, min(12, self.app.size.height // (6 if working.plain else 4)), self.look)
         left = high - len(drawn) - (working.plain.count("\n") + 2 if working.plain else 0)
         detail = self._detail(snapshot, inner)
         self.query_one("#detail", Line).show(shortened(detail, max(left, _LEAST), self.look) if detail else "")
-        self.query_one("#each-worker", Line).show(Text("\n", end="").append_text(working) if working.plain else "")
+        each_worker = self.query_one("#each-worker", Line)
+        each_worker.show(Text("\n", end="").append_text(working))
+        each_worker.display = bool(working.plain)
         self.query_one("#plot", Line).show("\n".join(drawn))
 
     def _detail(self, snapshot: MigrationSnapshot, width: int = 60) -> Text | None:
