@@ -90,13 +90,12 @@ class Control:
 
     async def checkpoint(self, tracker: Tracker) -> None:
         """Between two batches: wait while paused or ahead of the limit, raise ConsoleError (exit 5) when stopped."""
+        await self._keep_to_limit(tracker)
         if not self._go.is_set():
-            before = tracker.snapshot.state
             tracker.change(state=State.PAUSED, waiting_for="paused: press P, or run: migrate resume")
             await self._go.wait()
             self._since = None
-            tracker.change(state=before, waiting_for="")
-        await self._keep_to_limit(tracker)
+            tracker.change(state=State.RUNNING, waiting_for="")
         if self._stop:
             raise ConsoleError.of(
                 ExitCode.STOPPED, "stopped", "stopped on request; what was committed is kept", "Run it again to go on"
@@ -104,8 +103,8 @@ class Control:
         await asyncio.sleep(0)
 
     async def _keep_to_limit(self, tracker: Tracker) -> None:
-        """Sleep until the rows done since the limit was set are due."""
-        while not self._stop:
+        """Sleep until the rows done since the limit was set are due; a pause or a stop does not wait for them."""
+        while not self._stop and self._go.is_set():
             limit, now, done = self._wishes.rows_per_second, time.monotonic(), tracker.snapshot.rows_done
             if limit is None or limit <= 0:
                 if tracker.snapshot.throttled_by:
@@ -117,8 +116,9 @@ class Control:
             ahead = (done - self._since[1]) / limit - (now - self._since[0])
             if ahead <= 0:
                 return
-            if not tracker.snapshot.throttled_by:
-                tracker.change(throttled_by=f"at most {limit:g} rows/s (migrate throttle)")
+            rule = f"at most {limit:.0f} rows/s (migrate throttle)"
+            if tracker.snapshot.throttled_by != rule:
+                tracker.change(throttled_by=rule)
             await asyncio.sleep(min(ahead, 0.2))
 
 
@@ -151,6 +151,10 @@ class Tracker:
         """Set fields of the snapshot and report at once."""
         self.snapshot = replace(self.snapshot, **changes)  # type: ignore[arg-type]  # field names are ours
         self._emit(force=True)
+
+    def batches_of(self, size: int) -> None:
+        """How many bytes of documents a batch has now."""
+        self.snapshot = replace(self.snapshot, batch_bytes=size)
 
     def worked(self, written: Worked) -> None:
         """A worker has finished a batch."""

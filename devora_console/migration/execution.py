@@ -78,6 +78,7 @@ class Execution:
         under_way = bool(await waiting(self._connection))
         stages = [await self._stage(plan, under_way) for plan in plans]
         bulk = under_way or self._wants_bulk(stages)
+        self._tracker.change(bulk=bulk)
         fingerprint = self._fingerprint(surveyed)
         # Only a load that was cut off may be trusted to have left alone what it committed.
         done = await committed(self._connection, fingerprint) if under_way else frozenset()

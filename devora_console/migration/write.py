@@ -145,13 +145,15 @@ class Writer:
         done = self._tracker.progress(name)
         self._tracker.collection(name, unchanged=done.unchanged + written.same, written=done.written + written.written)
         self._tracker.worked(written)
-        self._tracker.advance(written.rows + written.quarantined + len(written.refused), written.bytes)
+        rows = written.rows + written.same_rows + written.quarantined + len(written.refused)
+        self._tracker.advance(rows, written.bytes)
 
     def _tune(self, written: Written) -> None:
         """Batches of about the time aimed at, whatever the documents are like, unless somebody wants another size."""
         wanted_bytes = self._pool.control.wishes.batch_bytes
         if wanted_bytes is not None:
             self._bytes = wanted_bytes
+            self._tracker.batches_of(self._bytes)
             return
         if written.seconds > 0.01 and written.bytes > self._bytes // 2:
             wanted = written.bytes * _GOAL_SECONDS / written.seconds
@@ -159,6 +161,7 @@ class Writer:
             if limit is not None and written.rows:  # in steps small enough to be called a rate
                 wanted = min(wanted, written.bytes / written.rows * limit * _GOAL_SECONDS)
             self._bytes = int(min(_MOST_BYTES, max(1, 0.7 * self._bytes + 0.3 * wanted)))
+            self._tracker.batches_of(self._bytes)
 
     async def _deferred(self, name: str, numbers: list[int]) -> None:
         unit = DeferredUnit(name, self._parts(name, numbers))

@@ -34,6 +34,7 @@ class Piece:
     start: int
     end: int
     documents: int
+    largest: int  # bytes of its largest document
     carried: bytes | None = field(default=None, repr=False)
 
     @property
@@ -110,19 +111,21 @@ class Spool:
             view = memoryview(block)
             while view:
                 view = view[stream.write(view) :]
-            yield Piece(collection, number, str(target), position, position + len(block), len(batch))
+            yield Piece(
+                collection, number, str(target), position, position + len(block), len(batch), max(map(len, batch))
+            )
             position += len(block)
 
 
 def _cut(path: Path, collection: str, piece_bytes: int) -> Iterator[Piece]:
-    start = end = number = count = 0
+    start = last = number = count = largest = 0
     for end in heads(path):
-        count += 1
+        count, largest, last = count + 1, max(largest, end - last), end
         if end - start >= piece_bytes:
-            yield Piece(collection, number, str(path), start, end, count)
-            start, number, count = end, number + 1, 0
+            yield Piece(collection, number, str(path), start, end, count, largest)
+            start, number, count, largest = end, number + 1, 0, 0
     if count:
-        yield Piece(collection, number, str(path), start, end, count)
+        yield Piece(collection, number, str(path), start, last, count, largest)
 
 
 def _no_room(error: OSError, folder: Path) -> ConsoleError:

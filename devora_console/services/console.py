@@ -40,9 +40,7 @@ class ConsoleServices:
         self._target = Target(self._settings.postgres)
         self._watching = Watching(self._settings, self._target, self._refresh)
         mapping = load_mapping(self._settings.migration.mapping)
-        self._migrating = Migrating(
-            self._settings, self._target, mapping, lambda: self._wake("migration"), self._refresh
-        )
+        self._migrating = Migrating(self._settings, self._target, mapping, lambda: self._wake("migration"), self._ended)
         self._header = self._make_header()
         self._overview = self._make_overview()
 
@@ -92,6 +90,10 @@ class ConsoleServices:
         for listener in tuple(self._listeners):
             listener(kind)
 
+    def _ended(self) -> None:
+        self._watching.look_at_schema()
+        self._refresh()
+
     def _refresh(self) -> None:
         self._header = self._make_header()
         self._wake("header")
@@ -112,6 +114,8 @@ class ConsoleServices:
 
     def _make_overview(self) -> OverviewSnapshot:
         watching, migrating = self._watching, self._migrating
+        # What our own copy has set aside comes back: it is no drift while that runs.
+        meant = migrating.busy and migrating.snapshot.bulk
         return overview(
             Known(
                 header=self._header,
@@ -120,7 +124,7 @@ class ConsoleServices:
                 migration=migrating.snapshot,
                 dry_run=migrating.dry_run,
                 verification=migrating.verification,
-                drift=watching.drift,
+                drift=None if meant else watching.drift,
             )
         )
 

@@ -99,7 +99,7 @@ class Migrating:
             state=self._state(snapshot.state),
             verification=snapshot.verification or self.verification,
             wishes=self._job.control.wishes if self._job is not None else None,
-            bulk=self._bulk,
+            bulk=snapshot.bulk if snapshot.bulk is not None else self._bulk,
         )
         self._changed()
 

@@ -54,6 +54,17 @@ class Watching:
         ):
             self._tasks.append(asyncio.create_task(self._watch(look, every)))
 
+    def look_at_schema(self) -> None:
+        """Compare the schema now, before its turn: what was seen while a job worked on it counts no more."""
+        self.drift = None
+        if self._tasks:  # begun, and not ended yet
+            self._tasks = [task for task in self._tasks if not task.done()]
+            self._tasks.append(asyncio.create_task(self._once(self._look_schema)))
+
+    async def _once(self, look: Callable[[], Awaitable[None]]) -> None:
+        await look()
+        self._looked()
+
     async def stop(self) -> None:
         """End the watchers and give their connections back."""
         for task in self._tasks:
@@ -65,8 +76,7 @@ class Watching:
 
     async def _watch(self, look: Callable[[], Awaitable[None]], every: float) -> None:
         while True:
-            await look()
-            self._looked()
+            await self._once(look)
             await asyncio.sleep(every)
 
     async def _look_postgres(self) -> None:

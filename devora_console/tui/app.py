@@ -89,10 +89,9 @@ class DevoraApp(App[int], inherit_bindings=False):
     def on_wake(self, message: Wake) -> None:
         """Newer snapshots: draw the screen in view; the others catch up when they are resumed."""
         self.bridge.take()
-        if isinstance(self.screen, ConsoleScreen):
-            self.screen.catch_up()
-        else:
-            self._tick()
+        screen = self._in_view()
+        if screen is not None:
+            screen.catch_up()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A fault in one of our own workers is a banner, not a silence."""
@@ -105,12 +104,16 @@ class DevoraApp(App[int], inherit_bindings=False):
             self.complain(crash.report(error).problem)
 
     def _tick(self) -> None:
-        # Under a modal the console screen is still in view: its header goes on.
+        screen = self._in_view()
+        if screen is not None:
+            screen.draw_frame()
+
+    def _in_view(self) -> ConsoleScreen | None:
+        """The console screen to be seen, under a dialog too: nobody can tell that what stands there is old."""
         for screen in reversed(self.screen_stack):
             if isinstance(screen, ConsoleScreen):
-                if screen.is_mounted and screen.query("#banner"):
-                    screen.draw_frame()
-                return
+                return screen if screen.is_mounted and screen.query("#banner") else None
+        return None
 
     # --- what screens ask of the app --------------------------------------------------------------
 

@@ -22,7 +22,7 @@ class PythonOnly:
     save: str | None = None
 
     @property
-    def size(self) -> int:
+    def largest(self) -> int:
         """Light."""
         return 0
 
@@ -68,7 +68,7 @@ class CopyOnly:
     rows: int
 
     @property
-    def size(self) -> int:
+    def largest(self) -> int:
         """Light."""
         return 0
 
@@ -95,7 +95,7 @@ class Begin:
     seconds: float = 0.2
 
     @property
-    def size(self) -> int:
+    def largest(self) -> int:
         """Light."""
         return 0
 

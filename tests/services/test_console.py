@@ -9,6 +9,7 @@ import pytest
 
 from devora_console.config.load import load
 from devora_console.config.secret import Dsn
+from devora_console.core.console import OverviewLine, Verdict
 from devora_console.core.guard import Guard
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.migration.progress import MigrationSnapshot, Phase, State, Wishes
@@ -106,6 +107,9 @@ def test_a_copy_is_steered_from_here_and_from_another_terminal(build: Build) -> 
     services = build(**{"migration.bulk_load": "true"})
     heard: list[MigrationSnapshot] = []
     services.subscribe(lambda kind: heard.append(services.migration()) if kind == "migration" else None)
+    schemas: list[OverviewLine] = []
+    services.subscribe(lambda kind: schemas.extend(each for each in services.overview().lines if each.id == "schema"))
+    services.loop.call(services.start_watching())
 
     def elsewhere(**wanted: object) -> None:
         async def go() -> None:
@@ -141,6 +145,9 @@ def test_a_copy_is_steered_from_here_and_from_another_terminal(build: Build) -> 
     assert early
     assert all(early[0].conversions[rule] <= last.conversions.get(rule, 0) for rule in early[0].conversions)
     assert {each.phase for each in last.phases} >= {Phase.WRITE, Phase.INDEXES, Phase.CONSTRAINTS, Phase.ANALYZE}
+    # What the copy has set aside is no drift, and is compared anew when it is back.
+    assert eventually(lambda: "0 drift" in schemas[-1].text, 20)
+    assert not [each for each in schemas if each.verdict is Verdict.FAIL]
     # It is aside in the copy already, before any phase says so by its name.
     assert all(each.bulk for each in heard if each.phase is Phase.WRITE)
 

@@ -178,7 +178,7 @@ def collections(share: float, *, survey: bool = False, held: bool = True) -> tup
                 state=state,
                 surveyed=through if survey else total,
                 written=0 if survey else through,
-                migrated=kept if policy == "map" else 0,
+                migrated=(kept if survey else total - quarantined) if policy == "map" else 0,
                 quarantined=quarantined,
                 archived=through if policy == "archive" else 0,
                 ignored=through if policy == "ignore" else 0,

@@ -18,7 +18,7 @@ from devora_console.core.actions import PLACES, actions_of
 from devora_console.core.console import Link, Verdict
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
-from devora_console.migration.progress import RatePoint
+from devora_console.migration.progress import CollectionState, RatePoint, State
 from devora_console.tui.ports import TuiOptions
 from devora_console.tui.render.columns import fit_columns
 from devora_console.tui.render.detail import collection_detail
@@ -133,6 +133,17 @@ def test_collections_in_every_order_and_filtered() -> None:
     assert cells["audit_logs"]["documents"][0] == "58 058/120 k"
     assert cells["audit_logs"]["state"][0] == "~ writing 48 %"
     assert cells["sessions"]["documents"][0] == "-/2 019"
+
+
+def test_what_a_collection_has_behind_it_is_counted_in_documents_to_write() -> None:
+    base = next(each for each in copying(0.61, AT).collections if each.name == "conversations")
+    one = replace(base, state=CollectionState.WRITING, written=44_000, unchanged=1_000, migrated=90_000)
+    running = replace(copying(0.61, AT), collections=(one,))
+    stopped = replace(running, state=State.STOPPED, collections=(replace(one, state=CollectionState.FAILED),))
+    failed = replace(stopped, state=State.FAILED)
+    shown = [collection_rows(each, PLAIN)[0].cells for each in (running, stopped, failed)]
+    assert [cells["documents"][0] for cells in shown] == ["45 000/89 000"] * 3
+    assert [cells["state"][0] for cells in shown] == ["~ writing 50 %", "! stopped", "x failed"]
 
 
 def test_an_unknown_total_is_never_a_number() -> None:

@@ -70,6 +70,20 @@ async def test_what_is_typed_is_wanted_from_then_on(services: FakeServices, size
         assert isinstance(app.screen, MigrationScreen)
 
 
+@SIZES
+async def test_the_run_goes_on_behind_the_dialog(services: FakeServices, size: tuple[int, int]) -> None:
+    app = make(services)
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot, app)
+        services.migration_now = copying(0.9)
+        services.publish()
+        await until(pilot, lambda: "Copy running: 89 % of 2.13 M rows" in shown(app))
+        services.migration_now = copied()
+        services.publish()
+        await until(pilot, lambda: "Not yet verified: press v" in shown(app))
+        assert isinstance(app.screen, ThrottleScreen)
+
+
 async def test_what_is_typed_ahead_goes_to_its_field(services: FakeServices) -> None:
     app = make(services)
     async with app.run_test(size=SMALL) as pilot:

@@ -40,9 +40,9 @@ class SumUnit:
     part: Part
 
     @property
-    def size(self) -> int:
-        """Bytes of documents."""
-        return self.part.piece.size
+    def largest(self) -> int:
+        """Bytes of the largest document."""
+        return self.part.piece.largest
 
     async def work(self, seat: Seat) -> Summed:
         """Convert and sum; nothing is asked of PostgreSQL."""
@@ -75,9 +75,9 @@ class KeepUnit:
     buckets: frozenset[int]
 
     @property
-    def size(self) -> int:
-        """Bytes of documents."""
-        return self.part.piece.size
+    def largest(self) -> int:
+        """Bytes of the largest document."""
+        return self.part.piece.largest
 
     async def work(self, seat: Seat) -> list[tuple[str, bytes, int]]:
         """Convert and choose."""
@@ -105,7 +105,7 @@ class TargetUnit:
     snapshot: str
 
     @property
-    def size(self) -> int:
+    def largest(self) -> int:
         """No document is held here."""
         return 0
 

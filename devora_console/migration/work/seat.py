@@ -50,8 +50,8 @@ class Unit(Protocol[R_co]):
     """One piece of work."""
 
     @property
-    def size(self) -> int:
-        """Bytes of documents that it holds in memory at once."""
+    def largest(self) -> int:
+        """Bytes of its largest document: decoded, it takes many times as much memory."""
         ...
 
     async def work(self, seat: Seat) -> R_co:
@@ -125,12 +125,12 @@ class Seat:
 
 
 _HERE = threading.local()
-_HEAVY_BYTES = 6_000_000
+_HEAVY_BYTES = 4_000_000
 _alone: AbstractContextManager[Any] = nullcontext()
 
 
 def take_turns(lock: AbstractContextManager[Any]) -> None:
-    """Units of one huge document each need many times its size in memory: workers with one lock take them in turn."""
+    """Units with a huge document need many times its size in memory: workers with one lock take them in turn."""
     global _alone  # noqa: PLW0603 - one per process, set as it starts
     _alone = lock
 
@@ -142,7 +142,7 @@ def run(context: Context, unit: Unit[R]) -> R:
         leave()
         seat = _HERE.seat = Seat(context)
     try:
-        with _alone if unit.size > _HEAVY_BYTES else nullcontext():
+        with _alone if unit.largest > _HEAVY_BYTES else nullcontext():
             return seat.loop.run_until_complete(unit.work(seat))
     except (asyncpg.PostgresError, *LOST) as error:
         seat.drop()

@@ -33,9 +33,9 @@ class SurveyUnit:
     keep: str | None = None
 
     @property
-    def size(self) -> int:
-        """Bytes of documents."""
-        return self.piece.size
+    def largest(self) -> int:
+        """Bytes of the largest document."""
+        return self.piece.largest
 
     async def work(self, seat: Seat) -> Found:
         """Convert and judge; nothing is written but temporary tables."""
@@ -81,9 +81,9 @@ class ListUnit:
     fate: str
 
     @property
-    def size(self) -> int:
-        """Bytes of documents."""
-        return self.piece.size
+    def largest(self) -> int:
+        """Bytes of the largest document."""
+        return self.piece.largest
 
     async def work(self, seat: Seat) -> Found:
         """Read the ids."""

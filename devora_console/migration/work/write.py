@@ -68,6 +68,7 @@ class Written:
     written: int = 0
     quarantined: int = 0
     rows: int = 0
+    same_rows: int = 0  # of documents that were there already
     bytes: int = 0
     refused: tuple[Refused, ...] = ()
     deferred: tuple[int, ...] = ()
@@ -108,9 +109,9 @@ class WriteUnit:
         return replace(self, known=True)
 
     @property
-    def size(self) -> int:
-        """Bytes of documents."""
-        return sum(part.piece.size for part in self.parts)
+    def largest(self) -> int:
+        """Bytes of the largest document."""
+        return max(part.piece.largest for part in self.parts)
 
     async def work(self, seat: Seat) -> Written:
         """One transaction."""
@@ -141,6 +142,7 @@ class WriteUnit:
             written=len(outcome.written),
             quarantined=len(batch.held),
             rows=rows,
+            same_rows=sum(sum(map(len, each.tables)) for each in batch.ready if each.source_id in same),
             bytes=sum(part.piece.size for part in self.parts),
             refused=refusals(outcome),
             deferred=tuple(each.number for each in outcome.deferred),
@@ -219,9 +221,9 @@ class DeferredUnit:
     parts: tuple[tuple[Part, frozenset[int]], ...]
 
     @property
-    def size(self) -> int:
-        """Bytes of documents."""
-        return sum(part.piece.size for part, _ in self.parts)
+    def largest(self) -> int:
+        """Bytes of the largest document."""
+        return max(part.piece.largest for part, _ in self.parts)
 
     async def work(self, seat: Seat) -> Written:
         """One transaction."""
@@ -267,9 +269,9 @@ class ArchiveUnit:
     part: Part
 
     @property
-    def size(self) -> int:
-        """Bytes of documents."""
-        return self.part.piece.size
+    def largest(self) -> int:
+        """Bytes of the largest document."""
+        return self.part.piece.largest
 
     async def work(self, seat: Seat) -> Written:
         """One transaction."""
@@ -320,9 +322,9 @@ class FallUnit:
     parts: tuple[tuple[Part, frozenset[int]], ...]
 
     @property
-    def size(self) -> int:
-        """Bytes of documents."""
-        return sum(part.piece.size for part, _ in self.parts)
+    def largest(self) -> int:
+        """Bytes of the largest document."""
+        return max(part.piece.largest for part, _ in self.parts)
 
     async def work(self, seat: Seat) -> Written:
         """One transaction."""

@@ -44,7 +44,7 @@ def current_verification(snapshot: MigrationSnapshot) -> VerificationSnapshot | 
 def _running(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
     doing = _doing(snapshot, kind, look)
     # Rows of documents that are as they should be are passed over, not counted: no time follows from the others.
-    known = measured(snapshot) and not _unchanged(snapshot)
+    known = measured(snapshot)
     left = time_left(snapshot.eta_seconds, snapshot.eta_spread_seconds) if known else ""
     return _sentences(
         _pausing(snapshot),

@@ -13,6 +13,7 @@ from devora_console.migration.progress import (
     CollectionState,
     Kind,
     MigrationSnapshot,
+    Phase,
     State,
     TableVerdict,
 )
@@ -64,10 +65,11 @@ def _number(value: int | Unknown) -> int:
     return -1 if isinstance(value, Unknown) else value
 
 
-def documents_through(collection: CollectionProgress) -> int:
-    """Documents through the phase the collection is in."""
-    if collection.state is CollectionState.WRITING:
-        return collection.written
+def documents_through(collection: CollectionProgress, snapshot: MigrationSnapshot) -> int:
+    """Documents through the phase the collection is in, or in which the run ended."""
+    broken = collection.state is CollectionState.FAILED and snapshot.phase is Phase.WRITE
+    if collection.state is CollectionState.WRITING or broken:
+        return collection.written + collection.unchanged
     return max(collection.surveyed, collection.written)
 
 
@@ -76,12 +78,14 @@ def collection_state(collection: CollectionProgress, snapshot: MigrationSnapshot
     verdict, word = _STATE_WORDS[collection.state]
     if collection.state is CollectionState.DONE:
         word = _DONE_WORDS.get(collection.policy, "converted" if snapshot.kind is Kind.DRY_RUN else word)
+    if verdict in (Verdict.RUNNING, Verdict.FAIL) and snapshot.state in _ENDED:
+        return _ENDED[snapshot.state]
     if verdict is Verdict.RUNNING:
-        if snapshot.state in _ENDED:
-            return _ENDED[snapshot.state]
         if snapshot.state is State.PAUSED:
             return Verdict.PAUSED, "paused"
-        word += f" {share(documents_through(collection), collection.total)}"
+        # What is refused is not written: it is no part of what there is to do.
+        writing = collection.state is CollectionState.WRITING and collection.migrated
+        word += f" {share(documents_through(collection, snapshot), writing or collection.total)}"
     return verdict, word
 
 
@@ -94,7 +98,7 @@ def collection_rows(snapshot: MigrationSnapshot, look: Look, order: str = "mappi
 
 def _collection_row(collection: CollectionProgress, snapshot: MigrationSnapshot, look: Look) -> Row:
     verdict, word = collection_state(collection, snapshot)
-    through = documents_through(collection)
+    through = documents_through(collection, snapshot)
     started = collection.state is not CollectionState.WAITING
     rows = sum(collection.rows.values())
     # The time a collection takes is known of its survey alone: afterwards many are worked on side by side.
