@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from struct import Struct
 from typing import Any
 
-from devora_console.migration.encode import INT32, INT64, NULL, wire
+from devora_console.migration.encode import INT32, NULL, wire
 from devora_console.migration.fields import MISSING
 from devora_console.migration.mapping import Absent
 from devora_console.migration.plan import ColumnPlan
@@ -257,8 +258,7 @@ def _moment(long: _Long) -> Encoder:
     return encode
 
 
-_MOMENT = _LENGTH(8)
-_PACK = INT64.pack
+_PACK = Struct(">iq").pack
 _ISO_SHAPE = b"0000-00-00T00:00:00.000000+00:00"
 _DIGITS = bytes(48 if chr(each) in "0123456789" else each for each in range(256))
 
@@ -272,8 +272,7 @@ def _moments(values: Sequence[str]) -> list[bytes | None]:
         raise ValueError(joined[:100])
     days, minutes, seconds = _DAYS, _MINUTES, _SECONDS  # small enough to stay in the processor's cache
     return [
-        _MOMENT + _PACK(days[each[:10]] + minutes[each[10:16]] + seconds[each[16:20]] + int(each[20:26]))
-        for each in values
+        _PACK(8, days[each[:10]] + minutes[each[10:16]] + seconds[each[16:20]] + int(each[20:26])) for each in values
     ]
 
 

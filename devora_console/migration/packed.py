@@ -24,7 +24,7 @@ from devora_console.mongo.codec import CODEC
 from devora_console.mongo.ejson import is_readable_id, source_id
 
 # Decoded documents of one part stay in the processor's cache: whole batches at once take a third longer.
-_PART = 128 * 1024
+_PART = 320 * 1024
 _ORDINALS = [wire(INT32.pack(each)) for each in range(1024)]
 
 
@@ -162,7 +162,6 @@ class _Elements:
         self._bounds: dict[int, tuple[int, int]] = {}
         self._table = Table([], [], {}, {}, set())
         self._bodies: list[bytes] = []
-        self._own: list[bytes | None] = []
         self.judge = Judge(plan.table)
         self._doubtful: set[int] = set()
 
@@ -205,7 +204,7 @@ class _Elements:
     def forget(self) -> None:
         """Let go of what was read: one document may have been huge."""
         self._table = Table([], [], {}, {}, set())
-        self._bodies, self._own, self._bounds = [], [], {}
+        self._bodies, self._bounds = [], {}
 
     def judged(self, at: int) -> bool:
         """Whether it is certain that the table takes all elements of one document."""
@@ -219,7 +218,6 @@ class _Elements:
         """Own ids where the mapping has them, else keys from parent and position."""
         plan = self._plan
         if plan.table.key.path is None:
-            self._own = [None] * len(items)
             table.columns[plan.table.key_index] = [
                 wire(derived_key(key_text(self._root.key.type, parent[4:]), plan.path, number))
                 for at in good
@@ -231,7 +229,7 @@ class _Elements:
         name = plan.table.key.path[0]
         values = [item.get(name) for item in items]
         cells = uuid_cells(values)
-        table.columns[plan.table.key_index] = self._own = cells
+        table.columns[plan.table.key_index] = cells
         for at in good:
             start, end = self._bounds[at]
             own = cells[start:end]
@@ -264,14 +262,15 @@ class _Elements:
                 add(counts, {"from_parent": 1}, end - start)
         for rule in [rule for rule, times in counts.items() if not times]:
             del counts[rule]
-        own = self._own[start:end] if self._plan.table.key.path is not None else []
-        return Packed(self._bodies[start:end], own)
+        return Packed(self._bodies[start:end], self._plan.table.key.path is not None)
 
     def latest(self, column: ColumnPlan, at: int) -> bytes:
         """The greatest moment of one field of the array."""
         index = next(c.index for c in self._plan.table.columns if c.column.path == column.column.field)
         start, end = self._bounds[at]
-        cells = [cell for cell in self._table.columns[index][start:end] if cell is not None and cell != NULL]
+        cells = [cell or NULL for cell in self._table.columns[index][start:end]]
+        if NULL in cells:
+            cells = [cell for cell in cells if cell != NULL]
         greatest = max(cells, default=NULL)
         if greatest == NULL or greatest[4] < 0x80:  # no moment before 2000: bytes sort as the numbers they are
             return greatest

@@ -32,17 +32,15 @@ class Element:
 class Packed:
     """The rows of an embedded array, packed already, none with an ``extra`` that decisions would change.
 
-    ``own`` are wire cells of the elements' own UUIDs, one for each row, or none where all keys are derived.
+    ``own``: the keys, a UUID in front of each row, are the elements' own; else they are derived.
     """
 
     bodies: list[Body]
-    own: Sequence[bytes | None]
+    own: bool
 
-    def own_id(self, ordinal: int) -> str:
-        """An element's own id as text."""
-        cell = self.own[ordinal]
-        assert cell is not None
-        return uuid_text(cell[4:])
+    def own_ids(self) -> list[bytes]:
+        """The elements' own ids, 16 bytes each; none when the keys are derived."""
+        return [each[4:20] for each in self.bodies] if self.own else []
 
 
 @dataclass(slots=True)
@@ -111,7 +109,7 @@ def _rekeyed(packed: Packed, child: ChildPlan, pk: str, derive: set[int]) -> lis
         at = child.table.extra_index
         if at is not None:
             kept = json.loads((row[at] or b"\x01{}")[1:])
-            row[at] = encode_jsonb({"$key": packed.own_id(ordinal), **kept})
+            row[at] = encode_jsonb({"$key": uuid_text(packed.own_ids()[ordinal]), **kept})
         bodies[ordinal] = body(row)
     return bodies
 

@@ -112,7 +112,7 @@ def _long(raw: bytes, plan: CollectionPlan) -> Converted | Refusal:
 
 def _own_ids(converted: Converted) -> list[list[str]]:
     return [
-        [each.own_id(at) for at in range(len(each.own))]
+        [uuid_text(key) for key in each.own_ids()]
         if isinstance(each, Packed)
         else [element.own_id for element in each if element.own_id is not None]
         for each in converted.children

@@ -8,18 +8,16 @@ are summed per bucket.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import Struct
 
 from devora_console.migration.digests import body_sql, bucket_sql
 from devora_console.migration.encode import INT32
-from devora_console.migration.place import Ready
 from devora_console.migration.plan import TablePlan
 from devora_console.migration.rows import Body, key_text
 from devora_console.migration.target import quoted
 from devora_console.migration.work.seat import Seat
-from devora_console.migration.work.write import Part, prepare
+from devora_console.migration.work.write import Part, migrating
 
 _FIRST64 = Struct(">q").unpack_from
 Buckets = dict[int, tuple[int, int]]
@@ -49,8 +47,8 @@ class SumUnit:
         plan = seat.plan(self.part.piece.collection)
         found: list[Buckets] = [{} for _ in plan.tables()]
         count = 0
-        for ready in _ready(seat, self.part):
-            for table, bodies, sums in zip(plan.tables(), ready.tables, found, strict=True):
+        for _, _, rows, _ in migrating(seat, self.part, range(self.part.piece.documents)):
+            for table, bodies, sums in zip(plan.tables(), rows, found, strict=True):
                 count += len(bodies)
                 _sum(table, bodies, sums)
         return Summed(tuple(found), count)
@@ -58,10 +56,11 @@ class SumUnit:
 
 def _sum(table: TablePlan, bodies: list[Body], sums: Buckets) -> None:
     is_uuid = table.types[table.key_index] == "uuid"
+    md5 = hashlib.md5
     for body in bodies:
         # A uuid is spread evenly by itself. The key comes first, behind its length.
         bucket = body[4] << 4 | body[5] >> 4 if is_uuid else bucket_of(table, key_cell(body))
-        (digest,) = _FIRST64(hashlib.md5(body, usedforsecurity=False).digest())
+        (digest,) = _FIRST64(md5(body, usedforsecurity=False).digest())
         rows, total = sums.get(bucket, (0, 0))
         sums[bucket] = (rows + 1, total + digest)
 
@@ -84,9 +83,9 @@ class KeepUnit:
         table = seat.plan(self.part.piece.collection).tables()[self.table]
         kind = table.types[table.key_index]
         return [
-            (key_text(kind, key), hashlib.md5(body, usedforsecurity=False).digest(), ready.number)
-            for ready in _ready(seat, self.part)
-            for body in ready.tables[self.table]
+            (key_text(kind, key), hashlib.md5(body, usedforsecurity=False).digest(), self.part.first + at)
+            for at, _, rows, _ in migrating(seat, self.part, range(self.part.piece.documents))
+            for body in rows[self.table]
             if bucket_of(table, key := key_cell(body)) in self.buckets
         ]
 
@@ -138,9 +137,3 @@ def bucket_of(table: TablePlan, key: bytes) -> int:
     if table.types[table.key_index] != "uuid":
         key = hashlib.md5(key, usedforsecurity=False).digest()
     return key[0] << 4 | key[1] >> 4
-
-
-def _ready(seat: Seat, part: Part) -> Iterator[Ready]:
-    ready: list[Ready] = []
-    prepare(seat, part, ready, [])
-    yield from ready

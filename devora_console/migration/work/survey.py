@@ -118,7 +118,7 @@ def _entry(converted: Converted, plan: CollectionPlan, rows: tuple[int, ...]) ->
 
 def _keys(child: int, elements: list[Element] | Packed) -> Keys | None:
     if isinstance(elements, Packed):
-        return Keys(child, b"".join([cell[4:] for cell in elements.own if cell is not None])) if elements.own else None
+        return Keys(child, b"".join(elements.own_ids())) if elements.own and elements.bodies else None
     own = [(at, each.own_id) for at, each in enumerate(elements) if each.own_id is not None]
     if not own:
         return None

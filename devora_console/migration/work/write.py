@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,7 +13,7 @@ from devora_console.migration.entries import Fate
 from devora_console.migration.fenced import Fenced
 from devora_console.migration.ledger import Ledger, SurveyedPiece
 from devora_console.migration.place import Outcome, Place, Ready
-from devora_console.migration.rows import NO_DECISION, Converted, digest, finish
+from devora_console.migration.rows import NO_DECISION, Body, Converted, digest, finish
 from devora_console.migration.rules import Refusal
 from devora_console.migration.stage import remove
 from devora_console.migration.work.kept import recall
@@ -76,6 +76,10 @@ class Written:
     worker: str = ""
     seconds: float = 0.0
     converting: float = 0.0  # seconds of it spent in this process, the rest waiting for PostgreSQL
+
+
+_Migrating = tuple[int, Converted, list[list[Body]], Callable[[], bytes]]
+"""Position, what it was converted to, rows per table, and how to get the raw document."""
 
 
 def numbers(parts: Sequence[Part]) -> range:
@@ -161,17 +165,22 @@ class WriteUnit:
 
 def prepare(seat: Seat, part: Part, ready: list[Ready], held: list[Held], only: frozenset[int] | None = None) -> None:
     """Convert the documents of a part (those at positions ``only``) and take them apart by fate."""
-    name = part.piece.collection
     wanted = range(part.piece.documents) if only is None else sorted(only)
     refused = [at for at in wanted if at in part.fates and part.fates[at].fate != "migrated"]
     if refused:
         raws = part.raws()
         held += [_held(raws[at], part.fates[at]) for at in refused]
-    good = [at for at in wanted if at not in part.fates or part.fates[at].fate == "migrated"]
+    for at, converted, tables, raw in migrating(seat, part, wanted):
+        ready.append(Ready(part.first + at, converted.source_id, raw, converted.pk, tables, digest(tables)))
+
+
+def migrating(seat: Seat, part: Part, places: Iterable[int]) -> Iterator[_Migrating]:
+    """Of the documents of a part at these positions, those that migrate, with their rows as decided."""
+    plan = seat.plan(part.piece.collection)
+    good = [at for at in places if at not in part.fates or part.fates[at].fate == "migrated"]
     for at, converted, raw in _converted(seat, part, good):
         fate = part.fates.get(at)
-        tables = finish(converted, seat.plan(name), fate.decision if fate is not None else NO_DECISION)
-        ready.append(Ready(part.first + at, converted.source_id, raw, converted.pk, tables, digest(tables)))
+        yield at, converted, finish(converted, plan, fate.decision if fate is not None else NO_DECISION), raw
 
 
 def _converted(seat: Seat, part: Part, places: list[int]) -> Iterator[tuple[int, Converted, Callable[[], bytes]]]:
