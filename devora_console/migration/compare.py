@@ -22,9 +22,9 @@ from devora_console.migration.rows import NO_DECISION, finish, key_text
 from devora_console.migration.rules import Refusal
 from devora_console.migration.target import quoted
 from devora_console.migration.work.compare import Buckets, KeepUnit, SumUnit, TargetUnit, key_cell
+from devora_console.migration.work.parts import Part
 from devora_console.migration.work.pool import Pool
 from devora_console.migration.work.seat import Context
-from devora_console.migration.work.write import Part
 
 _NAMED = 100
 _BLOCKS = 4096  # of a table at once: 32 MB

@@ -6,7 +6,9 @@ Tuples, because they cross between processes by the hundred thousand: pickle tak
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from devora_console.migration.rows import Decision
@@ -51,6 +53,35 @@ class Entry(NamedTuple):
     elements: Sequence[Keys] = ()
     owner_columns: Sequence[str] = ()
     seen: bytes | None = None  # digest of the raw document, of those that are kept whole
+
+    def row(self, number: int) -> tuple[object, ...]:
+        """The entry as a row of the ledger's table ``document``."""
+        return (
+            number,
+            self.collection,
+            self.source_id,
+            self.pk,
+            self.rank,
+            self.fate,
+            self.rule,
+            self.path,
+            self.message,
+            self.constraint,
+            self.sqlstate,
+            _rows_json(tuple(self.rows)),
+            _counts_json(tuple((self.counts or {}).items())),
+            self.seen,
+        )
+
+
+@lru_cache(maxsize=4096)
+def _rows_json(rows: tuple[int, ...]) -> str:
+    return json.dumps(rows)
+
+
+@lru_cache(maxsize=4096)
+def _counts_json(counts: tuple[tuple[str, int], ...]) -> str:
+    return json.dumps(dict(counts))
 
 
 class Fate(NamedTuple):

@@ -13,7 +13,6 @@ import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -34,35 +33,6 @@ _MORE_PLACES = (
     "INSERT INTO place WITH RECURSIVE more (at) AS (SELECT ?1 UNION ALL SELECT at + 1 FROM more WHERE at + 1 < ?2)"
     " SELECT at FROM more"
 )
-
-
-@lru_cache(maxsize=4096)
-def _rows_json(rows: tuple[int, ...]) -> str:
-    return json.dumps(rows)
-
-
-@lru_cache(maxsize=4096)
-def _counts_json(counts: tuple[tuple[str, int], ...]) -> str:
-    return json.dumps(dict(counts))
-
-
-def _document(number: int, entry: Entry) -> tuple[object, ...]:
-    return (
-        number,
-        entry.collection,
-        entry.source_id,
-        entry.pk,
-        entry.rank,
-        entry.fate,
-        entry.rule,
-        entry.path,
-        entry.message,
-        entry.constraint,
-        entry.sqlstate,
-        _rows_json(tuple(entry.rows)),
-        _counts_json(tuple((entry.counts or {}).items())),
-        entry.seen,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +134,7 @@ class Ledger:
         db, first = self.db, self._next
         db.execute("BEGIN")
         before = db.total_changes
-        db.executemany(_INSERT, [_document(first + at, entry) for at, entry in enumerate(entries)])
+        db.executemany(_INSERT, [entry.row(first + at) for at, entry in enumerate(entries)])
         if db.total_changes - before < len(entries):  # an _id that is there already
             entries = [self._one(first + at, entry) for at, entry in enumerate(entries)]
         self._next = first + len(entries)
@@ -174,7 +144,7 @@ class Ledger:
     def _one(self, number: int, entry: Entry) -> Entry:
         if self.db.execute("SELECT 1 FROM document WHERE id = ?", (number,)).fetchone() is None:
             entry = self._twin(entry)
-            self.db.execute(_INSERT, _document(number, entry))
+            self.db.execute(_INSERT, entry.row(number))
         return entry
 
     def _insert_details(self, numbered: list[tuple[int, Entry]]) -> None:

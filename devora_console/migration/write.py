@@ -14,9 +14,10 @@ from devora_console.migration.ledger import Ledger, SurveyedPiece
 from devora_console.migration.mapping import Collection, Mapping, Policy
 from devora_console.migration.plan import CollectionPlan
 from devora_console.migration.progress import CollectionState
+from devora_console.migration.work.parts import Part
 from devora_console.migration.work.pool import Pool
 from devora_console.migration.work.seat import Context
-from devora_console.migration.work.write import ArchiveUnit, DeferredUnit, FallUnit, Part, WriteUnit, Written
+from devora_console.migration.work.write import ArchiveUnit, DeferredUnit, FallUnit, WriteUnit, Written
 
 _MOST_DEFERRED = 10_000
 _GOAL_SECONDS = 0.35  # a batch: short enough to pause soon, long enough for its commit not to matter

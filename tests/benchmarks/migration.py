@@ -39,9 +39,9 @@ from devora_console.migration.progress import MigrationSnapshot
 from devora_console.migration.setaside import set_aside
 from devora_console.migration.survey import Survey
 from devora_console.migration.target import read_target
+from devora_console.migration.work.parts import Part
 from devora_console.migration.work.pool import Pool
 from devora_console.migration.work.seat import Context
-from devora_console.migration.work.write import Part
 from devora_console.migration.write import Stage, Writer
 from devora_console.mongo.source import open_source
 from tests.benchmarks import source

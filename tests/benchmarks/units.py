@@ -9,8 +9,8 @@ from io import BytesIO
 from pathlib import Path
 
 from devora_console.migration.place import Ready
+from devora_console.migration.work.parts import Part, prepare
 from devora_console.migration.work.seat import Seat
-from devora_console.migration.work.write import Part, prepare
 
 
 @dataclass(frozen=True, slots=True)

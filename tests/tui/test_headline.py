@@ -68,7 +68,8 @@ PHASES = {
     "copying": (COPY, f"Copy running: 61 % of 1.91 M rows, about 4 min left (±1).{HELD}"),
     "copying again": (
         replace(COPY, collections=tuple(replace(each, unchanged=1_000) for each in COPY.collections[:3])),
-        "Copy running: 61 % of 1.91 M rows; 3\u202f000 documents were there already. 3 in quarantine.",
+        "Copy running: 61 % of 1.91 M rows, about 4 min left (±1); 3\u202f000 documents were there already."
+        " 3 in quarantine.",
     ),
     "vectors": (
         finishing(0, 69_700, now=AT),

@@ -16,8 +16,8 @@ from devora_console.migration.encode import INT32
 from devora_console.migration.plan import TablePlan
 from devora_console.migration.rows import Body, key_text
 from devora_console.migration.target import quoted
+from devora_console.migration.work.parts import Part, migrating
 from devora_console.migration.work.seat import Seat
-from devora_console.migration.work.write import Part, migrating
 
 _FIRST64 = Struct(">q").unpack_from
 Buckets = dict[int, tuple[int, int]]

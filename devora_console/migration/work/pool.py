@@ -12,6 +12,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -53,6 +54,7 @@ class Pool:
         self._tracker = tracker
         self._executor: Executor | None = None
         self._restarts = 0
+        self._context: tuple[str, bytes] | None = None
 
     @property
     def control(self) -> Control:
@@ -160,11 +162,17 @@ class Pool:
         if self._cluster is not None:
             unit = again(carrying(unit))  # Dask may begin it twice without telling
         try:
-            return asyncio.wrap_future(self._open().submit(run, context, unit))
+            return asyncio.wrap_future(self._open().submit(run, context.token, self._packed(context), unit))
         except BrokenProcessPool as error:
             failed: asyncio.Future[R] = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
             return failed
+
+    def _packed(self, context: Context) -> bytes:
+        """The context as it crosses to workers, taken apart once and not for every unit."""
+        if self._context is None or self._context[0] != context.token:
+            self._context = (context.token, pickle.dumps(context))
+        return self._context[1]
 
     def _restart(self, context: Context, going: deque[_Going[R]]) -> None:
         """A worker was killed: its transaction is rolled back, everything under way is begun again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import pickle
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -135,12 +136,16 @@ def take_turns(lock: AbstractContextManager[Any]) -> None:
     _alone = lock
 
 
-def run(context: Context, unit: Unit[R]) -> R:
-    """Work on a unit in this thread. Raises ConsoleError, which is all that crosses back from another process."""
+def run(token: str, packed: bytes, unit: Unit[R]) -> R:
+    """Work on a unit in this thread; ``packed`` is the pickled context of that token.
+
+    Raises ConsoleError, which is all that crosses back from another process.
+    """
     seat: Seat | None = getattr(_HERE, "seat", None)
-    if seat is None or seat.context.token != context.token:
+    if seat is None or seat.context.token != token:
         leave()
-        seat = _HERE.seat = Seat(context)
+        seat = _HERE.seat = Seat(pickle.loads(packed))  # noqa: S301 - from our own parent
+    context = seat.context
     try:
         with _alone if unit.largest > _HEAVY_BYTES else nullcontext():
             return seat.loop.run_until_complete(unit.work(seat))
