@@ -41,6 +41,7 @@ def migration_keys(snapshot: MigrationSnapshot) -> dict[str, object]:
         "rows": rows,
         "rows_per_second": round(rows / snapshot.seconds, 1) if snapshot.seconds > 0 else None,
         "seconds": round(snapshot.seconds, 3),
+        "phases": snapshot.phases,
         "conversions": snapshot.conversions,
         "quarantine_rules": snapshot.quarantine_rules,
         "quarantine": snapshot.quarantine,

@@ -40,7 +40,9 @@ class ConsoleServices:
         self._target = Target(self._settings.postgres)
         self._watching = Watching(self._settings, self._target, self._refresh)
         mapping = load_mapping(self._settings.migration.mapping)
-        self._migrating = Migrating(self._settings, self._target, mapping, lambda: self._wake("migration"), self._ended)
+        self._migrating = Migrating(
+            self._settings, self._target, mapping, lambda: self._wake("migration"), self._ended, record=guard.armed
+        )
         self._header = self._make_header()
         self._overview = self._make_overview()
 

@@ -35,12 +35,15 @@ class Migrating:
         mapping: Mapping,
         changed: Callable[[], None],
         ended: Callable[[], None],
+        *,
+        record: bool,
     ) -> None:
         self._settings = settings
         self._target = target
         self._mapping = mapping
         self._changed = changed
         self._ended = ended
+        self._record = record  # verdicts are kept in the target
         self._job: Job | None = None
         self._task: asyncio.Task[None] | None = None
         self._bulk: bool | None = None
@@ -181,6 +184,7 @@ class Migrating:
             connect_timeout_seconds=settings.postgres.connect_timeout_seconds,
             workers=settings.migration.workers,
             bulk=settings.migration.bulk_load,
+            record=self._record,
         )
 
 
