@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,14 @@ class Orders:
     most_refused: int
 
 
+_DECIDED = (
+    "SELECT id, fate, pk FROM document ORDER BY id",
+    "SELECT document, name, value FROM set_column ORDER BY 1, 2",
+    "SELECT document, name FROM dropped ORDER BY 1, 2",
+    "SELECT document, child, ordinal FROM derived ORDER BY 1, 2, 3",
+)
+
+
 class Execution:
     """Writes after a survey, on the connection that holds the lease and with the pool."""
 
@@ -74,24 +83,31 @@ class Execution:
     async def run(self, surveyed: Surveyed) -> None:
         """Write everything; at the end the target is complete, with every index and constraint."""
         names, plans = self._chosen(surveyed)
-        pruned = await self._reconcile(surveyed, names, plans)
         under_way = bool(await waiting(self._connection))
+        tables = [table.table for plan in plans for table in plan.tables()]
+        if under_way:
+            if self._orders.only:
+                raise _only_under_way()
+            # Some may be back already: rows are about to be replaced, and no foreign key may take others along.
+            await set_aside(self._connection, tables)
+        pruned = await self._reconcile(surveyed, names, plans)
         stages = [await self._stage(plan, under_way) for plan in plans]
         bulk = under_way or self._wants_bulk(stages)
         self._tracker.change(bulk=bulk)
-        fingerprint = self._fingerprint(surveyed)
-        # Only a load that was cut off may be trusted to have left alone what it committed.
-        done = await committed(self._connection, fingerprint) if under_way else frozenset()
-        await keep_fingerprint(self._connection, self._run, fingerprint)
-        if bulk and not under_way:
+        done: frozenset[tuple[str, int]] = frozenset()
+        if bulk:
             self._tracker.change(phase=Phase.PREPARE)
-            await set_aside(self._connection, [t.table for s in stages for t in s.plan.tables()])
+            fingerprint = await asyncio.to_thread(self._fingerprint, surveyed)
+            if under_way:  # only such a load may be trusted to have left alone what it committed
+                done = await committed(self._connection, fingerprint, self._run)
+            await keep_fingerprint(self._connection, self._run, fingerprint)
+            await set_aside(self._connection, tables)
         writer = self._writer(done)
         self._tracker.phase(Phase.WRITE, self._rows(names))
         await self._collections(writer, names, stages, bulk)
         self._tracker.change(pruned=pruned)
         finishing = Finishing(self._context, self._connection, self._tracker, self._control, self._orders.workers)
-        await finishing.run([table.table for plan in plans for table in plan.tables()])
+        await finishing.run(tables)
         self._judge(writer)
 
     def _chosen(self, surveyed: Surveyed) -> tuple[list[str], list[CollectionPlan]]:
@@ -122,13 +138,14 @@ class Execution:
         return not self._orders.only and size >= _BULK_FROM_BYTES and all(stage.fresh for stage in stages)
 
     def _fingerprint(self, surveyed: Surveyed) -> str:
-        """Of everything that decides what is written: source, mapping, and what stood in the target."""
+        """Of everything that decides what is written: source, mapping, and what was decided about each document."""
         state = hashlib.sha256(self._mapping.hash.encode())
         for name in surveyed.names:
             for each in self._ledger.pieces(name):
                 state.update(f"\n{name} {each.piece.number} {each.piece.size} {each.checksum}".encode())
-        for row in self._ledger.db.execute("SELECT collection, pk FROM document WHERE fate IN ('foreign', 'extra')"):
-            state.update(repr(row).encode())
+        for question in _DECIDED:
+            for row in self._ledger.db.execute(question):
+                state.update(repr(row).encode())
         return state.hexdigest()
 
     def _writer(self, done: frozenset[tuple[str, int]]) -> Writer:
@@ -174,3 +191,11 @@ class Execution:
             f"{writer.loose} documents lost their parent in the target while the copy ran",
             "Run the same command again: it brings in what is missing",
         )
+
+
+def _only_under_way() -> ConsoleError:
+    return usage_error(
+        "only_under_way",
+        "a load of all collections is under way in this target: its indexes and keys are still set aside",
+        "Run it without --only first",
+    )

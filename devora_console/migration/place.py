@@ -27,6 +27,7 @@ from devora_console.migration.stage import (
 from devora_console.migration.target import TargetTable
 from devora_console.postgres.connect import LOST
 
+_FORGET = "DELETE FROM devora_console.document WHERE collection = $1 AND source_id = ANY ($2::text[])"
 _KNOWN = """
 SELECT source_id, digest FROM devora_console.document
  WHERE collection = $1 AND source_id = ANY ($2::text[]) AND fate = 'migrated'
@@ -170,6 +171,11 @@ class Place:
             outcome.refused.append((each, why, "23505"))
         outcome.deferred = []
         return outcome
+
+    async def forget(self, source_ids: Sequence[str]) -> None:
+        """Take away the accounts of documents whose rows are gone: they count as never written."""
+        if source_ids:
+            await self._connection.execute(_FORGET, self.plan.collection.name, list(source_ids))
 
     async def remove(self, pks: Sequence[str]) -> None:
         """Take documents out, with their child rows."""

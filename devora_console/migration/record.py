@@ -99,9 +99,9 @@ async def keep_fingerprint(connection: Connection, run: UUID, fingerprint: str) 
     await connection.execute("UPDATE devora_console.run SET fingerprint = $2 WHERE run = $1", run, fingerprint)
 
 
-async def committed(connection: Connection, fingerprint: str) -> frozenset[tuple[str, int]]:
-    """(collection, piece) that runs which were cut off have committed, from the very same source and mapping."""
-    rows = await connection.fetch(sql("devora_console.migration", "committed_pieces"), fingerprint)
+async def committed(connection: Connection, fingerprint: str, run: UUID) -> frozenset[tuple[str, int]]:
+    """(collection, piece) that runs just before ``run`` have committed, with the very same rows to write."""
+    rows = await connection.fetch(sql("devora_console.migration", "committed_pieces"), fingerprint, run)
     return frozenset((name, number) for name, first, count in rows for number in range(first, first + count))
 
 

@@ -1,4 +1,5 @@
--- What: batches committed by runs with the same fingerprint that were cut off since the last complete one.
+-- What: batches committed by the runs just before run $2 that were cut off, all of them with the fingerprint $1: another
+--       one in between may have written something else.
 -- Serves: 14 and later. Cost: the batches of these runs. Grants: owner of devora_console.
 SELECT c.collection, c.piece, c.pieces
   FROM devora_console.checkpoint c
@@ -6,5 +7,7 @@ SELECT c.collection, c.piece, c.pieces
  WHERE r.kind = 'execute'
    AND c.phase = 'write'
    AND r.fingerprint = $1
-   AND r.started_at > coalesce((SELECT max(started_at) FROM devora_console.run
-                                 WHERE kind = 'execute' AND state = 'done'), '-infinity')
+   AND r.run <> $2
+   AND r.started_at > coalesce((SELECT max(o.started_at) FROM devora_console.run o
+                                 WHERE o.kind = 'execute' AND o.run <> $2
+                                   AND (o.state = 'done' OR o.fingerprint IS DISTINCT FROM $1)), '-infinity')

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
@@ -28,7 +28,7 @@ from typing import Any, Generic, TypeVar
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.migration.control import Control, Tracker
 from devora_console.migration.work.cluster import Cluster, carrying
-from devora_console.migration.work.seat import Context, Unit, leave, run, take_turns
+from devora_console.migration.work.seat import Context, Unit, again, leave, run, take_turns
 
 R = TypeVar("R")
 U = TypeVar("U")
@@ -189,14 +189,9 @@ class Pool:
             broken.shutdown(wait=False, cancel_futures=True)
         for each in going:
             if not each.future.done() or each.future.cancelled() or each.future.exception() is not None:
+                each.future.add_done_callback(lambda future: future.cancelled() or future.exception())  # looked at
                 each.unit = again(each.unit)
                 each.future = self._submit(context, each.unit)
-
-
-def again(unit: Unit[R]) -> Unit[R]:
-    """The unit, told that it may have been done already."""
-    repeated: Callable[[], Unit[R]] | None = getattr(unit, "again", None)
-    return unit if repeated is None else repeated()
 
 
 async def _first(going: deque[_Going[R]]) -> _Going[R]:

@@ -6,7 +6,10 @@ import asyncio
 import gc
 import os
 import pickle
+import random
 import threading
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -127,6 +130,7 @@ class Seat:
 
 _HERE = threading.local()
 _HEAVY_BYTES = 4_000_000
+_TRIES = 6
 _alone: AbstractContextManager[Any] = nullcontext()
 
 
@@ -148,7 +152,7 @@ def run(token: str, packed: bytes, unit: Unit[R]) -> R:
     context = seat.context
     try:
         with _alone if unit.largest > _HEAVY_BYTES else nullcontext():
-            return seat.loop.run_until_complete(unit.work(seat))
+            return _patiently(seat, unit)
     except (asyncpg.PostgresError, *LOST) as error:
         seat.drop()
         raise explain(error, context.postgres, writing=context.run is not None) from None
@@ -158,6 +162,25 @@ def run(token: str, packed: bytes, unit: Unit[R]) -> R:
     finally:
         if not gc.isenabled():  # a worker process: nobody else looks
             gc.collect()
+
+
+def _patiently(seat: Seat, unit: Unit[R]) -> R:
+    """Work on it; once more, and again, when PostgreSQL broke a deadlock between two batches at our expense."""
+    for tried in range(_TRIES):
+        try:
+            return seat.loop.run_until_complete(unit.work(seat))
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+            if tried == _TRIES - 1:
+                raise
+            unit = again(unit)
+            time.sleep(random.uniform(0, 0.2 * 2**tried))  # noqa: S311 - so that the two do not meet again
+    raise AssertionError("not reached")
+
+
+def again(unit: Unit[R]) -> Unit[R]:
+    """The unit, told that it may have been done already."""
+    repeated: Callable[[], Unit[R]] | None = getattr(unit, "again", None)
+    return unit if repeated is None else repeated()
 
 
 def leave() -> None:

@@ -97,8 +97,9 @@ class WriteUnit:
             outcome = await (place.load(rest) if self.fresh else place.put(rest))
             await account(accounts, place, outcome, batch.held, fresh=self.fresh and not self.known)
             rows = sum(sum(map(len, each.tables)) for each in outcome.written)
-            done = len(same) + len(outcome.written) + len(batch.held) + len(outcome.refused)
-            await accounts.checkpoint(self.collection, numbers(self.parts), done, rows)
+            done = len(same) + len(outcome.written) + len(batch.held)
+            if not (outcome.refused or outcome.deferred or outcome.loose):  # else a later run must look again
+                await accounts.checkpoint(self.collection, numbers(self.parts), done, rows)
         return Written(
             documents=sum(part.piece.documents for part in self.parts),
             same=len(same),
@@ -139,9 +140,9 @@ async def account(accounts: Accounts, place: Place, outcome: Outcome, held: Sequ
 
 async def _forget_changed(place: Place, ready: Sequence[Ready], accounts: dict[str, bytes | None]) -> None:
     """A run that was cut off wrote an older version of these: take it out."""
-    await place.remove(
-        [each.pk for each in ready if each.source_id in accounts and accounts[each.source_id] != each.digest]
-    )
+    changed = [each for each in ready if each.source_id in accounts and accounts[each.source_id] != each.digest]
+    await place.remove([each.pk for each in changed])
+    await place.forget([each.source_id for each in changed])
 
 
 @dataclass(frozen=True, slots=True)
