@@ -11,6 +11,7 @@ from typing import TypeAlias
 import asyncpg
 
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
+from devora_console.core.unknown import Unknown
 from devora_console.migration.control import Control, Tracker
 from devora_console.migration.finishing import Finishing
 from devora_console.migration.lease import Lease
@@ -96,12 +97,13 @@ class Execution:
         self._tracker.change(bulk=bulk)
         done: frozenset[tuple[str, int]] = frozenset()
         if bulk:
-            self._tracker.change(phase=Phase.PREPARE)
+            self._tracker.phase(Phase.PREPARE, Unknown("setting aside is one step"))
             fingerprint = await asyncio.to_thread(self._fingerprint, surveyed)
             if under_way:  # only such a load may be trusted to have left alone what it committed
                 done = await committed(self._connection, fingerprint, self._run)
+            else:
+                await set_aside(self._connection, tables)
             await keep_fingerprint(self._connection, self._run, fingerprint)
-            await set_aside(self._connection, tables)
         writer = self._writer(done)
         self._tracker.phase(Phase.WRITE, self._rows(names))
         await self._collections(writer, names, stages, bulk)

@@ -36,7 +36,8 @@ class Finishing:
         """Bring back everything that was set aside, fill what its triggers would have filled, and take statistics."""
         things = await waiting(self._main)
         if things:
-            await self._vectors(sorted({thing.table for thing in things}))
+            # Of every table: one whose trigger is back already may have been cut off in the middle.
+            await self._vectors(sorted({*tables, *(thing.table for thing in things)}))
             things = await waiting(self._main)
             await self._bring_back(Phase.INDEXES, [t for t in things if t.kind in ("unique", "index")])
             await self._bring_back(Phase.CONSTRAINTS, [t for t in things if t.kind == "foreign_key"])
@@ -106,7 +107,7 @@ class Finishing:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self._workers, len(steps))):
                     group.create_task(work())
-        except BaseExceptionGroup as several:
+        except ExceptionGroup as several:  # of the task group: its first error is the one to tell
             raise several.exceptions[0] from None
 
     @asynccontextmanager

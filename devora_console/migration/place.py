@@ -76,11 +76,6 @@ class Place:
         ids = [each.source_id for each in ready]
         return {row[0]: row[1] for row in await self._connection.fetch(_KNOWN, self.plan.collection.name, ids)}
 
-    async def committed(self, ready: Sequence[Ready]) -> set[str]:
-        """Source ids of documents that a run which was cut off has written as they are now, by their accounts."""
-        accounts = await self.accounts(ready)
-        return {each.source_id for each in ready if accounts.get(each.source_id) == each.digest}
-
     async def same(self, ready: Sequence[Ready]) -> set[str]:
         """Source ids of documents that are in the tables already, to the byte: by their accounts and by their rows."""
         accounts = await self.accounts(ready)

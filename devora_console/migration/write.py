@@ -71,13 +71,12 @@ class Writer:
         refused = await self._units(
             (unit for stage in stages for unit in self._of(stage)), [s.plan.collection.name for s in stages], deferred
         )
+        for name, numbers in deferred.items():
+            if numbers:
+                refused += await self._deferred(name, numbers)
         if refused:
-            fallen = await asyncio.to_thread(fall, self._ledger, self._mapping)
-            await self._fallen(fallen)
-        for stage in stages:
-            name = stage.plan.collection.name
-            if deferred[name]:
-                await self._deferred(name, deferred[name])
+            await self._fallen(await asyncio.to_thread(fall, self._ledger, self._mapping))
+        for name in deferred:
             self._tracker.collection(name, state=CollectionState.DONE)
 
     async def _units(self, units: Iterator[WriteUnit], names: Iterable[str], deferred: dict[str, list[int]]) -> int:
@@ -164,10 +163,14 @@ class Writer:
             self._bytes = int(min(_MOST_BYTES, max(1, 0.7 * self._bytes + 0.3 * wanted)))
             self._tracker.batches_of(self._bytes)
 
-    async def _deferred(self, name: str, numbers: list[int]) -> None:
+    async def _deferred(self, name: str, numbers: list[int]) -> int:
+        """Documents whose keys other rows had; how many of them the tables refuse after all."""
+        refused = 0
         unit = DeferredUnit(name, self._parts(name, numbers))
         async for _, written in self._pool.results(self._context, iter([unit])):
             self._settle(name, written)
+            refused += len(written.refused)
+        return refused
 
     def _parts(self, name: str, numbers: Iterable[int]) -> tuple[tuple[Part, frozenset[int]], ...]:
         """The pieces that hold these documents, with their positions."""

@@ -212,7 +212,7 @@ def _begin(parent: int, lock: AbstractContextManager[Any]) -> None:
         with contextlib.suppress(OSError, AttributeError):
             libc = ctypes.CDLL(None, use_errno=True)
             libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-            # libc.mallopt(-3, 256 * 1024)  # M_MMAP_THRESHOLD: large buffers go back to the system when freed
+            libc.mallopt(-3, 256 * 1024)  # M_MMAP_THRESHOLD: large buffers go back to the system when freed
     threading.Thread(target=_outlive_nobody, args=(parent,), daemon=True).start()
 
 

@@ -112,6 +112,10 @@ class Seat:
             self._stages[collection] = stage
         return self._stages[collection]
 
+    def forget_stages(self) -> None:
+        """After a rollback: twins that were made in the transaction went with it, so all are made anew."""
+        self._stages.clear()
+
     def drop(self) -> None:
         """After a failure: the next unit gets a new connection."""
         if self._connection is not None:
@@ -156,8 +160,8 @@ def run(token: str, packed: bytes, unit: Unit[R]) -> R:
     except (asyncpg.PostgresError, *LOST) as error:
         seat.drop()
         raise explain(error, context.postgres, writing=context.run is not None) from None
-    except BaseException:
-        seat.drop()  # the unit may have left a transaction open
+    except BaseException:  # protects the next unit: this one may have left a transaction open
+        seat.drop()
         raise
     finally:
         if not gc.isenabled():  # a worker process: nobody else looks
@@ -173,6 +177,7 @@ def _patiently(seat: Seat, unit: Unit[R]) -> R:
             if tried == _TRIES - 1:
                 raise
             unit = again(unit)
+            seat.forget_stages()
             time.sleep(random.uniform(0, 0.2 * 2**tried))  # noqa: S311 - so that the two do not meet again
     raise AssertionError("not reached")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -81,18 +82,13 @@ class WriteUnit:
         began = time.monotonic()
         batch = self._sorted(seat)
         converting = time.monotonic() - began
-        connection = await seat.connection()
-        plan = seat.plan(self.collection)
-        place = Place(connection, plan, partial(seat.stage, self.collection))
-        run = seat.context.run
-        assert run is not None
-        accounts = Accounts(connection, run)
-        async with Fenced(connection, seat.context.epoch):
-            if self.fresh and self.known:
-                await _forget_changed(place, batch.ready, await place.accounts(batch.ready))
-            same = await place.committed(batch.ready) if self.fresh and self.known else set()
+        place = Place(await seat.connection(), seat.plan(self.collection), partial(seat.stage, self.collection))
+        async with _writing(seat) as accounts:
+            same: set[str] = set()
             if not self.fresh:
                 same = await place.same(batch.ready)
+            elif self.known:
+                same = await _committed(place, batch.ready)
             rest = [each for each in batch.ready if each.source_id not in same]
             outcome = await (place.load(rest) if self.fresh else place.put(rest))
             await account(accounts, place, outcome, batch.held, fresh=self.fresh and not self.known)
@@ -138,11 +134,22 @@ async def account(accounts: Accounts, place: Place, outcome: Outcome, held: Sequ
     await accounts.release(name, (each.source_id for each in outcome.written), "migrated")
 
 
-async def _forget_changed(place: Place, ready: Sequence[Ready], accounts: dict[str, bytes | None]) -> None:
-    """A run that was cut off wrote an older version of these: take it out."""
+@asynccontextmanager
+async def _writing(seat: Seat) -> AsyncIterator[Accounts]:
+    """The transaction of a batch, with the books of this run."""
+    connection, run = await seat.connection(), seat.context.run
+    assert run is not None
+    async with Fenced(connection, seat.context.epoch):
+        yield Accounts(connection, run)
+
+
+async def _committed(place: Place, ready: Sequence[Ready]) -> set[str]:
+    """Source ids of what a run that was cut off has written as it is now; older versions are taken out."""
+    accounts = await place.accounts(ready)
     changed = [each for each in ready if each.source_id in accounts and accounts[each.source_id] != each.digest]
     await place.remove([each.pk for each in changed])
     await place.forget([each.source_id for each in changed])
+    return {each.source_id for each in ready if accounts.get(each.source_id) == each.digest}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +169,9 @@ class DeferredUnit:
         ready: list[Ready] = []
         for part, only in self.parts:
             prepare(seat, part, ready, [], only)
-        connection = await seat.connection()
         plan = seat.plan(self.collection)
-        place = Place(connection, plan, partial(seat.stage, self.collection))
-        run = seat.context.run
-        assert run is not None
-        async with Fenced(connection, seat.context.epoch):
+        place = Place(await seat.connection(), plan, partial(seat.stage, self.collection))
+        async with _writing(seat) as accounts:
             outcome = await place.put(ready)
             if outcome.deferred:
                 moved_at_once = await place.exchange(outcome.deferred, seat.context.target.tables[plan.root.table])
@@ -175,7 +179,7 @@ class DeferredUnit:
                 outcome.written += moved_at_once.written
                 outcome.refused += moved_at_once.refused
                 outcome.loose += moved_at_once.loose
-            await account(Accounts(connection, run), place, outcome, [], fresh=False)
+            await account(accounts, place, outcome, [], fresh=False)
         return Written(
             documents=len(ready),
             written=len(outcome.written),
@@ -209,13 +213,9 @@ class ArchiveUnit:
         """One transaction."""
         began = time.monotonic()
         raws = self.part.raws()
-        rows = archived([(self._name(at, raw), raw) for at, raw in enumerate(raws)])
+        rows = archived([(self.part.fates[at].source_id, raw) for at, raw in enumerate(raws)])
         converting = time.monotonic() - began
-        run = seat.context.run
-        assert run is not None
-        connection = await seat.connection()
-        accounts = Accounts(connection, run)
-        async with Fenced(connection, seat.context.epoch):
+        async with _writing(seat) as accounts:
             new = await accounts.archive(self.part.piece.collection, rows)
             await accounts.release(self.part.piece.collection, (row[0] for row in rows), "archived")
             await accounts.checkpoint(self.part.piece.collection, numbers((self.part,)), len(rows), new)
@@ -229,9 +229,6 @@ class ArchiveUnit:
             seconds=time.monotonic() - began,
             converting=converting,
         )
-
-    def _name(self, at: int, raw: bytes) -> str:
-        return self.part.fates[at].source_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +248,8 @@ class FallUnit:
         held: list[Held] = []
         for part, only in self.parts:
             prepare(seat, part, [], held, only)
-        connection = await seat.connection()
-        plan = seat.plan(self.collection)
-        run = seat.context.run
-        assert run is not None
-        accounts = Accounts(connection, run)
-        async with Fenced(connection, seat.context.epoch):
+        connection, plan = await seat.connection(), seat.plan(self.collection)
+        async with _writing(seat) as accounts:
             ids = [each.source_id for each in held]
             pks = await connection.fetchval(_PKS, self.collection, ids)
             for statement in remove(plan):
