@@ -23,14 +23,15 @@ _HELD_BY = {
 
 def decide(ledger: Ledger, mapping: Mapping, primary_names: dict[str, str]) -> None:
     """Settle every document's fate. ``primary_names``: collection to the name of its primary key constraint."""
-    ledger.db.execute("CREATE INDEX IF NOT EXISTS claim_key ON claim (name, key)")
+    _claimed_twice(ledger)
     _elements_met_twice(ledger)
     for collection in mapping.mapped():
         if collection.owner is not None:
             _owner(ledger, mapping, collection, collection.owner)
         _references(ledger, collection)
         _contest(ledger, collection, primary_names[collection.name])
-        _references(ledger, collection)  # whoever refers to a loser of the same collection
+        if any(c.reference is not None and c.reference.collection == collection.name for c in collection.columns):
+            _references(ledger, collection)  # whoever refers to a loser of the same collection
         _elements(ledger, collection)
     for collection in mapping.mapped():
         _dangling(ledger, collection)
@@ -48,6 +49,14 @@ def _quarantined(ledger: Ledger) -> set[tuple[str, int]]:
     return set(ledger.db.execute("SELECT collection, id FROM document WHERE fate = 'quarantined'"))
 
 
+def _claimed_twice(ledger: Ledger) -> None:
+    """Unique keys that are met more than once: few, whatever the source holds."""
+    ledger.db.execute("DROP TABLE IF EXISTS claimed_twice")
+    ledger.db.execute(
+        "CREATE TEMP TABLE claimed_twice AS SELECT name, key FROM claim GROUP BY 1, 2 HAVING count(*) > 1"
+    )
+
+
 def _contest(ledger: Ledger, collection: Collection, primary: str) -> None:
     """For each key that several could have, the oldest keeps it; the others go to quarantine and name it."""
     names = {"collection": collection.name, "primary": primary}
@@ -55,15 +64,19 @@ def _contest(ledger: Ledger, collection: Collection, primary: str) -> None:
     ledger.db.execute(
         """
         CREATE TEMP TABLE contested AS
-        WITH claims AS (
-            SELECT d.id, d.pk AS key, :primary AS name
-              FROM document d
-             WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign', 'extra') AND d.pk IS NOT NULL
+        WITH twice AS MATERIALIZED (
+            SELECT :primary AS name, pk AS key FROM document
+             WHERE collection = :collection AND pk IS NOT NULL GROUP BY pk HAVING count(*) > 1
+            UNION ALL
+            SELECT name, key FROM claimed_twice),
+        claims AS (
+            SELECT d.id, t.key, t.name
+              FROM twice t CROSS JOIN document d ON d.collection = :collection AND d.pk = t.key
+             WHERE t.name = :primary AND d.fate IN ('migrated', 'foreign', 'extra')
             UNION ALL
             SELECT d.id, c.key, c.name
-              FROM claim c JOIN document d ON d.id = c.document
-             WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign', 'extra')
-        )
+              FROM twice t CROSS JOIN claim c ON c.name = t.name AND c.key = t.key JOIN document d ON d.id = c.document
+             WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign', 'extra'))
         SELECT id, name, key FROM claims
          WHERE (name, key) IN (SELECT name, key FROM claims GROUP BY 1, 2 HAVING count(DISTINCT id) > 1)
         """,
@@ -111,7 +124,21 @@ def _references(ledger: Ledger, collection: Collection) -> None:
             changed = changed or (refused > 0 and column.reference.collection == collection.name)
 
 
-_REFUSE_LOOSE = """
+# Keys are looked up once each, however many documents refer by them: the index of references gives them in order.
+_LOST = """
+WITH lost AS MATERIALIZED (
+    SELECT k.key, (SELECT min(p.source_id) FROM document p
+                    WHERE p.collection = :target AND p.pk = k.key AND p.fate = 'quarantined') AS parent
+      FROM (SELECT DISTINCT key FROM reference WHERE collection = :target AND name = :name) AS k
+     WHERE NOT EXISTS (SELECT 1 FROM document p WHERE p.collection = :target AND p.pk = k.key
+                                                AND p.fate IN ('migrated', 'foreign'))),
+found AS (
+    SELECT r.document, r.key, lost.parent
+      FROM lost CROSS JOIN reference r ON r.collection = :target AND r.key = lost.key AND r.name = :name
+      JOIN document d ON d.id = r.document AND d.collection = :collection AND d.fate = 'migrated')
+"""
+_REFUSE_LOOSE = f"""
+{_LOST}
 UPDATE document
    SET fate = 'quarantined',
        rule = CASE WHEN found.parent IS NULL THEN 'reference_missing' ELSE 'parent_quarantined' END,
@@ -119,14 +146,7 @@ UPDATE document
        message = CASE WHEN found.parent IS NULL
                  THEN 'no document in ' || :target || ' has the id ' || found.key
                  ELSE 'the document it belongs to is in quarantine: ' || :target || ' ' || found.parent END
-  FROM (SELECT r.document, r.key,
-               (SELECT min(p.source_id) FROM document p
-                 WHERE p.collection = :target AND p.pk = r.key AND p.fate = 'quarantined') AS parent
-          FROM reference r
-          JOIN document d ON d.id = r.document
-         WHERE d.collection = :collection AND d.fate = 'migrated' AND r.name = :name
-           AND NOT EXISTS (SELECT 1 FROM document p WHERE p.collection = :target AND p.pk = r.key
-                                                      AND p.fate IN ('migrated', 'foreign'))) AS found
+  FROM found
  WHERE document.id = found.document
 """
 
@@ -298,14 +318,7 @@ def _dangling(ledger: Ledger, collection: Collection) -> None:
             continue
         ledger.db.execute("DROP TABLE IF EXISTS loose")
         ledger.db.execute(
-            """
-            CREATE TEMP TABLE loose AS
-            SELECT r.document FROM reference r
-              JOIN document d ON d.id = r.document AND d.collection = :collection AND d.fate = 'migrated'
-             WHERE r.name = :name
-               AND NOT EXISTS (SELECT 1 FROM document p WHERE p.collection = :target AND p.pk = r.key
-                                                          AND p.fate IN ('migrated', 'foreign'))
-            """,
+            f"CREATE TEMP TABLE loose AS {_LOST} SELECT document FROM found",
             {"collection": collection.name, "name": column.name, "target": column.reference.collection},
         )
         ledger.db.execute("INSERT OR IGNORE INTO dropped SELECT document, :name FROM loose", {"name": column.name})

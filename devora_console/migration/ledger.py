@@ -71,6 +71,7 @@ class Ledger:
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-65536;"
         )
         self.db.executescript(sql("devora_console.migration", "ledger"))
+        self.db.execute("BEGIN")  # never committed: nobody else reads it, and pages stay in memory while they fit
         self._next = 1
         self._places = 0  # rows of the table of that name
 
@@ -99,6 +100,11 @@ class Ledger:
         """
         self._pieces.setdefault(piece.collection, []).append(SurveyedPiece(piece, checksum, self._next, kept))
         self._insert_all(entries)
+
+    def index(self) -> None:
+        """When everything is recorded, and before anything is asked: indexes made at once cost a fraction."""
+        for statement in sql("devora_console.migration", "ledger_indexes").split(";"):
+            self.db.execute(statement)
 
     def pieces(self, collection: str) -> Sequence[SurveyedPiece]:
         """The surveyed pieces of a collection."""
@@ -132,14 +138,12 @@ class Ledger:
 
     def _insert_all(self, entries: Sequence[Entry]) -> None:
         db, first = self.db, self._next
-        db.execute("BEGIN")
         before = db.total_changes
         db.executemany(_INSERT, [entry.row(first + at) for at, entry in enumerate(entries)])
         if db.total_changes - before < len(entries):  # an _id that is there already
             entries = [self._one(first + at, entry) for at, entry in enumerate(entries)]
         self._next = first + len(entries)
         self._insert_details([(first + at, entry) for at, entry in enumerate(entries)])
-        db.execute("COMMIT")
 
     def _one(self, number: int, entry: Entry) -> Entry:
         if self.db.execute("SELECT 1 FROM document WHERE id = ?", (number,)).fetchone() is None:
@@ -188,9 +192,7 @@ class Ledger:
 
     def remember(self, rows: Iterable[tuple[str, str, str, str | None, str | None]]) -> None:
         """What the target already knows: (collection, source id, fate, table, key)."""
-        self.db.execute("BEGIN")
         self.db.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?)", rows)
-        self.db.execute("COMMIT")
 
     def fates(self, surveyed: SurveyedPiece) -> dict[int, Fate]:
         """By position, the documents of a piece that do not simply migrate: the refused, and those decided about."""

@@ -109,6 +109,7 @@ class Survey:
             await self._collection(each.name)
             self._tracker.collection(each.name, state=CollectionState.SURVEYED)
         self._tracker.phase(Phase.DECIDE, Unknown("deciding is one step"))
+        await asyncio.to_thread(self._ledger.index)
         await standing.leftovers(list(plans.values()), prune=self._prune)
         primary = {name: self._target.tables[plan.root.table].primary_name() for name, plan in plans.items()}
         await asyncio.to_thread(decide, self._ledger, self._mapping, primary)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from devora_console.core.ahead import ahead
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.mongo.bsonio import Damaged, split
@@ -89,11 +90,17 @@ class Spool:
         self._files = 0
 
     def pieces(self, source: Source, collection: str, piece_bytes: int) -> Iterator[Piece]:
-        """The pieces of a collection, as reading goes on; about ``piece_bytes`` each."""
+        """The pieces of a collection, as reading goes on; about ``piece_bytes`` each.
+
+        A source that answers over a network is read while earlier pieces are worked on.
+        """
         path = source.file(collection)
         if path is not None:
             yield from _cut(path, collection, piece_bytes)
-            return
+        else:
+            yield from ahead(self._spooled(source, collection, piece_bytes))
+
+    def _spooled(self, source: Source, collection: str, piece_bytes: int) -> Iterator[Piece]:
         self._files += 1
         target = self._folder / f"{self._files}.bson"
         try:

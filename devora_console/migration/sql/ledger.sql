@@ -15,11 +15,8 @@ CREATE TABLE document (
     seen BLOB,                   -- digest of the raw document, of those that are kept whole
     UNIQUE (collection, source_id)
 );
-CREATE INDEX document_pk ON document (collection, pk);
 CREATE TABLE claim (document INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL);
 CREATE TABLE reference (document INTEGER NOT NULL, name TEXT NOT NULL, collection TEXT NOT NULL, key TEXT NOT NULL);
-CREATE INDEX reference_key ON reference (collection, key, name);
-CREATE INDEX reference_document ON reference (document);
 CREATE TABLE element (document INTEGER NOT NULL, child INTEGER NOT NULL, ordinal INTEGER NOT NULL, key BLOB NOT NULL);
 CREATE TABLE place (at INTEGER PRIMARY KEY);
 CREATE TABLE set_column (document INTEGER NOT NULL, name TEXT NOT NULL, value TEXT, PRIMARY KEY (document, name));
