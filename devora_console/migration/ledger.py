@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
-from devora_console.core.problems import usage_error
-from devora_console.core.safetext import one_line
 from devora_console.migration.entries import Entry, Fate, Keys, seen_digest
 from devora_console.migration.progress import QuarantineItem
 from devora_console.migration.rows import NO_DECISION, Decision
+from devora_console.migration.scratch import Scratch
 from devora_console.mongo.pieces import Piece, documents, read
 from devora_console.postgres.sqlfiles import sql
 
@@ -52,20 +50,10 @@ class Ledger:
     """Use as a context manager: the file goes away at the end. One thread at a time."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        try:
-            self._folder = tempfile.TemporaryDirectory(prefix="devora-ledger-", dir=folder)
-        except OSError as error:
-            shown = one_line(str(folder or tempfile.gettempdir()), 160)
-            raise usage_error(
-                "scratch_unusable",
-                f"no scratch file can be made in {shown}: {error.strerror or type(error).__name__}",
-                "Set TMPDIR to a folder with room that this user may write to",
-            ) from None
-        self.db = sqlite3.connect(
-            Path(self._folder.name) / "ledger.sqlite", isolation_level=None, check_same_thread=False
-        )
+        self._scratch = Scratch(folder)
+        self.folder = self._scratch.path
+        self.db = sqlite3.connect(self.folder / "ledger.sqlite", isolation_level=None, check_same_thread=False)
         self._pieces: dict[str, list[SurveyedPiece]] = {}
-        self.folder = Path(self._folder.name)
         self._twice: dict[tuple[str, str], int] = {}
         self.db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-65536;"
@@ -86,7 +74,7 @@ class Ledger:
     def close(self) -> None:
         """Close and remove the file."""
         self.db.close()
-        self._folder.cleanup()
+        self._scratch.remove()
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Record rows of the target that are none of the source's documents."""
