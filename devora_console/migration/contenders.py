@@ -15,6 +15,10 @@ _HERE = "devora_console.migration"
 SHOWN = 20
 """How many rows are named at most."""
 _VALUE = 80  # characters of a value
+_LOOSE = (
+    "If what they belonged to has vanished from the source, run it again with --prune; else correct or remove them,"
+    " and run it again"
+)
 _NEXT = "Correct or leave out these documents in the source, then run the migration again"
 
 Hidden = Collection[tuple[str, str]]
@@ -99,7 +103,7 @@ async def orphans(
         "foreign_key_violated",
         f"{name}: {_count(total, 'row')} of {table} without the row of {pairs['referenced_name']} that they"
         f" name{more}: {named}",
-        _NEXT,
+        _LOOSE,
     )
 
 

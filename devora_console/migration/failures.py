@@ -35,6 +35,13 @@ def explain(error: Exception, dsn: Dsn | None, *, writing: bool) -> ConsoleError
     said = one_line(scrub(str(error), dsn), 200)
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return usage_error("postgres_permission", f"PostgreSQL refuses: {said}", _PERMISSION)
+    if isinstance(error, asyncpg.DiskFullError):
+        return ConsoleError.of(
+            ExitCode.STOPPED if writing else ExitCode.NEGATIVE,
+            "postgres_disk_full",
+            f"PostgreSQL has no room left: {said}",
+            "What was committed is kept. Make room for the server, and run the same command again",
+        )
     return ConsoleError.of(
         ExitCode.STOPPED if writing else ExitCode.NEGATIVE,
         "postgres_failed",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -58,7 +60,10 @@ async def recorded(
     )
     try:
         yield
-    except (ConsoleError, asyncpg.PostgresError) as error:
+    except asyncio.CancelledError:
+        await _ended_anyhow(connection, run, "stopped", snapshot())
+        raise
+    except (ConsoleError, asyncpg.PostgresError, sqlite3.Error, *LOST) as error:
         state = "stopped" if explain(error).exit_code is ExitCode.STOPPED else "failed"
         await _ended_anyhow(connection, run, state, snapshot())
         raise

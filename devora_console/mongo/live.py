@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import bson
 from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import AutoReconnect, CursorNotFound, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from devora_console.config.secret import Dsn, scrub
 from devora_console.core.problems import connect_error, usage_error
@@ -19,6 +21,9 @@ from devora_console.mongo.bsonio import Damaged, split
 from devora_console.mongo.codec import CODEC
 from devora_console.mongo.errors import translate
 from devora_console.mongo.source import CollectionInfo
+
+_MOST_PASSES = 50  # a collection that grows faster than it is read
+_MOST_LOST = 3  # in a row, without a document in between
 
 
 class LiveSource:
@@ -73,20 +78,63 @@ class LiveSource:
     def batches(self, collection: str, batch_bytes: int) -> Iterator[list[bytes]]:
         pending: list[bytes] = []
         size = 0
-        with self._translated():
-            cursor = self._db[collection].find_raw_batches(sort=[("_id", 1)], batch_size=1000)
-            try:
-                for block in cursor:
-                    for raw in split(cast(bytes, block)):
-                        pending.append(raw)
-                        size += len(raw)
-                        if size >= batch_bytes:
-                            yield pending
-                            pending, size = [], 0
-            finally:
-                cursor.close()
+        for raw in self._documents(collection):
+            pending.append(raw)
+            size += len(raw)
+            if size >= batch_bytes:
+                yield pending
+                pending, size = [], 0
         if pending:
             yield pending
+
+    def _documents(self, collection: str) -> Iterator[bytes]:
+        """Every document once, by ``_id``. A cursor that is lost (idle for ten minutes while somebody had paused us, or
+        by a failover) is opened again where it was; and the end is believed only when a new cursor finds no more, as
+        some servers answer a cursor they have forgotten as if it were exhausted.
+        """
+        last: bytes | None = None
+        lost = 0
+        with self._translated():
+            for _ in range(_MOST_PASSES):
+                more = False
+                try:
+                    for raw in self._after(collection, last):
+                        more, last = True, raw
+                        yield raw
+                except (CursorNotFound, AutoReconnect) as error:
+                    lost = 1 if more else lost + 1
+                    if isinstance(error, ServerSelectionTimeoutError) or lost > _MOST_LOST:
+                        raise
+                    continue
+                if not more:
+                    return
+
+    def _after(self, collection: str, last: bytes | None) -> Iterator[bytes]:
+        """Documents behind ``last`` in the order of the index, whatever types the ids have."""
+        if last is None:
+            yield from self._found(collection, {})
+            return
+        identity = _identity(last)
+        known = bson.encode(identity)
+        try:
+            found = self._found(collection, {}, min=[("_id", identity["_id"])], hint=[("_id", 1)])
+            first = next(found, None)
+        except CursorNotFound:
+            raise
+        except OperationFailure:  # only the stand-in of the demo refuses ``min``; this compares within one type
+            yield from self._found(collection, {"_id": {"$gt": identity["_id"]}})
+            return
+        if first is not None and bson.encode(_identity(first)) != known:  # ``min`` includes the document itself
+            yield first
+        yield from found
+
+    def _found(self, collection: str, query: dict[str, Any], **how: Any) -> Iterator[bytes]:
+        cursor = self._db[collection].find_raw_batches(query, sort=[("_id", 1)], batch_size=1000, **how)
+        try:
+            for block in cursor:
+                yield from split(cast(bytes, block))
+        finally:
+            cursor.close()
 
     def file(self, collection: str) -> Path | None:
         return None
@@ -110,6 +158,10 @@ class LiveSource:
             raise connect_error(
                 "mongo_answer", f"{self.label} sent what is not BSON ({said})", "Check the server with validate"
             ) from None
+
+
+def _identity(raw: bytes) -> dict[str, Any]:
+    return {"_id": RawBSONDocument(raw, CODEC.with_options(document_class=RawBSONDocument))["_id"]}
 
 
 def _client(url: Dsn, timeout_ms: int, read_preference: str | None) -> MongoClient[dict[str, Any]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
@@ -14,6 +15,7 @@ from devora_console.config.secret import Dsn, scrub
 from devora_console.core.problems import ConsoleError, ExitCode, connect_error, usage_error
 from devora_console.core.safetext import one_line
 
+_IDLE_SECONDS, _PROBE_SECONDS, _PROBES = 30, 10, 3
 # Lost on the way, as opposed to refused: worth another try by whoever owns the retry.
 LOST = (
     ConnectionError,
@@ -43,6 +45,10 @@ async def connect(
     """
     settings = {
         "application_name": f"devora-console {purpose}",
+        # The server lets go of what a vanished console holds, the migration's lease first, within a minute.
+        "tcp_keepalives_idle": str(_IDLE_SECONDS),
+        "tcp_keepalives_interval": str(_PROBE_SECONDS),
+        "tcp_keepalives_count": str(_PROBES),
         "TimeZone": "UTC",
         "statement_timeout": str(int(statement_timeout_seconds * 1000)),
         "idle_in_transaction_session_timeout": "600000",
@@ -53,9 +59,26 @@ async def connect(
     where = target(dsn)
     try:
         # The arguments hold the password: they are never a local variable, which a crash report would print.
-        return await asyncpg.connect(**({"timeout": timeout_seconds} | where.asyncpg(settings)))
+        opened = await asyncpg.connect(**({"timeout": timeout_seconds} | where.asyncpg(settings)))
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, ValueError) as error:
         raise explain(error, where.dsn) from None
+    _notice_silence(opened)
+    return opened
+
+
+def _notice_silence(opened: asyncpg.Connection[asyncpg.Record]) -> None:
+    """A network that drops everything without a word ends the connection within a minute; asyncpg sets nothing."""
+    transport = getattr(opened, "_transport", None)  # asyncpg has no public way to its socket
+    raw = transport.get_extra_info("socket") if transport is not None else None
+    if raw is None or raw.family == socket.AF_UNIX:
+        return
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    wanted = {"TCP_KEEPIDLE": _IDLE_SECONDS, "TCP_KEEPINTVL": _PROBE_SECONDS, "TCP_KEEPCNT": _PROBES}
+    wanted |= {"TCP_USER_TIMEOUT": 1000 * (_IDLE_SECONDS + _PROBE_SECONDS * _PROBES)}
+    for name, value in wanted.items():
+        if hasattr(socket, name):  # macOS has not all of them
+            with suppress(OSError):
+                raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 @asynccontextmanager

@@ -18,9 +18,9 @@ from devora_console import schema
 from devora_console.config.secret import Dsn
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.demo.servers import DemoServers, for_database, temporary_home
-from devora_console.migration.control import Control, Tracker
 from devora_console.migration.job import Job
 from devora_console.migration.progress import Kind, Phase, State
+from tests.migration.failing import Interrupted, fails, interrupted, recovers, whole
 from tests.migration.world import (
     DATABASE,
     World,
@@ -40,75 +40,6 @@ from tests.migration.world import (
     uid,
     user,
 )
-
-
-class Interrupted(Control):
-    """Something happens during ``phase``, once ``after`` documents are through: asked before every batch."""
-
-    def __init__(self, act: Callable[[], object] = lambda: None, after: int = 0, phase: Phase = Phase.WRITE) -> None:
-        super().__init__()
-        self._act = act
-        self._after = after
-        self._phase = phase
-        self.done = False
-
-    async def checkpoint(self, tracker: Tracker) -> None:
-        """As ever, and the act when its time has come."""
-        if not self.done and tracker.snapshot.phase is self._phase and tracker.snapshot.rows_done >= self._after:
-            self.done = True
-            self._act()
-        await super().checkpoint(tracker)
-
-
-def _interrupted(target: Dsn, source: Path | Dsn, control: Interrupted, **more: Any) -> Job:
-    job = Job(Kind.EXECUTE, settings(target, source, **({"batch_bytes": 600} | more)))
-    job.control = control
-    return job
-
-
-async def _fails(target: Dsn, source: Path | Dsn, control: Interrupted | None = None, **more: Any) -> ConsoleError:
-    job = _interrupted(target, source, control or Interrupted(), **more)
-    with pytest.raises(ConsoleError) as caught:
-        await job.run()
-    error = caught.value
-    assert "\n" not in str(error)
-    assert error.problem.remedy
-    assert job.snapshot.problem == error.problem
-    assert job.snapshot.state is (State.STOPPED if error.exit_code is ExitCode.STOPPED else State.FAILED)
-    return error
-
-
-_LOOSE = """
-SELECT (SELECT count(*) FROM devora_console.document d WHERE d.fate = 'migrated' AND NOT EXISTS
-          (SELECT 1 FROM users WHERE id::text = d.pk UNION ALL SELECT 1 FROM projects WHERE id::text = d.pk
-           UNION ALL SELECT 1 FROM conversations WHERE id::text = d.pk
-           UNION ALL SELECT 1 FROM invoices WHERE id::text = d.pk)) AS without_row,
-       (SELECT count(*) FROM (SELECT id FROM users UNION ALL SELECT id FROM projects
-           UNION ALL SELECT id FROM conversations UNION ALL SELECT id FROM invoices) AS r
-         WHERE NOT EXISTS (SELECT 1 FROM devora_console.document d WHERE d.pk = r.id::text AND d.fate = 'migrated')
-       ) AS without_account,
-       (SELECT count(*) FROM projects p WHERE (SELECT count(*) FROM project_files f WHERE f.project_id = p.id) <> 2
-       ) + (SELECT count(*) FROM conversations c
-             WHERE (SELECT count(*) FROM messages m WHERE m.conversation_id = c.id) <> 3) AS halves,
-       (SELECT count(*) FROM devora_console.document d WHERE d.fate = 'quarantined' AND NOT EXISTS
-          (SELECT 1 FROM devora_console.quarantine q WHERE q.source_id = d.source_id)) AS unheld
-"""
-
-
-async def _whole(target: Dsn) -> None:
-    """Every document is in the target whole or not at all, and the books say so. For unchanged plain worlds."""
-    assert [dict(row) for row in await fetch(target, _LOOSE)] == [
-        {"without_row": 0, "without_account": 0, "halves": 0, "unheld": 0}
-    ]
-
-
-async def _recovers(target: Dsn, source: Path | Dsn, **more: Any) -> None:
-    done = await execute(target, source, **more)
-    assert done.state is State.DONE
-    await assert_verified(target, source, **more)
-    states = await fetch(target, "SELECT state FROM devora_console.run ORDER BY started_at")
-    assert [row[0] for row in states][-1] == "done"
-    assert "running" not in [row[0] for row in states]
 
 
 @pytest.fixture
@@ -132,7 +63,7 @@ async def own_target(own_servers: DemoServers) -> Dsn:
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 async def test_postgres_is_stopped(mode: Any, own_servers: DemoServers, own_target: Dsn, folder: Path) -> None:
     World.of(40).write(folder)
-    error = await _fails(own_target, folder, Interrupted(lambda: own_servers.postgres.stop(mode), after=60))
+    error = await fails(own_target, folder, Interrupted(lambda: own_servers.postgres.stop(mode), after=60))
     assert (error.exit_code, error.problem.code) == (ExitCode.STOPPED, "postgres_lost")
     own_servers.postgres.start()
     users, invoices = (await fetch(own_target, "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM invoices)"))[
@@ -141,8 +72,8 @@ async def test_postgres_is_stopped(mode: Any, own_servers: DemoServers, own_targ
     # An immediate stop may take the last batches with it, whole: they did not wait for the disk.
     assert users == 40 if mode == "fast" else users <= 40
     assert invoices == 0
-    await _whole(own_target)
-    await _recovers(own_target, folder)
+    await whole(own_target)
+    await recovers(own_target, folder)
 
 
 async def test_mongo_is_stopped(own_servers: DemoServers, own_target: Dsn) -> None:
@@ -153,14 +84,14 @@ async def test_mongo_is_stopped(own_servers: DemoServers, own_target: Dsn) -> No
         client[DATABASE][name].insert_many([{**d, "bulk": "x" * 60_000} for d in documents if isinstance(d, dict)])
     client.close()
     gone = Interrupted(own_servers.mongo.stop, 30, Phase.SURVEY)
-    error = await _fails(own_target, url, gone, source_timeout_seconds=0.5)
+    error = await fails(own_target, url, gone, source_timeout_seconds=0.5)
     assert (error.exit_code, error.problem.code) == (ExitCode.STOPPED, "mongo_unreachable")
-    await _whole(own_target)
+    await whole(own_target)
     with pytest.raises(ConsoleError) as caught:
         await dry_run(own_target, url, source_timeout_seconds=0.5)
     assert caught.value.exit_code is ExitCode.CONNECT
     own_servers.mongo.start()
-    await _recovers(own_target, own_servers.mongo.url, batch_bytes=10**6)
+    await recovers(own_target, own_servers.mongo.url, batch_bytes=10**6)
 
 
 async def test_mongo_is_stopped_after_it_was_read(own_servers: DemoServers, own_target: Dsn) -> None:
@@ -168,7 +99,7 @@ async def test_mongo_is_stopped_after_it_was_read(own_servers: DemoServers, own_
     for name, documents in World.of(20).collections.items():
         client[DATABASE][name].insert_many([dict(d) for d in documents if isinstance(d, dict)])
     client.close()
-    job = _interrupted(own_target, own_servers.mongo.url, Interrupted(own_servers.mongo.stop, 0), batch_bytes=600)
+    job = interrupted(own_target, own_servers.mongo.url, Interrupted(own_servers.mongo.stop, 0), batch_bytes=600)
     done = await job.run()
     assert done.state is State.DONE
     assert isinstance(job.control, Interrupted)
@@ -182,10 +113,10 @@ async def test_the_writer_is_terminated(target: Dsn, postgres_admin: Dsn, folder
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'devora-console migration' AND datname = current_database()"
     )
-    error = await _fails(target, folder, Interrupted(_soon(target, terminate), after=40))
+    error = await fails(target, folder, Interrupted(_soon(target, terminate), after=40))
     assert (error.exit_code, error.problem.code) == (ExitCode.STOPPED, "postgres_lost")
-    await _whole(target)
-    await _recovers(target, folder)
+    await whole(target)
+    await recovers(target, folder)
 
 
 def _soon(target: Dsn, statement: str) -> Callable[[], None]:
@@ -211,13 +142,13 @@ async def test_a_grant_is_revoked(target: Dsn, postgres_admin: Dsn, folder: Path
     try:
         await do(target, "ALTER ROLE grantee PASSWORD 'p4ssw0rt-of-grantee'", *_hand_over("grantee"))
         stolen = "REVOKE INSERT, UPDATE ON projects FROM grantee"
-        error = await _fails(url, folder, Interrupted(_soon(target, stolen), after=3))
+        error = await fails(url, folder, Interrupted(_soon(target, stolen), after=3))
         assert (error.exit_code, error.problem.code) == (ExitCode.USAGE, "postgres_permission")
         assert "projects" in error.problem.message
         assert "p4ssw0rt" not in str(error)
-        await _whole(target)
+        await whole(target)
         await do(target, "GRANT INSERT, UPDATE ON projects TO grantee")
-        await _recovers(url, folder)
+        await recovers(url, folder)
         await do(target, "ALTER TABLE projects OWNER TO CURRENT_USER")
         with pytest.raises(ConsoleError) as caught:
             await dry_run(url, folder)
@@ -253,7 +184,7 @@ async def test_a_check_that_some_documents_violate(target: Dsn, folder: Path) ->
     assert sorted((await held(target)).values()) == ["check", *["parent_quarantined"] * 3]
     await assert_verified(target, folder)
     await do(target, "ALTER TABLE users DROP CONSTRAINT surprise")
-    await _recovers(target, folder)
+    await recovers(target, folder)
     assert await held(target) == {}
 
 
@@ -268,7 +199,7 @@ async def test_a_check_made_while_the_copy_runs(already_there: bool, target: Dsn
     world.write(folder)
     # Between survey and write: the pruning step reads the books, then users are written.
     surprise = "ALTER TABLE users ADD CONSTRAINT surprise CHECK (email <> 'user11@example.org') NOT VALID"
-    done = await _interrupted(target, folder, Interrupted(_soon(target, surprise))).run()
+    done = await interrupted(target, folder, Interrupted(_soon(target, surprise))).run()
     assert done.quarantine_rules == {"check": 1, "parent_quarantined": 3}
     assert await held(target) == {
         ("users", str(oid(11))): "check",
@@ -276,10 +207,10 @@ async def test_a_check_made_while_the_copy_runs(already_there: bool, target: Dsn
         ("conversations", str(oid(2011))): "parent_quarantined",
         ("invoices", str(oid(3011))): "parent_quarantined",
     }
-    await _whole(target)
+    await whole(target)
     await assert_verified(target, folder)
     await do(target, "ALTER TABLE users DROP CONSTRAINT surprise")
-    await _recovers(target, folder)
+    await recovers(target, folder)
 
 
 async def test_a_trigger_that_refuses(target: Dsn, folder: Path) -> None:
@@ -294,7 +225,7 @@ async def test_a_trigger_that_refuses(target: Dsn, folder: Path) -> None:
     for _ in range(2):
         done = await execute(target, folder)
         assert done.quarantine_rules == {"parent_quarantined": 3, "server_refused": 1}
-        await _whole(target)
+        await whole(target)
     with pytest.raises(ConsoleError) as caught:
         await execute(target, folder, max_quarantine="0")
     assert (caught.value.exit_code, caught.value.problem.code) == (ExitCode.NEGATIVE, "quarantine_over_budget")
@@ -331,10 +262,10 @@ async def test_one_runner_at_a_time(target: Dsn, folder: Path) -> None:
 async def test_a_runner_that_lost_its_lease_writes_no_more(target: Dsn, folder: Path) -> None:
     World.of(20).write(folder)
     stolen = "UPDATE devora_console.lease SET epoch = epoch + 1"
-    error = await _fails(target, folder, Interrupted(_soon(target, stolen), after=10))
+    error = await fails(target, folder, Interrupted(_soon(target, stolen), after=10))
     assert (error.exit_code, error.problem.code) == (ExitCode.REFUSED, "lease_lost")
-    await _whole(target)
-    await _recovers(target, folder)
+    await whole(target)
+    await recovers(target, folder)
 
 
 async def test_over_budget_nothing_is_written(target: Dsn, folder: Path) -> None:
@@ -367,7 +298,7 @@ def test_a_budget_that_makes_no_sense(budget: str, folder: Path) -> None:
 async def test_pause_resume_and_stop(target: Dsn, folder: Path) -> None:
     World.of(30).write(folder)
     control = Interrupted(lambda: control.pause(), after=10)  # noqa: PLW0108 - there is no control yet
-    job = _interrupted(target, folder, control)
+    job = interrupted(target, folder, control)
     running = asyncio.create_task(job.run())
     await _until(lambda: job.snapshot.state is State.PAUSED)
     counts = await fetch(target, "SELECT count(*) FROM devora_console.document")
@@ -378,7 +309,7 @@ async def test_pause_resume_and_stop(target: Dsn, folder: Path) -> None:
         await running
     assert caught.value.exit_code is ExitCode.STOPPED
     assert job.snapshot.problem is not None
-    await _whole(target)
+    await whole(target)
     done = await execute(target, folder, resume=True)
     assert sum(each.unchanged for each in done.collections) > 0
     await assert_verified(target, folder)
@@ -417,7 +348,7 @@ async def test_the_source_moves_while_it_is_copied(when: tuple[Phase, int], targ
     world = World.of(8)
     world.write(folder)
     phase, after = when
-    job = _interrupted(target, folder, Interrupted(_change(world, folder), after, phase), batch_bytes=300)
+    job = interrupted(target, folder, Interrupted(_change(world, folder), after, phase), batch_bytes=300)
     with contextlib.suppress(ConsoleError):
         await job.run()
     # What comes while the survey reads may be part of it.
@@ -425,19 +356,19 @@ async def test_the_source_moves_while_it_is_copied(when: tuple[Phase, int], targ
     assert job.snapshot.state is (State.STOPPED if problem else State.DONE)
     assert problem is not None or phase is Phase.SURVEY
     assert problem is None or problem.code == "source_moved"
-    await _recovers(target, folder, prune=True)
+    await recovers(target, folder, prune=True)
 
 
 async def test_only_children_without_their_parents(target: Dsn, folder: Path) -> None:
     World.of().write(folder)
-    error = await _fails(target, folder, only=("projects",))
+    error = await fails(target, folder, only=("projects",))
     assert (error.exit_code, error.problem.code) == (ExitCode.USAGE, "only_without_parents")
-    await _recovers(target, folder)
+    await recovers(target, folder)
 
 
 async def test_scratch_that_cannot_be_used(target: Dsn, folder: Path, tmp_path: Path) -> None:
     World.of().write(folder)
-    error = await _fails(target, folder, scratch=tmp_path / "nowhere")
+    error = await fails(target, folder, scratch=tmp_path / "nowhere")
     assert (error.exit_code, error.problem.code) == (ExitCode.USAGE, "scratch_unusable")
 
 
@@ -452,7 +383,7 @@ async def test_connections_that_cannot_be_had(target: Dsn, folder: Path) -> None
         for_database(target, "nowhere"): (ExitCode.CONNECT, "postgres_database"),
     }
     for dsn, (code, name) in cases.items():
-        error = await _fails(dsn, folder)
+        error = await fails(dsn, folder)
         assert (error.exit_code, error.problem.code) == (code, name)
         assert secret not in str(error)
     for url, (code, name) in {
@@ -468,5 +399,5 @@ async def test_connections_that_cannot_be_had(target: Dsn, folder: Path) -> None
 
 async def test_a_target_without_schema(empty_database: Dsn, folder: Path) -> None:
     World.of().write(folder)
-    error = await _fails(empty_database, folder)
+    error = await fails(empty_database, folder)
     assert (error.exit_code, error.problem.code) == (ExitCode.USAGE, "schema_missing")

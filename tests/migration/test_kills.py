@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,11 +178,12 @@ async def test_a_worker_is_killed(seed: str, another: Another, folder: Path) -> 
         await asyncio.sleep(0.005)
         if time.monotonic() < until:
             continue
-        for each in psutil.Process(running.process.pid).children():
-            if "spawn_main" in " ".join(each.cmdline()):
-                os.kill(each.pid, signal.SIGKILL)
-                killed = True
-                break
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):  # it may end just now
+            for each in psutil.Process(running.process.pid).children():
+                if "spawn_main" in " ".join(each.cmdline()):
+                    os.kill(each.pid, signal.SIGKILL)
+                    killed = True
+                    break
     assert await running.end() == "end done"
     await _complete(target, folder, expected)
 
