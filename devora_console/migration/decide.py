@@ -75,7 +75,8 @@ def _contest(ledger: Ledger, collection: Collection, primary: str) -> None:
              WHERE t.name = :primary AND d.fate IN ('migrated', 'foreign', 'extra')
             UNION ALL
             SELECT d.id, c.key, c.name
-              FROM twice t CROSS JOIN claim c ON c.name = t.name AND c.key = t.key JOIN document d ON d.id = c.document
+              FROM twice t CROSS JOIN claim c ON c.name = t.name AND c.key = t.key
+              CROSS JOIN document d ON d.id = c.document
              WHERE d.collection = :collection AND d.fate IN ('migrated', 'foreign', 'extra'))
         SELECT id, name, key FROM claims
          WHERE (name, key) IN (SELECT name, key FROM claims GROUP BY 1, 2 HAVING count(DISTINCT id) > 1)
@@ -114,31 +115,33 @@ def _references(ledger: Ledger, collection: Collection) -> None:
         for column in collection.columns:
             if column.reference is None or column.reference.dangling != "quarantine":
                 continue
-            names = {
-                "collection": collection.name,
-                "target": column.reference.collection,
-                "name": column.name,
-                "path": pointer(column.path or (column.name,)),
-            }
+            _loose(ledger, collection, column.name, column.reference.collection)
+            names = {"target": column.reference.collection, "path": pointer(column.path or (column.name,))}
             refused = ledger.db.execute(_REFUSE_LOOSE, names).rowcount
             changed = changed or (refused > 0 and column.reference.collection == collection.name)
 
 
+def _loose(ledger: Ledger, collection: Collection, name: str, target: str) -> None:
+    """References of documents that migrate to what does not: (document, key, the refused document of that key)."""
+    ledger.db.execute("DROP TABLE IF EXISTS loose")
+    ledger.db.execute(_LOOSE, {"collection": collection.name, "name": name, "target": target})
+
+
 # Keys are looked up once each, however many documents refer by them: the index of references gives them in order.
-_LOST = """
+# CROSS JOIN and INDEXED BY fix the order of work, as nothing is known of how much there is.
+_LOOSE = """
+CREATE TEMP TABLE loose AS
 WITH lost AS MATERIALIZED (
-    SELECT k.key, (SELECT min(p.source_id) FROM document p
+    SELECT k.key, (SELECT min(p.source_id) FROM document p INDEXED BY document_pk
                     WHERE p.collection = :target AND p.pk = k.key AND p.fate = 'quarantined') AS parent
       FROM (SELECT DISTINCT key FROM reference WHERE collection = :target AND name = :name) AS k
      WHERE NOT EXISTS (SELECT 1 FROM document p WHERE p.collection = :target AND p.pk = k.key
-                                                AND p.fate IN ('migrated', 'foreign'))),
-found AS (
-    SELECT r.document, r.key, lost.parent
-      FROM lost CROSS JOIN reference r ON r.collection = :target AND r.key = lost.key AND r.name = :name
-      JOIN document d ON d.id = r.document AND d.collection = :collection AND d.fate = 'migrated')
+                                                AND p.fate IN ('migrated', 'foreign')))
+SELECT r.document, r.key, lost.parent
+  FROM lost CROSS JOIN reference r ON r.collection = :target AND r.key = lost.key AND r.name = :name
+  CROSS JOIN document d ON d.id = r.document AND d.collection = :collection AND d.fate = 'migrated'
 """
-_REFUSE_LOOSE = f"""
-{_LOST}
+_REFUSE_LOOSE = """
 UPDATE document
    SET fate = 'quarantined',
        rule = CASE WHEN found.parent IS NULL THEN 'reference_missing' ELSE 'parent_quarantined' END,
@@ -146,7 +149,7 @@ UPDATE document
        message = CASE WHEN found.parent IS NULL
                  THEN 'no document in ' || :target || ' has the id ' || found.key
                  ELSE 'the document it belongs to is in quarantine: ' || :target || ' ' || found.parent END
-  FROM found
+  FROM loose AS found
  WHERE document.id = found.document
 """
 
@@ -316,10 +319,6 @@ def _dangling(ledger: Ledger, collection: Collection) -> None:
     for column in collection.columns:
         if column.reference is None or column.reference.dangling != "null":
             continue
-        ledger.db.execute("DROP TABLE IF EXISTS loose")
-        ledger.db.execute(
-            f"CREATE TEMP TABLE loose AS {_LOST} SELECT document FROM found",
-            {"collection": collection.name, "name": column.name, "target": column.reference.collection},
-        )
+        _loose(ledger, collection, column.name, column.reference.collection)
         ledger.db.execute("INSERT OR IGNORE INTO dropped SELECT document, :name FROM loose", {"name": column.name})
         _count(ledger, "loose", "dangling_reference")
