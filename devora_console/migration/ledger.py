@@ -37,12 +37,14 @@ _MORE_PLACES = (
 class SurveyedPiece:
     """A piece of the source as it was surveyed: its checksum, and the number of its first document.
 
-    ``kept`` is the file that holds its documents converted, if there is one.
+    ``exact``: decoding loses nothing of any of them. ``kept`` is the file that holds its documents converted, if there
+    is one.
     """
 
     piece: Piece
     checksum: int
     first: int
+    exact: bool = False
     kept: str | None = None
 
 
@@ -80,13 +82,15 @@ class Ledger:
         """Record rows of the target that are none of the source's documents."""
         self._insert_all(list(entries))
 
-    def add_piece(self, piece: Piece, checksum: int, entries: Sequence[Entry], kept: str | None = None) -> None:
+    def add_piece(
+        self, piece: Piece, checksum: int, entries: Sequence[Entry], *, exact: bool = False, kept: str | None = None
+    ) -> None:
         """Record the documents of a piece, in their order. Call it in the order of the pieces.
 
         A dump can hold one ``_id`` twice: the later document gets a number behind its source id, and is refused if
         its collection is mapped.
         """
-        self._pieces.setdefault(piece.collection, []).append(SurveyedPiece(piece, checksum, self._next, kept))
+        self._pieces.setdefault(piece.collection, []).append(SurveyedPiece(piece, checksum, self._next, exact, kept))
         self._insert_all(entries)
 
     def index(self) -> None:

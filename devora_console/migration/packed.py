@@ -41,9 +41,16 @@ class Packer:
             self._children = [_Elements(child, plan.root) for child in plan.children]
             self._doubtful: set[int] = set()
             self._able = self._judge.able and all(child.judge.able for child in self._children)
+        self.exact = self._plain
+        """Whether decoding has lost nothing of any document of the last call."""
 
-    def __call__(self, raws: Sequence[bytes]) -> list[Converted | Refusal]:
-        """For each raw document its rows before decisions, or why it is refused."""
+    def __call__(self, raws: Sequence[bytes], *, exact: bool = False) -> list[Converted | Refusal]:
+        """For each raw document its rows before decisions, or why it is refused.
+
+        ``exact``: these very bytes were decoded before, and :attr:`exact` held. It is not tested again.
+        """
+        self.exact = self._plain
+        self._decode = _decoded if exact else _exact
         result: list[Converted | Refusal] = []
         part: list[bytes] = []
         size = 0
@@ -69,8 +76,10 @@ class Packer:
         """The documents in which everything is plain, by their place in the batch."""
         places, documents = [], []
         for at, raw in enumerate(raws):
-            document = _exact(raw)
-            if document is not None and self._has_arrays(document):
+            document = self._decode(raw)
+            if document is None:
+                self.exact = False
+            elif self._has_arrays(document):
                 places.append(at)
                 documents.append(document)
         if not documents:
@@ -280,6 +289,10 @@ class _Elements:
 def ordinals(count: int) -> list[bytes]:
     """The positions in an array as wire cells."""
     return _ORDINALS[:count] + [wire(INT32.pack(each)) for each in range(len(_ORDINALS), count)]
+
+
+def _decoded(raw: bytes) -> dict[str, Any] | None:
+    return bson.decode(raw, CODEC)
 
 
 def _exact(raw: bytes) -> dict[str, Any] | None:

@@ -167,7 +167,7 @@ class Survey:
 
     def _keep(self, piece: Piece, found: Found) -> _Seen:
         """Into the ledger; gives what can be told of it at once."""
-        self._ledger.add_piece(piece, found.checksum, found.entries, found.kept)
+        self._ledger.add_piece(piece, found.checksum, found.entries, exact=found.exact, kept=found.kept)
         return _seen(found.entries)
 
     def _units(self, name: str) -> Iterator[SurveyUnit | ListUnit]:

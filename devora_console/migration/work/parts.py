@@ -25,12 +25,15 @@ class Part:
     checksum: int
     first: int
     fates: dict[int, Fate]
+    exact: bool = False
     kept: str | None = None
 
     @classmethod
     def of(cls, ledger: Ledger, surveyed: SurveyedPiece) -> Part:
         """A surveyed piece with what has been decided by now."""
-        return cls(surveyed.piece, surveyed.checksum, surveyed.first, ledger.fates(surveyed), surveyed.kept)
+        return cls(
+            surveyed.piece, surveyed.checksum, surveyed.first, ledger.fates(surveyed), surveyed.exact, surveyed.kept
+        )
 
     def raw(self, at: int) -> bytes:
         """One document, read anew."""
@@ -83,7 +86,7 @@ def _converted(seat: Seat, part: Part, places: list[int]) -> Iterator[tuple[int,
             yield at, found, partial(part.raw, at)
         return
     raws = part.raws()
-    packed = seat.packer(part.piece.collection)([raws[at] for at in places])
+    packed = seat.packer(part.piece.collection)([raws[at] for at in places], exact=part.exact)
     for at, converted in zip(places, packed, strict=True):
         if isinstance(converted, Refusal):  # cannot be: the survey converted these very bytes
             raise moved(part.piece, "has changed")

@@ -22,6 +22,7 @@ class Found:
 
     entries: Sequence[Entry]
     checksum: int
+    exact: bool = False  # whether decoding loses nothing of any of them
     kept: str | None = None  # where the converted documents are
 
 
@@ -45,7 +46,9 @@ class SurveyUnit:
         has_keys = any(table.claims for table in plan.tables())
         entries: list[Entry] = []
         staged: list[Staged] = []
-        found = seat.packer(plan.collection.name)(raws)
+        packer = seat.packer(plan.collection.name)
+        found = packer(raws)
+        exact = packer.exact
         for number, (raw, converted) in enumerate(zip(raws, found, strict=True)):
             if isinstance(converted, Refusal):
                 entries.append(_without_rows(raw, plan, converted))
@@ -61,7 +64,7 @@ class SurveyUnit:
         for number, key, value in claims:
             entries[number] = entries[number]._replace(claims=[*entries[number].claims, (key, value)])
         kept = self.keep if self.keep is not None and keep(self.keep, found) else None
-        return Found(entries, checksum(block), kept)
+        return Found(entries, checksum(block), exact, kept)
 
 
 async def _judged(
