@@ -78,16 +78,17 @@ class LiveSource:
     def batches(self, collection: str, batch_bytes: int) -> Iterator[list[bytes]]:
         pending: list[bytes] = []
         size = 0
-        for raw in self._documents(collection):
-            pending.append(raw)
-            size += len(raw)
-            if size >= batch_bytes:
-                yield pending
-                pending, size = [], 0
+        for block in self._blocks(collection):
+            for raw in block:
+                pending.append(raw)
+                size += len(raw)
+                if size >= batch_bytes:
+                    yield pending
+                    pending, size = [], 0
         if pending:
             yield pending
 
-    def _documents(self, collection: str) -> Iterator[bytes]:
+    def _blocks(self, collection: str) -> Iterator[list[bytes]]:
         """Every document once, by ``_id``. A cursor that is lost (idle for ten minutes while somebody had paused us, or
         by a failover) is opened again where it was; and the end is believed only when a new cursor finds no more, as
         some servers answer a cursor they have forgotten as if it were exhausted.
@@ -98,9 +99,10 @@ class LiveSource:
             for _ in range(_MOST_PASSES):
                 more = False
                 try:
-                    for raw in self._after(collection, last):
-                        more, last = True, raw
-                        yield raw
+                    for block in self._after(collection, last):
+                        if block:
+                            more, last = True, block[-1]
+                            yield block
                 except (CursorNotFound, AutoReconnect) as error:
                     lost = 1 if more else lost + 1
                     if isinstance(error, ServerSelectionTimeoutError) or lost > _MOST_LOST:
@@ -109,7 +111,7 @@ class LiveSource:
                 if not more:
                     return
 
-    def _after(self, collection: str, last: bytes | None) -> Iterator[bytes]:
+    def _after(self, collection: str, last: bytes | None) -> Iterator[list[bytes]]:
         """Documents behind ``last`` in the order of the index, whatever types the ids have."""
         if last is None:
             yield from self._found(collection, {})
@@ -118,21 +120,22 @@ class LiveSource:
         known = bson.encode(identity)
         try:
             found = self._found(collection, {}, min=[("_id", identity["_id"])], hint=[("_id", 1)])
-            first = next(found, None)
+            first = next(found, [])
         except CursorNotFound:
             raise
         except OperationFailure:  # only the stand-in of the demo refuses ``min``; this compares within one type
             yield from self._found(collection, {"_id": {"$gt": identity["_id"]}})
             return
-        if first is not None and bson.encode(_identity(first)) != known:  # ``min`` includes the document itself
-            yield first
+        if first and bson.encode(_identity(first[0])) == known:  # ``min`` includes the document itself
+            del first[0]
+        yield first
         yield from found
 
-    def _found(self, collection: str, query: dict[str, Any], **how: Any) -> Iterator[bytes]:
+    def _found(self, collection: str, query: dict[str, Any], **how: Any) -> Iterator[list[bytes]]:
         cursor = self._db[collection].find_raw_batches(query, sort=[("_id", 1)], batch_size=1000, **how)
         try:
             for block in cursor:
-                yield from split(cast(bytes, block))
+                yield list(split(cast(bytes, block)))
         finally:
             cursor.close()
 
