@@ -188,10 +188,14 @@ class Tracker:
 
     def advance(self, rows: int, size: int) -> None:
         """``rows`` more rows and ``size`` more bytes of BSON are through the phase."""
+        now = time.monotonic()
         self.snapshot = replace(
             self.snapshot, rows_done=self.snapshot.rows_done + rows, bytes_done=self.snapshot.bytes_done + size
         )
-        self._points.append((time.monotonic(), self.snapshot.rows_done, self.snapshot.bytes_done))
+        if self._phases:  # whoever looks between two reports sees one number, not two
+            self._phases[-1] = self._this_phase(now)
+            self.snapshot = replace(self.snapshot, phases=tuple(self._phases))
+        self._points.append((now, self.snapshot.rows_done, self.snapshot.bytes_done))
         self._emit()
 
     def _emit(self, *, force: bool = False) -> None:
