@@ -9,13 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from devora_console.config.conninfo import ConninfoError, wrong_scheme
 from devora_console.config.libpq import normalise
 from devora_console.config.quarantine import QuarantineBudget
 from devora_console.config.secret import Dsn, Secret
+from devora_console.config.sections import Section
+from devora_console.config.thresholds import ActivitySettings, HealthSettings, IndexesSettings, QueriesSettings
 
 DERIVED = {"derived": True}
 MONGO_SCHEMES = ("mongodb", "mongodb+srv")
@@ -91,17 +93,7 @@ ApiKey = Annotated[Secret, AfterValidator(_key)]
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[\x20-\x7e]+$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=False,
-    )
-
-
-class PostgresSettings(_Section):
+class PostgresSettings(Section):
     """The target: how to reach PostgreSQL, and how patient to be."""
 
     dsn: PostgresDsn | None = Field(
@@ -130,7 +122,7 @@ class PostgresSettings(_Section):
     )
 
 
-class MongoSettings(_Section):
+class MongoSettings(Section):
     """The source: how to reach MongoDB."""
 
     url: MongoUrl | None = Field(
@@ -154,7 +146,7 @@ class MongoSettings(_Section):
     )
 
 
-class MigrationSettings(_Section):
+class MigrationSettings(Section):
     """The copy from MongoDB to PostgreSQL."""
 
     # Not strict: a path is written as text.
@@ -199,7 +191,7 @@ class MigrationSettings(_Section):
     )
 
 
-class AnalyticsSettings(_Section):
+class AnalyticsSettings(Section):
     """Product analytics (PostHog). Optional."""
 
     posthog_api_key: ApiKey | None = Field(
@@ -209,7 +201,7 @@ class AnalyticsSettings(_Section):
     )
 
 
-class SearchSettings(_Section):
+class SearchSettings(Section):
     """Semantic search and RAG (OpenAI). Optional."""
 
     openai_api_key: ApiKey | None = Field(
@@ -219,7 +211,7 @@ class SearchSettings(_Section):
     )
 
 
-class TerminalSettings(_Section):
+class TerminalSettings(Section):
     """The screens."""
 
     refresh_seconds: float = Field(
@@ -232,7 +224,7 @@ class TerminalSettings(_Section):
     )
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything the console is told. Frozen; prints, dumps and compares without giving a secret away."""
 
     environment: Name = Field(
@@ -256,6 +248,10 @@ class Settings(_Section):
     analytics: AnalyticsSettings = AnalyticsSettings()
     search: SearchSettings = SearchSettings()
     terminal: TerminalSettings = TerminalSettings()
+    queries: QueriesSettings = QueriesSettings()
+    indexes: IndexesSettings = IndexesSettings()
+    health: HealthSettings = HealthSettings()
+    activity: ActivitySettings = ActivitySettings()
     extra_secrets: tuple[Secret, ...] = Field(
         default=(),
         description="Values of the application's own keys in .env, to be kept out of messages.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
@@ -37,10 +37,12 @@ async def connect(
     read_only: bool = True,
     timeout_seconds: float = 10.0,
     statement_timeout_seconds: float = 30.0,
+    more: Mapping[str, str] | None = None,
 ) -> asyncpg.Connection[asyncpg.Record]:
     """Open one connection. ``dsn`` None means libpq's own variables (PGHOST, PGSERVICE, ...).
 
-    ``purpose`` shows in ``application_name``. A statement timeout of 0 means none. Raises ConsoleError: exit 3 when
+    ``purpose`` shows in ``application_name``. A statement timeout of 0 means none. ``more`` are settings of the session
+    beside or instead of ours. Raises ConsoleError: exit 3 when
     the server cannot be reached or refuses the login, exit 2 when the connection string makes no sense.
     """
     settings = {
@@ -55,6 +57,7 @@ async def connect(
         "client_connection_check_interval": "5000",
         "default_transaction_read_only": "on" if read_only else "off",
         "search_path": "public, devora_console",
+        **(more or {}),
     }
     where = target(dsn)
     try:

@@ -37,7 +37,10 @@ VALUES: dict[str, tuple[str, ...]] = {
     "terminal.theme": ("a", "b", "c", "d", "e"),
     "terminal.unicode": ("auto", "always", "never", "always", "auto"),
 }
-_BARE = ("migration.batch_bytes", "migration.sample", "migration.workers", "migration.bulk_load")
+# Thresholds are numbers with a point, all of them.
+_THRESHOLDS = [key for key in settable() if key.partition(".")[0] in ("queries", "indexes", "health", "activity")]
+VALUES |= dict.fromkeys(_THRESHOLDS, ("1.5", "2.5", "3.5", "4.5", "5.5"))
+_BARE = (*_THRESHOLDS, "migration.batch_bytes", "migration.sample", "migration.workers", "migration.bulk_load")
 SOURCES = ("file", "profile", ".env", "environment", "command line")
 
 

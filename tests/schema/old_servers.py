@@ -63,8 +63,11 @@ def _fetch(version: str, work: Path) -> None:
 
 
 @contextmanager
-def server(major: int) -> Iterator[Dsn]:
-    """A running server without password or network, as its superuser sees it; gone at the end."""
+def server(major: int, *more: str) -> Iterator[Dsn]:
+    """A running server without password or network, as its superuser sees it; gone at the end.
+
+    ``more`` are settings beside ours, as ``name=value``.
+    """
     native, account = programs(major), server_account()
     home = Path(tempfile.mkdtemp(prefix=f"devora-pg{major}-"))
     home.chmod(0o755)
@@ -77,7 +80,7 @@ def server(major: int) -> Iterator[Dsn]:
     made = run_as(account, [*initdb, "--locale=C.UTF-8"], environment)
     assert made.returncode == 0, made.stderr
     children: list[Child] = []
-    settings = ("listen_addresses=", f"unix_socket_directories={data}", "fsync=off", "shared_buffers=32MB")
+    settings = ("listen_addresses=", f"unix_socket_directories={data}", "fsync=off", "shared_buffers=32MB", *more)
     spawn(
         [str(native / "bin" / "postgres"), "-D", str(data), *(word for s in settings for word in ("-c", s))],
         adopt=children.append,

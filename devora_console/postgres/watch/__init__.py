@@ -1,0 +1,1 @@
+"""Watching a server as a good guest: the connection, the window of its statistics, and what was seen before."""

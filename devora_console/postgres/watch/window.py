@@ -1,0 +1,53 @@
+"""Since when cumulative statistics count: never assumed, as a crash empties them without leaving a date everywhere.
+
+After an unclean stop every counter is 0 and ``pg_stat_database.stats_reset`` reads NULL; only views of the whole
+server (pg_stat_bgwriter; 16: pg_stat_io; 17: pg_stat_checkpointer) carry the moment. So the window begins at the later
+of the database's reset and the earliest reset of those views, and where neither is known it is unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.watch.guest import Guest
+
+
+@dataclass(frozen=True, slots=True)
+class StatsWindow:
+    """``since``: when the counters of this database began. ``now`` and ``started`` are the server's clock.
+
+    ``crashed``: the counters begin with the server's own start, and so did not survive its last stop.
+    """
+
+    since: datetime | Unknown
+    now: datetime
+    started: datetime
+    crashed: bool
+
+    @property
+    def seconds(self) -> float | Unknown:
+        """How long they have been counting."""
+        return self.since if isinstance(self.since, Unknown) else (self.now - self.since).total_seconds()
+
+
+async def read_window(guest: Guest) -> StatsWindow | Unknown:
+    """The window of this database's statistics. Raises ConsoleError when the connection is lost."""
+    row = await guest.one("stats_window")
+    return row if isinstance(row, Unknown) else window_of(row)
+
+
+def window_of(row: Any) -> StatsWindow:
+    """From (database_reset, shared_reset, started, now): each moment may be None but the last two."""
+    database, shared, started = row["database_reset"], row["shared_reset"], row["started"]
+    # Kept statistics are older than the start; a reset by hand comes well after it.
+    crashed = shared is not None and abs((shared - started).total_seconds()) < _WITH_THE_START
+    since: datetime | Unknown
+    known = [each for each in (database, shared) if each is not None]
+    since = max(known) if known else Unknown("the server does not say when its statistics began")
+    return StatsWindow(since, row["now"], started, crashed)
+
+
+_WITH_THE_START = 60.0

@@ -1,0 +1,161 @@
+"""A guest's manners: refusals explained and not repeated, locks not waited for, statements tagged, rights told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from devora_console.config.secret import Dsn
+from devora_console.core.problems import ConsoleError, ExitCode
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.watch.guest import TAG
+from devora_console.postgres.watch.ring import Ring
+from devora_console.postgres.watch.window import StatsWindow, read_window, window_of
+from tests.postgres.conftest import Enter, as_role, execute
+
+
+async def test_it_knows_where_it_is(watched: Dsn, enter: Enter) -> None:
+    guest = await enter(watched)
+    assert guest.host.superuser
+    assert guest.host.reads_stats
+    assert guest.host.version // 10_000 >= 14
+    assert guest.host.extensions["plpgsql"].version == (1, 0)
+    for grants, inherit, reads in (((), True, False), (("pg_monitor",), True, True), (("pg_monitor",), False, False)):
+        other = await enter(await as_role(watched, *grants, inherit=inherit))
+        assert not other.host.superuser
+        # Until 14 membership was enough.
+        assert other.host.reads_stats is (reads if guest.host.version >= 150000 or inherit else other.host.reads_stats)
+
+
+async def test_it_changes_nothing_and_waits_for_no_lock(watched: Dsn, enter: Enter) -> None:
+    await execute(watched, "CREATE TABLE held (a int)")
+    guest = await enter(watched)
+    assert isinstance(refused := await guest.query("CREATE TABLE public.t (a int)"), Unknown)
+    assert "read-only" in refused.reason
+    holder = await asyncpg.connect(watched.reveal())
+    async with holder.transaction():
+        await holder.execute("LOCK TABLE held")
+        began = time.monotonic()
+        answer = await guest.query("SELECT count(*) FROM public.held", remember="held")
+        assert isinstance(answer, Unknown)
+        assert "locked" in answer.reason
+        assert time.monotonic() - began < 1
+    await holder.close()
+    assert not isinstance(await guest.query("SELECT count(*) FROM public.held", remember="held"), Unknown)
+
+
+async def test_what_takes_too_long_is_ended_by_the_server(watched: Dsn, enter: Enter) -> None:
+    guest = await enter(watched)
+    answer = await guest.query("SELECT pg_sleep(5)", seconds=0.1)
+    assert isinstance(answer, Unknown)
+    assert "0.1 s" in answer.reason
+    assert not isinstance(await guest.query("SELECT 1"), Unknown)
+
+
+async def test_a_refusal_is_asked_for_once(watched: Dsn, enter: Enter) -> None:
+    await execute(watched, "CREATE TABLE secret (a int)")
+    guest = await enter(await as_role(watched))
+    text = "SELECT * FROM public.secret"
+    first = await guest.query(text, remember="secret")
+    assert isinstance(first, Unknown)
+    assert "permission denied" in first.reason
+    assert first.remedy
+    await execute(watched, "GRANT SELECT ON secret TO PUBLIC")
+    assert await guest.query(text, remember="secret") is first
+    guest.forget()
+    assert await guest.query(text, remember="secret") == []
+
+
+async def test_a_shadowed_catalogue_is_not_believed(watched: Dsn, enter: Enter) -> None:
+    await execute(
+        watched,
+        "CREATE VIEW public.pg_stat_activity AS SELECT 1 AS pid",
+        "CREATE FUNCTION public.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database());"
+        " END $$",
+    )
+    guest = await enter(watched)
+    assert not guest.host.in_recovery
+    rows = await guest.query("SELECT count(*) AS n FROM pg_stat_activity")
+    assert not isinstance(rows, Unknown)
+    assert rows[0]["n"] > 1
+
+
+async def test_it_can_be_told_from_others(watched: Dsn, enter: Enter) -> None:
+    guest = await enter(watched)
+    (row,) = await guest.query("SELECT query, application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()")  # type: ignore[misc]
+    assert row["query"].startswith(TAG)
+    assert row["application_name"] == "devora-console test"
+
+
+async def test_a_lost_line_is_an_error(watched: Dsn, enter: Enter) -> None:
+    guest = await enter(watched)
+    ours = "application_name = 'devora-console test' AND datname = current_database()"
+    await execute(watched, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")  # noqa: S608
+    with pytest.raises(ConsoleError) as caught:
+        await guest.query("SELECT 1")
+    assert caught.value.exit_code is ExitCode.STOPPED
+
+
+async def test_questions_of_several_tasks_take_turns(watched: Dsn, enter: Enter) -> None:
+    guest = await enter(watched)
+    answers = await asyncio.gather(*(guest.query("SELECT $1::int AS n", n) for n in range(20)))
+    assert [rows[0]["n"] for rows in answers if not isinstance(rows, Unknown)] == list(range(20))
+
+
+async def test_the_window_begins_with_a_reset(watched: Dsn, enter: Enter) -> None:
+    guest = await enter(watched)
+    await execute(watched, "SELECT pg_stat_reset()")
+    window = await read_window(guest)
+    assert isinstance(window, StatsWindow)
+    assert isinstance(window.since, datetime)
+    assert 0 <= (window.now - window.since).total_seconds() < 30
+
+
+_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("database", "shared", "since", "crashed"),
+    [
+        (None, None, None, False),
+        (None, -400.0, -400.0, False),  # counted since the cluster was made, before the last start
+        (None, 1.0, 1.0, True),  # an unclean stop: the database's date is NULL
+        (5000.0, 1.0, 5000.0, True),
+        (5000.0, -400.0, 5000.0, False),
+    ],
+)
+def test_the_window_is_never_assumed(
+    database: float | None, shared: float | None, since: float | None, crashed: bool
+) -> None:
+    def at(seconds: float | None) -> datetime | None:
+        return None if seconds is None else _DAY + timedelta(seconds=seconds)
+
+    row = {"database_reset": at(database), "shared_reset": at(shared), "started": _DAY, "now": _DAY + timedelta(days=2)}
+    window = window_of(row)
+    assert window.crashed is crashed
+    assert isinstance(window.since, Unknown) if since is None else window.since == at(since)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    as_of: datetime
+
+
+def test_a_ring_gives_what_an_interval_needs() -> None:
+    ring: Ring[_Seen] = Ring(keep=timedelta(seconds=100))
+    assert ring.before(5) is None
+    for second in range(0, 300, 10):
+        ring.add(_Seen(_DAY + timedelta(seconds=second)))
+    assert len(ring) == 11
+    assert ring.latest == _Seen(_DAY + timedelta(seconds=290))
+    assert ring.before(5) == _Seen(_DAY + timedelta(seconds=280))
+    assert ring.before(30) == _Seen(_DAY + timedelta(seconds=260))
+    assert ring.before(1000) == _Seen(_DAY + timedelta(seconds=190))
+    ring.add(_Seen(_DAY))
+    assert [*ring] == [_Seen(_DAY)]
