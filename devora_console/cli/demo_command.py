@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from devora_console.cli.running import run_job
 from devora_console.config.load import load
 from devora_console.config.secret import Dsn, Secret
 from devora_console.core.problems import ConsoleError, ExitCode
+from devora_console.demo import workload
 from devora_console.demo.data import Scale, SourceTruth, fill, truth
 from devora_console.demo.lifecycle import Ended, end_on_signals
 from devora_console.demo.servers import DemoServers, Endpoints, for_database, temporary_home
@@ -62,7 +63,8 @@ class _Demo:
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, other data.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep the data in DIR.")
-def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | None) -> Answer | int:
+@click.option("--traffic/--no-traffic", default=True, help="Have a backend use the database once it is filled.")
+def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | None, traffic: bool) -> Answer | int:
     """Start PostgreSQL and a MongoDB-protocol server with realistic Devora data, and open the console on them."""
     if not headless:
         require_terminal()
@@ -72,7 +74,7 @@ def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | No
         with end_on_signals(), ExitStack() as stack:
             stack.callback(servers.stop)
             demo = set_up(door, servers, Scale(scale), seed)
-            return _headless(door, demo) if headless else _open(door, demo)
+            return _headless(door, demo) if headless else _open(door, demo, traffic)
     except Ended as ended:
         return door.fail(
             ConsoleError.of(ExitCode.INTERRUPTED, "interrupted", str(ended), "The demo's servers have been stopped")
@@ -133,9 +135,10 @@ def configured(door: Door, demo: _Demo) -> None:
     )
 
 
-def _open(door: Door, demo: _Demo) -> int:
+def _open(door: Door, demo: _Demo, traffic: bool) -> int:
     configured(door, demo)
-    return open_console(door)
+    with workload.traffic(demo.owner) if traffic else nullcontext():
+        return open_console(door)
 
 
 def _headless(door: Door, demo: _Demo) -> Answer | int:

@@ -27,7 +27,7 @@ __all__ = ["NOT_CONFIGURED", "ConsoleFacts", "PostgresFacts", "PostgresObserver"
 _STATEMENT_SECONDS = 2.0
 _SIZE_SECONDS = 30.0  # the size of a database costs a look at every file, and grows slowly
 # The login, the database or the connection string are wrong: trying often only fills the server's log.
-_REFUSED = frozenset({"postgres_auth", "postgres_database", "postgres_dsn"})
+REFUSED = frozenset({"postgres_auth", "postgres_database", "postgres_dsn"})
 
 NOT_CONFIGURED = Problem(
     "postgres_not_configured",
@@ -139,7 +139,7 @@ class PostgresObserver:
         self._sized_at = None
 
     def _failed(self, problem: Problem) -> Problem:
-        refused = problem.code in _REFUSED
+        refused = problem.code in REFUSED
         link, now = Link.REFUSED if refused else Link.LOST, utc_now()
         attempt = self._state.attempt + 1
         self._state = replace(

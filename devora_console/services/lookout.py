@@ -1,0 +1,151 @@
+"""The samplers of the watching screens: each kind looks in its own time, over two sessions shared by cost.
+
+Cheap questions never wait behind dear ones: sessions and counters have one session, indexes, sizes and what somebody
+asks for just now have the other. With the one that feeds the header that makes three, which is all a sick server gets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from devora_console.config.settings import PostgresSettings
+from devora_console.core.backoff import backoff
+from devora_console.core.problems import ConsoleError, ExitCode, Problem
+from devora_console.postgres.connect import LOST
+from devora_console.postgres.observe import REFUSED
+from devora_console.postgres.target import Target
+from devora_console.postgres.watch.guest import Guest
+from devora_console.postgres.watch.ring import Dated, Ring
+
+S = TypeVar("S", bound=Dated)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[S]):
+    """One kind of sample: how it is taken, how often, and whether it is ``dear``."""
+
+    name: str
+    every: float  # seconds between the end of one look and the begin of the next
+    look: Callable[[Guest], Awaitable[S]]
+    dear: bool = False
+
+
+class _Session:
+    """A guest that is opened when needed, and again after it was lost."""
+
+    def __init__(self, settings: PostgresSettings, target: Target, purpose: str) -> None:
+        self._settings = settings
+        self._target = target
+        self._purpose = purpose
+        self._guest: Guest | None = None
+        self._opening = asyncio.Lock()
+
+    async def guest(self) -> Guest:
+        """Raises ConsoleError while the server cannot be reached."""
+        async with self._opening:
+            if self._guest is None:
+                self._guest = await Guest.enter(
+                    self._target.dsn(),
+                    purpose=self._purpose,
+                    timeout_seconds=self._settings.connect_timeout_seconds,
+                    statement_timeout_seconds=self._settings.statement_timeout_seconds,
+                )
+            return self._guest
+
+    async def drop(self, guest: Guest | None = None) -> None:
+        """Leave the server; with ``guest``, only if that is still the one in use."""
+        if guest is not None and guest is not self._guest:
+            return
+        old, self._guest = self._guest, None
+        if old is not None:
+            with contextlib.suppress(*LOST):
+                await old.leave()
+
+
+class Watcher(Generic[S]):
+    """One kind being watched: its last hour, and what is in the way of looking."""
+
+    def __init__(self, kind: Kind[S], session: _Session, looked: Callable[[str], None]) -> None:
+        self._kind = kind
+        self._session = session
+        self._looked = looked
+        self._now = asyncio.Event()
+        self.ring: Ring[S] = Ring()
+        self.problem: Problem | None = None
+
+    @property
+    def latest(self) -> S | Problem | None:
+        """The newest sample; the problem while there is none; None before the first look."""
+        return self.ring.latest or self.problem
+
+    def hasten(self) -> None:
+        """Look now instead of in a while."""
+        self._now.set()
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        failures = 0
+        while True:
+            guest: Guest | None = None
+            try:
+                guest = await self._session.guest()
+                self.ring.add(await self._kind.look(guest))
+                self.problem, failures = None, 0
+                wait = self._kind.every
+            except ConsoleError as error:
+                self.problem, failures = error.problem, failures + 1
+                await self._session.drop(guest)
+                refused = error.problem.code in REFUSED or error.exit_code is ExitCode.USAGE
+                wait = max(self._kind.every, backoff(failures, refused=refused))
+            self._looked(self._kind.name)
+            self._now.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._now.wait(), wait)
+
+
+class Lookout:
+    """Start and stop it on the service loop. ``looked`` is called with the name of the kind after each look."""
+
+    def __init__(self, settings: PostgresSettings, target: Target) -> None:
+        self._quick = _Session(settings, target, "watch")
+        self._thorough = _Session(settings, target, "look closer")
+        self._tasks: list[asyncio.Task[None]] = []
+        self._watchers: list[Watcher[Dated]] = []
+
+    def watch(self, kind: Kind[S], looked: Callable[[str], None]) -> Watcher[S]:
+        """Add a kind, before :meth:`start`."""
+        watcher = Watcher(kind, self._thorough if kind.dear else self._quick, looked)
+        self._watchers.append(watcher)  # type: ignore[arg-type]  # run() is all that is asked of it here
+        return watcher
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        self._tasks = [asyncio.create_task(watcher.run()) for watcher in self._watchers]
+
+    def hasten(self) -> None:
+        """The server answers again: whoever waits after a failure looks now."""
+        for watcher in self._watchers:
+            if watcher.problem is not None:
+                watcher.hasten()
+
+    async def stop(self) -> None:
+        """End the watchers and leave the server."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for session in (self._quick, self._thorough):
+            await session.drop()
+
+    async def ask(self, work: Callable[[Guest], Awaitable[T]]) -> T:
+        """Something a person wants to know just now. Raises ConsoleError."""
+        guest = await self._thorough.guest()
+        try:
+            return await work(guest)
+        except ConsoleError:
+            await self._thorough.drop(guest)
+            raise

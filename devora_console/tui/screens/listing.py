@@ -1,0 +1,160 @@
+"""A list of what a server was seen to have: headline, table, one thing in depth; renewed as it is sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import cycle, dropwhile, islice
+from typing import Any, ClassVar, Protocol
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import DataTable, Input
+
+from devora_console.core.problems import Problem
+from devora_console.postgres.watch.ring import Dated
+from devora_console.tui.render.columns import Column, Row
+from devora_console.tui.render.look import Look
+from devora_console.tui.screens.base import ConsoleScreen
+from devora_console.tui.widgets.filter import FilterLine
+from devora_console.tui.widgets.line import Line
+from devora_console.tui.widgets.patch_table import PatchTable
+
+
+class Renderer(Protocol):
+    """A module of ``tui/render``: pure functions of one kind of snapshot."""
+
+    COLUMNS: tuple[Column, ...]
+    ORDERS: Mapping[str, Callable[[Any], Any]]
+
+    def rows(self, snapshot: Any, look: Look, order: str, keep: str) -> list[Row]:
+        """The lines that hold ``keep``, in this order."""
+
+    def headline(self, snapshot: Any) -> str:
+        """The worst first, in plain words."""
+
+    def detail(self, snapshot: Any, key: str, look: Look) -> Text | None:
+        """One line in depth."""
+
+
+class ListScreen(ConsoleScreen):
+    """Subclasses name the place, the renderer, and where their snapshot comes from."""
+
+    render_of: ClassVar[Any]
+    """The :class:`Renderer`."""
+    fresh_for: ClassVar[timedelta] = timedelta(seconds=20)
+    """How old a sample may be before the screen says that it is stale."""
+    AUTO_FOCUS = "#items"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order = next(iter(self.render_of.ORDERS))
+        self.keep = ""
+
+    def latest(self) -> Dated | Problem | None:
+        """The newest sample, the problem that is in the way, or None before the first look."""
+        raise NotImplementedError
+
+    def body(self) -> ComposeResult:
+        """Headline, list, detail pane, filter."""
+        yield Line(id="headline", fixed=False)
+        with Horizontal(id="columns"):
+            yield PatchTable(self.render_of.COLUMNS, self.look, id="items")
+            with VerticalScroll(id="pane", can_focus=False):
+                yield Line(id="detail", fixed=False)
+        yield FilterLine()
+
+    def snapshot(self) -> Any:
+        """The newest sample, None while there is none."""
+        found = self.latest()
+        return None if found is None or isinstance(found, Problem) else found
+
+    def draw(self) -> None:
+        """Draw the newest sample."""
+        found, look = self.latest(), self.look
+        rows: Sequence[Row] = ()
+        if found is None:
+            words = "Looking for the first time."
+        elif isinstance(found, Problem):
+            words = f"Nothing was seen yet: {found}"
+        else:
+            words = self.render_of.headline(found)
+            rows = self.render_of.rows(found, look, self.order, self.keep)
+        self.query_one("#headline", Line).show(look.text(words, 600))
+        self.query_one(PatchTable).show(rows)
+        self.draw_detail()
+
+    def stale_since(self, now: datetime) -> datetime | None:
+        """When sampling hangs or the server is away, what stands here is old."""
+        found = self.snapshot()
+        return found.as_of if found is not None and now - found.as_of > self.fresh_for else None
+
+    def explain(self) -> Text | None:
+        """What is under the cursor."""
+        found, key = self.snapshot(), self.current
+        if found is None or key is None:
+            return None
+        shown: Text | None = self.render_of.detail(found, key, self.look)
+        return shown
+
+    @property
+    def current(self) -> str | None:
+        """The key under the cursor."""
+        return self.query_one(PatchTable).current_key
+
+    def can(self, verb: str) -> bool:
+        """What concerns one line needs one."""
+        return self.current is not None if verb in ("copy", "open") else True
+
+    def go_back(self) -> bool:
+        """Take the filter away."""
+        if self.keep or self.query_one(FilterLine).display:
+            self.query_one(FilterLine).close()
+            return True
+        return False
+
+    def draw_detail(self) -> None:
+        """The line under the cursor, in the pane."""
+        self.query_one("#detail", Line).show(self.explain() or "")
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """The cursor moved."""
+        self.draw_detail()
+        self.draw_frame()
+
+    async def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Enter: in depth, which a narrow terminal has no pane for."""
+        await self.run_action("open" if hasattr(self, "action_open") else "app.help")
+
+    def action_filter(self) -> None:
+        """Ask for the text that lines must hold."""
+        self.query_one(FilterLine).open()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter as typed."""
+        self.keep = event.value
+        self.draw()
+
+    def action_sort(self) -> None:
+        """Sort by the next order."""
+        orders = cycle(self.render_of.ORDERS)
+        self.order = next(islice(dropwhile(lambda name: name != self.order, orders), 1, None))
+        self.draw()
+        self.notify(f"sorted by {self.order}", markup=False, timeout=2)
+
+    def action_copy(self) -> None:
+        """Copy what stands in depth about the line under the cursor."""
+        shown = self.explain()
+        if shown is not None:
+            self.host.copy(shown.plain, "line")
+
+    def action_copy_command(self) -> None:
+        """Copy the command line that prints the same."""
+        self.host.copy(self.host.services.as_command(self.name_of), "command")
+
+    def action_export(self) -> None:
+        """Write the sample to a file."""
+        found = self.snapshot()
+        if found is not None:
+            self.host.export(self.name_of, found)
