@@ -19,7 +19,14 @@ _COMMANDS = {
     "profile": ("profile", "Look at the source before anything is migrated."),
     "migrate": ("migrate", "Convert every document: as a dry run, or for real."),
     "verify": ("verify", "Compare source and target, to the field."),
+    "queries": ("queries", "The statements that cost most, over an interval or since the reset."),
     "quarantine": ("quarantine", "Documents that could not be converted."),
+    "health": ("health", "Cache, bloat, vacuum, sizes, I/O, wraparound, sequences, settings."),
+    "explain": ("explain", "The plan of a statement as a tree, the hot node marked and explained."),
+    "activity": ("activity", "Sessions: what they do, what they wait for, who lingers."),
+    "locks": ("locks", "Who waits for whom, and what would free them."),
+    "act": ("act", "VACUUM, ANALYZE, REINDEX, DROP INDEX, cancel, terminate: previewed and verified."),
+    "indexes": ("indexes", "What is wrong with the indexes, how sure that is, and the SQL that mends it."),
 }
 
 

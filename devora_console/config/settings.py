@@ -17,7 +17,13 @@ from devora_console.config.libpq import normalise
 from devora_console.config.quarantine import QuarantineBudget
 from devora_console.config.secret import Dsn, Secret
 from devora_console.config.sections import Section
-from devora_console.config.thresholds import ActivitySettings, HealthSettings, IndexesSettings, QueriesSettings
+from devora_console.config.thresholds import (
+    ActivitySettings,
+    HealthSettings,
+    IndexesSettings,
+    PlansSettings,
+    QueriesSettings,
+)
 
 DERIVED = {"derived": True}
 MONGO_SCHEMES = ("mongodb", "mongodb+srv")
@@ -249,6 +255,7 @@ class Settings(Section):
     search: SearchSettings = SearchSettings()
     terminal: TerminalSettings = TerminalSettings()
     queries: QueriesSettings = QueriesSettings()
+    plans: PlansSettings = PlansSettings()
     indexes: IndexesSettings = IndexesSettings()
     health: HealthSettings = HealthSettings()
     activity: ActivitySettings = ActivitySettings()

@@ -56,11 +56,17 @@ class Action:
 PLACES: tuple[Place, ...] = (
     Place("overview", "1", "Overview", "Over", "Both servers and every verdict at a glance."),
     Place("migration", "2", "Migration", "Migr", "Dry run, copy, verification and quarantine."),
+    Place("queries", "3", "Queries", "Quer", "The statements that cost most, and their plans."),
+    Place("indexes", "4", "Indexes", "Indx", "Indexes that are unused, double, missing, invalid or bloated."),
+    Place("health", "5", "Health", "Hlth", "Cache, bloat, vacuum, wraparound, sequences, sizes."),
+    Place("activity", "6", "Activity", "Actv", "Sessions, what they wait for, and who blocks whom."),
 )
 
 _MIGRATION = ("migration",)
 _QUARANTINE = ("quarantine",)
-_LISTS = ("migration", "quarantine")
+_WATCHED = ("queries", "indexes", "health", "activity", "locks")
+_LISTS = ("migration", "quarantine", *_WATCHED)
+_COPIED = ("overview", "migration", "quarantine", "document", "statement", *_WATCHED)
 
 ACTIONS: tuple[Action, ...] = (
     Action(
@@ -145,6 +151,29 @@ ACTIONS: tuple[Action, ...] = (
         _QUARANTINE,
         rank=12,
     ),
+    Action("queries.open", "enter", "statement", "The whole text, its figures and its plan.", ("queries",), rank=10),
+    Action("queries.slow", "l", "slow only", "List slow statements only, slowest first.", ("queries",), rank=11),
+    Action("statement.plan", "p", "plan", "Ask for the plan; nothing is run.", ("statement",), rank=10),
+    Action("indexes.kinds", "t", "kind", "List one kind of finding only, the next each time.", ("indexes",), rank=10),
+    Action("indexes.measure", "m", "measure", "Read the whole index to measure its bloat.", ("indexes",), rank=11),
+    Action("health.sections", "t", "section", "List one section only, the next each time.", ("health",), rank=10),
+    Action("health.measure", "m", "measure", "Measure the bloat of the table under the cursor.", ("health",), rank=11),
+    Action("indexes.drop", "D", "drop", "Drop the index, after a preview and its typed name.", ("indexes",), True, 12),
+    Action("indexes.rebuild", "R", "rebuild", "Build the index anew beside the old one.", ("indexes",), True, 13),
+    Action("health.vacuum", "V", "vacuum", "Vacuum the table under the cursor.", ("health",), True, 12),
+    Action("health.analyze", "N", "analyze", "Take new statistics of that table.", ("health",), True, 13),
+    Action("activity.cancel", "K", "cancel", "End the statement of the session.", ("activity", "locks"), True, 12),
+    Action(
+        "activity.terminate",
+        "T",
+        "terminate",
+        "End the session, after cancel did not help.",
+        ("activity", "locks"),
+        True,
+        13,
+    ),
+    Action("activity.locks", "l", "locks", "Who waits for whom, roots first.", ("activity",), rank=10),
+    Action("list.look", "r", "look now", "Look now instead of in a while.", _WATCHED, rank=19),
     Action("list.filter", "/", "filter", "Keep the lines that hold a text.", _LISTS, rank=20),
     Action("list.sort", "s", "sort", "Sort by the next column.", _LISTS, rank=21),
     Action(
@@ -160,7 +189,7 @@ ACTIONS: tuple[Action, ...] = (
         "c",
         "copy",
         "Copy the line under the cursor, exactly.",
-        ("overview", "migration", "quarantine", "document"),
+        _COPIED,
         rank=24,
     ),
     Action(
@@ -168,7 +197,7 @@ ACTIONS: tuple[Action, ...] = (
         "e",
         "export",
         "Write what is shown to a file, as JSON.",
-        ("overview", "migration", "quarantine", "document"),
+        _COPIED,
         rank=22,
     ),
     Action("app.freeze", "space", "freeze", "Pause or resume the refresh of this screen.", rank=25),

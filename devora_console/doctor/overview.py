@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from devora_console.core.clock import span
@@ -12,6 +13,7 @@ from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.doctor.copying import copy_line, verify_line
 from devora_console.doctor.headline import headline
+from devora_console.doctor.watched import Seen, watched_lines
 from devora_console.doctor.words import at, needs_postgres, plural, size, whole
 from devora_console.migration.progress import MigrationSnapshot, VerificationSnapshot
 from devora_console.mongo.observe import MongoFacts
@@ -25,7 +27,8 @@ _TABLES = sum(made.kind == "table" and made.schema == "public" for v in versions
 class Known:
     """All the overview is made from. The facts are None before a server was asked, a Problem while it fails.
 
-    ``verification`` and ``dry_run`` are this process's last ones; ``drift`` its last check of the schema.
+    ``verification`` and ``dry_run`` are this process's last ones; ``drift`` its last check of the schema; ``watched``
+    what the watching screens have seen.
     The moment is that of ``header``.
     """
 
@@ -36,6 +39,7 @@ class Known:
     dry_run: MigrationSnapshot | None
     verification: VerificationSnapshot | None
     drift: CheckResult | None = None
+    watched: Mapping[str, Seen] = field(default_factory=dict)
 
 
 def overview(known: Known) -> OverviewSnapshot:
@@ -47,6 +51,7 @@ def overview(known: Known) -> OverviewSnapshot:
         copy_line(known.postgres, known.migration, known.header.as_of),
         verify_line(known.postgres, known.verification, known.header.as_of),
         _quarantine(known.postgres),
+        *watched_lines(known.watched),
     )
     words = headline(known.header, {line.id: line for line in lines}, known.dry_run)
     return OverviewSnapshot(words, lines, known.header.as_of)

@@ -12,6 +12,7 @@ from devora_console.core.clock import utc_now
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.sqlfiles import sql
+from devora_console.postgres.watch.guest import tagged
 
 _HERE = "devora_console.postgres"
 _ANSWER_SECONDS = 3.0  # the server ends a statement by itself; one that does not is hanging
@@ -103,7 +104,7 @@ async def read_facts(
 
 
 async def _row(connection: asyncpg.Connection[asyncpg.Record], name: str) -> asyncpg.Record | None:
-    return await connection.fetchrow(sql(_HERE, name), timeout=_ANSWER_SECONDS)
+    return await connection.fetchrow(tagged(sql(_HERE, name)), timeout=_ANSWER_SECONDS)
 
 
 async def _part(connection: asyncpg.Connection[asyncpg.Record], name: str) -> asyncpg.Record | Unknown:

@@ -6,14 +6,26 @@ from collections.abc import Callable
 
 from devora_console.config.load import Effective
 from devora_console.core.clock import utc_now
-from devora_console.core.console import HeaderSnapshot, OverviewSnapshot, Preview
+from devora_console.core.console import HeaderSnapshot, Link, OverviewSnapshot, Preview
 from devora_console.core.guard import Act, Guard
 from devora_console.core.loop import ServiceLoop
+from devora_console.core.problems import Problem
+from devora_console.core.unknown import Unknown
 from devora_console.doctor.overview import Known, overview
 from devora_console.migration.mapping_file import load_mapping
 from devora_console.migration.progress import Kind, MigrationSnapshot, QuarantineItem
+from devora_console.postgres.acts.model import Plan as ActPlan
+from devora_console.postgres.acts.model import Request, Result
+from devora_console.postgres.health.measure import Measured
+from devora_console.postgres.health.snapshot import HealthSample
+from devora_console.postgres.indexes.snapshot import Measurement
+from devora_console.postgres.plans.snapshot import Plan
+from devora_console.postgres.statements import Statement
 from devora_console.postgres.target import Target
+from devora_console.postgres.watch.ring import Dated
+from devora_console.services.acting import Acting
 from devora_console.services.migrating import Migrating
+from devora_console.services.observing import Observing
 from devora_console.services.watching import Watching
 
 _COMMANDS = {
@@ -21,6 +33,11 @@ _COMMANDS = {
     "execute": "migrate --execute",
     "verify": "verify",
     "quarantine": "quarantine list",
+    "queries": "queries --interval 60",
+    "indexes": "indexes",
+    "health": "health",
+    "activity": "activity",
+    "locks": "locks",
 }
 _ASIDE = (
     "A large copy into empty tables sets their indexes, foreign keys and triggers aside: each table is locked for a "
@@ -39,6 +56,8 @@ class ConsoleServices:
         self._listeners: list[Callable[[str], None]] = []
         self._target = Target(self._settings.postgres)
         self._watching = Watching(self._settings, self._target, self._refresh)
+        self._acting = Acting(self._settings, self._target, guard, lambda: self._wake("acts"))
+        self._observing = Observing(self._settings, self._target, self._looked)
         mapping = load_mapping(self._settings.migration.mapping)
         self._migrating = Migrating(
             self._settings, self._target, mapping, lambda: self._wake("migration"), self._ended, record=guard.armed
@@ -83,6 +102,14 @@ class ConsoleServices:
         """The latest state of the migration."""
         return self._migrating.snapshot
 
+    def seen(self, kind: str) -> Dated | Unknown | Problem | None:
+        """The newest sample of a kind, or what is in its way."""
+        return self._observing.seen(kind)
+
+    def health_samples(self) -> tuple[HealthSample, ...]:
+        """The counters of the last hour."""
+        return self._observing.health_samples
+
     def subscribe(self, wake: Callable[[str], None]) -> Callable[[], None]:
         """Call ``wake(kind)`` for each newer snapshot; gives the way out."""
         self._listeners.append(wake)
@@ -96,8 +123,14 @@ class ConsoleServices:
         self._watching.look_at_schema()
         self._refresh()
 
+    def _looked(self, kind: str) -> None:
+        self._wake(kind)
+
     def _refresh(self) -> None:
+        was = self._header.postgres.link
         self._header = self._make_header()
+        if self._header.postgres.link is Link.OK and was is not Link.OK:
+            self._observing.hasten()
         self._wake("header")
         self._overview = self._make_overview()
         self._wake("overview")
@@ -127,17 +160,49 @@ class ConsoleServices:
                 dry_run=migrating.dry_run,
                 verification=migrating.verification,
                 drift=None if meant else watching.drift,
+                watched={kind: self._observing.seen(kind) for kind in ("queries", "indexes", "health", "activity")},
             )
         )
 
     async def start_watching(self) -> None:
         """Connect and sample until :meth:`stop`."""
         self._watching.start()
+        self._observing.start()
 
     async def stop(self) -> None:
         """Stop a running job between two batches (two seconds at most), then close everything."""
         await self._migrating.close()
+        await self._acting.stop()
+        await self._observing.stop()
         await self._watching.stop()
+
+    async def look(self, kind: str) -> None:
+        """Sample a kind now."""
+        self._observing.hasten(kind)
+
+    async def plan(self, statement: Statement) -> Plan | Unknown:
+        """The plan of a listed statement; it is not run."""
+        return await self._observing.plan(statement)
+
+    async def measure_table(self, oid: int) -> Measured | Unknown:
+        """The bloat of one table, measured."""
+        return await self._observing.measure_table(oid)
+
+    async def measure_index(self, oid: int) -> Measurement | Unknown:
+        """The bloat of one index, measured."""
+        return await self._observing.measure_index(oid)
+
+    def act_progress(self) -> str:
+        """What the act under way is doing."""
+        return self._acting.progress
+
+    async def prepare_act(self, request: Request, oid: int | None = None) -> ActPlan:
+        """Check an act and preview it."""
+        return await self._acting.prepare(request, oid)
+
+    async def perform_act(self, plan: ActPlan, typed: str) -> Result:
+        """Do it, if the guard lets it, and verify it."""
+        return await self._acting.perform(plan, typed)
 
     async def dry_run(self) -> None:
         """Start a dry run. Raises ConsoleError when something runs already."""

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from devora_console.config.settings import PostgresSettings
 from devora_console.core.backoff import backoff
 from devora_console.core.problems import ConsoleError, ExitCode, Problem
+from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import LOST
 from devora_console.postgres.observe import REFUSED
 from devora_console.postgres.target import Target
@@ -27,12 +28,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[S]):
-    """One kind of sample: how it is taken, how often, and whether it is ``dear``."""
+    """One kind of sample: how it is taken, how often, whether it is ``dear``, how many of the last hour are kept."""
 
     name: str
     every: float  # seconds between the end of one look and the begin of the next
-    look: Callable[[Guest], Awaitable[S]]
+    look: Callable[[Guest], Awaitable[S | Unknown]]
     dear: bool = False
+    most: int = 3600  # how many samples are kept
+    spacing: float = 0.0  # seconds between those that are kept
 
 
 class _Session:
@@ -75,13 +78,22 @@ class Watcher(Generic[S]):
         self._session = session
         self._looked = looked
         self._now = asyncio.Event()
-        self.ring: Ring[S] = Ring()
+        self.ring: Ring[S] = Ring(most=kind.most)
         self.problem: Problem | None = None
+        self._newest: S | Unknown | None = None
 
     @property
-    def latest(self) -> S | Problem | None:
-        """The newest sample; the problem while there is none; None before the first look."""
-        return self.ring.latest or self.problem
+    def latest(self) -> S | Unknown | Problem | None:
+        """The newest sample, or why it cannot be known; the problem while there is neither; None before a look."""
+        return self._newest or self.problem
+
+    def _take(self, seen: S | Unknown) -> None:
+        self.problem, self._newest = None, seen
+        if isinstance(seen, Unknown):
+            return
+        last = self.ring.latest
+        if last is None or abs((seen.as_of - last.as_of).total_seconds()) >= self._kind.spacing:
+            self.ring.add(seen)
 
     def hasten(self) -> None:
         """Look now instead of in a while."""
@@ -94,8 +106,8 @@ class Watcher(Generic[S]):
             guest: Guest | None = None
             try:
                 guest = await self._session.guest()
-                self.ring.add(await self._kind.look(guest))
-                self.problem, failures = None, 0
+                self._take(await self._kind.look(guest))
+                failures = 0
                 wait = self._kind.every
             except ConsoleError as error:
                 self.problem, failures = error.problem, failures + 1

@@ -29,15 +29,26 @@ from devora_console.tui.hangup import Watchdog
 from devora_console.tui.keys import app_bindings, textual_keymap
 from devora_console.tui.palette import ActionProvider
 from devora_console.tui.ports import Services, TuiOptions
+from devora_console.tui.screens.activity import ActivityScreen
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.confirm import ConfirmScreen
+from devora_console.tui.screens.health import HealthScreen
 from devora_console.tui.screens.help import HelpScreen, keys_text
+from devora_console.tui.screens.indexes import IndexesScreen
 from devora_console.tui.screens.migration import MigrationScreen
 from devora_console.tui.screens.overview import OverviewScreen
+from devora_console.tui.screens.queries import QueriesScreen
 from devora_console.tui.screens.running import is_active, stop_question
 from devora_console.tui.themes import THEMES, look_of, skin_of
 
-SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {"overview": OverviewScreen, "migration": MigrationScreen}
+SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
+    "overview": OverviewScreen,
+    "migration": MigrationScreen,
+    "queries": QueriesScreen,
+    "indexes": IndexesScreen,
+    "health": HealthScreen,
+    "activity": ActivityScreen,
+}
 """The screen of every place."""
 
 

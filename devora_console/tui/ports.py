@@ -11,9 +11,19 @@ from typing import Literal, Protocol
 from devora_console.config.paths import data_dir
 from devora_console.core.console import HeaderSnapshot, OverviewSnapshot, Preview
 from devora_console.core.loop import ServiceLoop
+from devora_console.core.problems import Problem
+from devora_console.core.unknown import Unknown
 from devora_console.migration.progress import MigrationSnapshot, QuarantineItem
+from devora_console.postgres.acts.model import Plan as ActPlan
+from devora_console.postgres.acts.model import Request, Result
+from devora_console.postgres.health.measure import Measured
+from devora_console.postgres.health.snapshot import HealthSample
+from devora_console.postgres.indexes.snapshot import Measurement
+from devora_console.postgres.plans.snapshot import Plan
+from devora_console.postgres.statements import Statement
+from devora_console.postgres.watch.ring import Dated
 
-Kind = Literal["header", "overview", "migration"]
+Kind = Literal["header", "overview", "migration", "queries", "indexes", "health", "activity", "locks"]
 
 
 class Services(Protocol):
@@ -52,6 +62,15 @@ class Services(Protocol):
     def migration(self) -> MigrationSnapshot:
         """The latest state of the migration; never blocks."""
 
+    def seen(self, kind: str) -> Dated | Unknown | Problem | None:
+        """The newest sample of ``queries``, ``indexes``, ``health``, ``activity`` or ``locks``, or what is in its way.
+
+        None before the first look. Never blocks.
+        """
+
+    def health_samples(self) -> tuple[HealthSample, ...]:
+        """The counters of the last hour, for plots; never blocks."""
+
     def subscribe(self, wake: Callable[[str], None]) -> Callable[[], None]:
         """Have ``wake(kind)`` called, from the service thread, when a newer snapshot exists; gives the way
         out.
@@ -64,6 +83,27 @@ class Services(Protocol):
 
     async def stop(self) -> None:
         """End everything: runs stop resumably, connections close."""
+
+    async def look(self, kind: str) -> None:
+        """Sample a kind now."""
+
+    async def plan(self, statement: Statement) -> Plan | Unknown:
+        """The plan of a listed statement; it is not run."""
+
+    async def measure_table(self, oid: int) -> Measured | Unknown:
+        """The bloat of one table, measured."""
+
+    async def measure_index(self, oid: int) -> Measurement | Unknown:
+        """The bloat of one index, measured."""
+
+    def act_progress(self) -> str:
+        """What the act under way is doing, empty while there is none; never blocks."""
+
+    async def prepare_act(self, request: Request, oid: int | None = None) -> ActPlan:
+        """Check an act on the server and preview it; ``oid`` instead of the object's name."""
+
+    async def perform_act(self, plan: ActPlan, typed: str) -> Result:
+        """Do it, with what the person typed to confirm, and verify it."""
 
     async def dry_run(self) -> None:
         """Start a dry run."""

@@ -21,6 +21,7 @@ from devora_console.cli.demo_command import configured, set_up
 from devora_console.cli.door import Door
 from devora_console.demo.data import Scale
 from devora_console.demo.servers import DemoServers, temporary_home
+from devora_console.demo.workload import traffic
 from devora_console.migration.progress import State
 from devora_console.services import ConsoleServices, build_services
 from devora_console.tui.app import DevoraApp
@@ -92,7 +93,16 @@ async def walk(services: ConsoleServices, servers: DemoServers, folder: Path, si
         await here.press("enter")
         await pilot.pause(0.5)
         await here.picture("document")
-        await here.press("escape", "escape", "1")
+        await here.press("escape", "escape")
+        await pilot.pause(12)  # of the backend's traffic
+        for key, name in (("3", "queries"), ("4", "indexes"), ("5", "health"), ("6", "activity")):
+            await here.press(key, "r")
+            await pilot.pause(3)
+            await here.picture(name)
+        await here.press("3", "enter", "p")
+        await pilot.pause(3)
+        await here.picture("statement")
+        await here.press("escape", "1")
         await pilot.pause(2.5)
         await here.picture("overview")
         servers.postgres.stop("fast")
@@ -117,10 +127,12 @@ def main(folder: Path) -> None:
     for size in SIZES:
         door = Door()
         with DemoServers(temporary_home(), narrate=door.narrate) as servers:
-            configured(door, set_up(door, servers, Scale.SMALL, 1))
+            demo = set_up(door, servers, Scale.SMALL, 1)
+            configured(door, demo)
             services = build_services(door.effective, door.guard)
             try:
-                asyncio.run(walk(services, servers, folder, size))
+                with traffic(demo.owner):
+                    asyncio.run(walk(services, servers, folder, size))
             finally:
                 services.loop.close()
 

@@ -41,6 +41,14 @@ from devora_console.migration.progress import (
     Wishes,
     WorkerProgress,
 )
+from devora_console.postgres.acts.model import Plan as ActPlan
+from devora_console.postgres.acts.model import Request, Result
+from devora_console.postgres.health.measure import Measured
+from devora_console.postgres.health.snapshot import HealthSample
+from devora_console.postgres.indexes.snapshot import Measurement
+from devora_console.postgres.plans.snapshot import Plan
+from devora_console.postgres.statements import Statement
+from devora_console.postgres.watch.ring import Dated
 
 AT = datetime(2024, 12, 9, 14, 3, 27, tzinfo=UTC)
 _POLICIES = {"templates": "archive", "sessions": "ignore"}
@@ -400,6 +408,7 @@ class FakeServices:
         self.header_now, self.overview_now = header(), overview()
         self.migration_now = MigrationSnapshot(as_of=utc_now())
         self.found: tuple[QuarantineItem, ...] = items()
+        self.seen_now: dict[str, Dated | Unknown | Problem] = {}
         self.document = DOCUMENT
         self.asked: list[str] = []
         self.stopped = False
@@ -419,6 +428,46 @@ class FakeServices:
     def migration(self) -> MigrationSnapshot:
         """The migration as set."""
         return self.migration_now
+
+    def seen(self, kind: str) -> Dated | Unknown | Problem | None:
+        """What was set for a kind."""
+        return self.seen_now.get(kind)
+
+    def health_samples(self) -> tuple[HealthSample, ...]:
+        """None."""
+        return ()
+
+    def act_progress(self) -> str:
+        """Nothing is under way."""
+        return ""
+
+    async def prepare_act(self, request: Request, oid: int | None = None) -> ActPlan:
+        """Noted and refused."""
+        await self._note(f"prepare {request.kind} {request.name or oid}")
+        raise refused("not_owner", "you do not own it", "Connect as its owner")
+
+    async def perform_act(self, plan: ActPlan, typed: str) -> Result:
+        """Never comes to it."""
+        raise NotImplementedError
+
+    async def look(self, kind: str) -> None:
+        """Noted."""
+        await self._note(f"look {kind}")
+
+    async def plan(self, statement: Statement) -> Plan | Unknown:
+        """Noted; there is none."""
+        await self._note(f"plan {statement.key.queryid}")
+        return Unknown("it holds an interval whose value is a parameter", "Give the text with values")
+
+    async def measure_table(self, oid: int) -> Measured | Unknown:
+        """Noted; it cannot be measured."""
+        await self._note(f"measure table {oid}")
+        return Unknown("pgstattuple is not installed here", "CREATE EXTENSION pgstattuple")
+
+    async def measure_index(self, oid: int) -> Measurement | Unknown:
+        """Noted; it cannot be measured."""
+        await self._note(f"measure index {oid}")
+        return Unknown("pgstattuple is not installed here", "CREATE EXTENSION pgstattuple")
 
     def subscribe(self, wake: Callable[[str], None]) -> Callable[[], None]:
         """Keep who is to be woken."""

@@ -7,11 +7,29 @@ import pytest
 from devora_console.core.actions import ACTIONS, PLACES, UNSAFE_KEYS, Action, actions_of, with_keymap
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.tui.app import SCREENS, DevoraApp
+from devora_console.tui.screens.activity import ActivityScreen, LocksScreen
+from devora_console.tui.screens.health import HealthScreen
+from devora_console.tui.screens.indexes import IndexesScreen
 from devora_console.tui.screens.migration import MigrationScreen
 from devora_console.tui.screens.overview import OverviewScreen
 from devora_console.tui.screens.quarantine import DocumentScreen, QuarantineScreen
+from devora_console.tui.screens.queries import QueriesScreen, StatementScreen
 
-BY_NAME = {kind.name_of: kind for kind in (OverviewScreen, MigrationScreen, QuarantineScreen, DocumentScreen)}
+BY_NAME = {
+    kind.name_of: kind
+    for kind in (
+        OverviewScreen,
+        MigrationScreen,
+        QuarantineScreen,
+        DocumentScreen,
+        QueriesScreen,
+        StatementScreen,
+        IndexesScreen,
+        HealthScreen,
+        ActivityScreen,
+        LocksScreen,
+    )
+}
 
 
 def test_every_place_has_its_screen() -> None:

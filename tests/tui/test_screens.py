@@ -53,9 +53,9 @@ def said(app: DevoraApp) -> str:
     return " ".join(shown(app).split())
 
 
-async def until(pilot: Pilot[int], condition: Callable[[], bool]) -> None:
-    """Wait for a condition, five seconds at most."""
-    for _ in range(250):
+async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 5) -> None:
+    """Wait for a condition, so many seconds at most."""
+    for _ in range(int(seconds * 50)):
         if condition():
             return
         await pilot.pause(0.02)

@@ -22,9 +22,21 @@ from devora_console.postgres.sqlfiles import sql
 
 HERE = "devora_console.postgres"
 TAG = "/* devora-console */"
-"""Begins every statement of a guest. ``pg_stat_statements`` and ``pg_stat_activity`` keep it."""
+"""Begins and ends every statement of a guest: pg_stat_activity may cut the end off, pg_stat_statements drops what
+stands before a statement from 18 on."""
 
 _LOCK_MS = 100
+# What does not change by itself: a right, a thing that is not there, a library that is not loaded, an encoding.
+_LASTING = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.FeatureNotSupportedError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+)
 _GRACE_SECONDS = 2.0  # the server ends a statement by itself; one that does not is hanging
 
 
@@ -53,6 +65,11 @@ class Host:
     encoding: str
     block_size: int
     extensions: dict[str, Extension]
+
+
+def tagged(text: str) -> str:
+    """A statement with the tag at both ends."""
+    return f"{TAG} {text}\n{TAG}"
 
 
 class Guest:
@@ -95,6 +112,11 @@ class Guest:
     def connection(self) -> asyncpg.Connection[asyncpg.Record]:
         """The session itself, for what is not one question. Hold :attr:`lock` meanwhile."""
         return self._connection
+
+    @property
+    def dsn(self) -> Dsn | None:
+        """How it came here; for the words of a lost connection."""
+        return self._dsn
 
     @property
     def lock(self) -> asyncio.Lock:
@@ -142,16 +164,25 @@ class Guest:
                 raise
 
     async def _fetch(self, text: str, values: tuple[Any, ...], seconds: float) -> Sequence[asyncpg.Record]:
-        """One statement with a limit of its own: SET LOCAL lives as long as its transaction."""
+        """One statement with a limit of its own: SET LOCAL lives as long as its transaction.
+
+        By hand, as the driver's own BEGIN and COMMIT would carry no tag.
+        """
         connection = self._connection
-        async with connection.transaction(readonly=True):
-            await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}")
-            return await connection.fetch(f"{TAG} {text}", *values, timeout=seconds + _GRACE_SECONDS)
+        await connection.execute(f"BEGIN READ ONLY {TAG}")
+        try:
+            await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))} {TAG}")
+            rows = await connection.fetch(tagged(text), *values, timeout=seconds + _GRACE_SECONDS)
+        except asyncpg.PostgresError:
+            if not connection.is_closed():
+                await connection.execute(f"ROLLBACK {TAG}")
+            raise
+        await connection.execute(f"COMMIT {TAG}")
+        return rows
 
     def _why_not(self, error: asyncpg.PostgresError, seconds: float, remember: str | None) -> Unknown:
         reason = why_not(error, seconds)
-        lasting = not isinstance(error, asyncpg.QueryCanceledError | asyncpg.LockNotAvailableError)
-        if remember is not None and lasting:
+        if remember is not None and isinstance(error, _LASTING):
             self._failed[remember] = reason
         return reason
 
@@ -179,9 +210,9 @@ def why_not(error: asyncpg.PostgresError, seconds: float) -> Unknown:
 
 
 async def _look_around(connection: asyncpg.Connection[asyncpg.Record]) -> Host:
-    row = await connection.fetchrow(f"{TAG} {sql(HERE, 'guest_host')}")
+    row = await connection.fetchrow(tagged(sql(HERE, "guest_host")))
     assert row is not None
-    installed = await connection.fetch(f"{TAG} {sql(HERE, 'guest_extensions')}")
+    installed = await connection.fetch(tagged(sql(HERE, "guest_extensions")))
     return Host(
         extensions={each["name"]: Extension(_numbers(each["version"]), each["schema"]) for each in installed},
         **dict(row),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from devora_console.migration.progress import RatePoint
@@ -46,12 +46,26 @@ def plot(rates: Sequence[RatePoint], width: int, height: int, look: Look) -> lis
 
     Fewer than two points, or too little room, give no lines.
     """
-    if len(rates) < 2 or width < 24 or height < 6:
+    times = [point.at for point in rates]
+    return curve(times, [point.rows_per_second for point in rates], width, height, look, lambda at: f"{round(at)} s")
+
+
+def curve(
+    times: Sequence[float],
+    heights: Sequence[float],
+    width: int,
+    height: int,
+    look: Look,
+    words: Callable[[float], str],
+) -> list[str]:
+    """Heights over times, as ``height`` lines of ``width`` cells at most; ``words`` name a time.
+
+    Fewer than two points, or too little room, give no lines.
+    """
+    if len(times) < 2 or width < 24 or height < 6:
         return []
     import plotext  # noqa: PLC0415  (40 ms: paid only where the plot is shown)
 
-    times = [point.at for point in rates]
-    heights = [point.rows_per_second for point in rates]
     top = max(*heights, 1.0)
     plotext.clear_figure()
     plotext.theme("clear")
@@ -60,7 +74,7 @@ def plot(rates: Sequence[RatePoint], width: int, height: int, look: Look) -> lis
     plotext.ylim(0, top)
     plotext.yticks([0, top / 2, top], [short(0), short(top / 2), short(top)])
     marks = [times[0], (times[0] + times[-1]) / 2, times[-1]]
-    plotext.xticks(marks, [f"{round(mark)} s" for mark in marks])
+    plotext.xticks(marks, [words(mark) for mark in marks])
     plotext.plot(times, heights, marker="braille" if look.unicode else "*")
     drawn = plotext.uncolorize(plotext.build())
     plotext.clear_figure()

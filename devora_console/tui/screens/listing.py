@@ -13,6 +13,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import DataTable, Input
 
 from devora_console.core.problems import Problem
+from devora_console.core.unknown import Unknown
 from devora_console.postgres.watch.ring import Dated
 from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import Look
@@ -52,13 +53,14 @@ class ListScreen(ConsoleScreen):
         self.order = next(iter(self.render_of.ORDERS))
         self.keep = ""
 
-    def latest(self) -> Dated | Problem | None:
-        """The newest sample, the problem that is in the way, or None before the first look."""
+    def latest(self) -> Dated | Unknown | Problem | None:
+        """The newest sample, why it cannot be known, the problem in the way, or None before the first look."""
         raise NotImplementedError
 
     def body(self) -> ComposeResult:
         """Headline, list, detail pane, filter."""
         yield Line(id="headline", fixed=False)
+        yield Line(id="acting", fixed=False)
         with Horizontal(id="columns"):
             yield PatchTable(self.render_of.COLUMNS, self.look, id="items")
             with VerticalScroll(id="pane", can_focus=False):
@@ -68,7 +70,7 @@ class ListScreen(ConsoleScreen):
     def snapshot(self) -> Any:
         """The newest sample, None while there is none."""
         found = self.latest()
-        return None if found is None or isinstance(found, Problem) else found
+        return None if found is None or isinstance(found, Problem | Unknown) else found
 
     def draw(self) -> None:
         """Draw the newest sample."""
@@ -78,10 +80,13 @@ class ListScreen(ConsoleScreen):
             words = "Looking for the first time."
         elif isinstance(found, Problem):
             words = f"Nothing was seen yet: {found}"
+        elif isinstance(found, Unknown):
+            words = f"Not known: {found.reason}. {found.remedy}".rstrip(" .") + "."
         else:
             words = self.render_of.headline(found)
             rows = self.render_of.rows(found, look, self.order, self.keep)
         self.query_one("#headline", Line).show(look.text(words, 600))
+        self.query_one("#acting", Line).show(look.text(self.host.services.act_progress(), 200))
         self.query_one(PatchTable).show(rows)
         self.draw_detail()
 
@@ -126,6 +131,10 @@ class ListScreen(ConsoleScreen):
     async def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Enter: in depth, which a narrow terminal has no pane for."""
         await self.run_action("open" if hasattr(self, "action_open") else "app.help")
+
+    def action_look(self) -> None:
+        """Look now."""
+        self.host.act("look now", lambda: self.host.services.look(self.name_of))
 
     def action_filter(self) -> None:
         """Ask for the text that lines must hold."""

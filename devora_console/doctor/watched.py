@@ -1,0 +1,115 @@
+"""The overview's lines about the watched server: statements, indexes, health, sessions. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from devora_console.core.console import OverviewLine, Verdict
+from devora_console.core.problems import Problem
+from devora_console.core.unknown import Unknown
+from devora_console.doctor.words import at, plural, size
+from devora_console.postgres.activity.snapshot import ActivitySnapshot
+from devora_console.postgres.activity.words import activity_headline
+from devora_console.postgres.health.snapshot import HealthSnapshot, badness
+from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Kind
+from devora_console.postgres.statements import QueriesSnapshot
+from devora_console.postgres.watch.ring import Dated
+
+Seen = Dated | Unknown | Problem | None
+_PLACES = (("queries", "Queries"), ("indexes", "Indexes"), ("health", "Health"), ("activity", "Activity"))
+_WORTH = (Kind.DUPLICATE, Kind.PREFIX, Kind.MISSING_FK, Kind.BLOATED, Kind.UNUSED)
+
+
+def watched_lines(seen: Mapping[str, Seen]) -> tuple[OverviewLine, ...]:
+    """A line for each place; while the server cannot be asked, why."""
+    return tuple(_line(place, title, seen.get(place)) for place, title in _PLACES)
+
+
+def _line(place: str, title: str, seen: Seen) -> OverviewLine:
+    if seen is None:
+        return OverviewLine(
+            place, title, Verdict.NONE, "not looked at yet", "the first look is under way", screen=place
+        )
+    if isinstance(seen, Problem):
+        return OverviewLine(place, title, Verdict.UNKNOWN, "needs PostgreSQL", seen.message, seen.remedy, place)
+    if isinstance(seen, Unknown):
+        return OverviewLine(place, title, Verdict.UNKNOWN, seen.reason, "it cannot be known", seen.remedy, place)
+    if isinstance(seen, QueriesSnapshot):
+        return _queries(seen)
+    if isinstance(seen, IndexesSnapshot):
+        return _indexes(seen)
+    if isinstance(seen, HealthSnapshot):
+        return _health(seen)
+    assert isinstance(seen, ActivitySnapshot)
+    return _activity(seen)
+
+
+def _queries(seen: QueriesSnapshot) -> OverviewLine:
+    found = seen.statements
+    if isinstance(found, Unknown):
+        return OverviewLine(
+            "queries", "Queries", Verdict.UNKNOWN, found.reason, f"at {at(seen.as_of)}", found.remedy, "queries"
+        )
+    window = found.window.seconds
+    over = "since the statistics began" if isinstance(window, Unknown) else f"in the last {window:.0f} s"
+    text = f"{plural(found.slow, 'statement')} of {seen.slow_ms:g} ms or more"
+    why = (
+        f"means {over}, of {plural(found.count, 'statement')} in pg_stat_statements; queries.slow_ms is "
+        f"{seen.slow_ms:g}; at {at(seen.as_of)}"
+    )
+    verdict = Verdict.WARN if found.slow else Verdict.OK
+    if found.window.unknown and found.over_interval and not found.slow:
+        verdict, text = Verdict.UNKNOWN, f"{plural(found.window.unknown, 'statement')} without figures for the interval"
+    return OverviewLine(
+        "queries", "Queries", verdict, text, why, "See the slowest (3, l)" if found.slow else "", "queries"
+    )
+
+
+def _indexes(seen: IndexesSnapshot) -> OverviewLine:
+    invalid = [each for each in seen.of(Kind.INVALID) if each.verdict is Verdict.FAIL]
+    worth = [each for each in seen.of(*_WORTH) if each.verdict is Verdict.WARN]
+    parts = [f"{len(invalid)} invalid"] if invalid else []
+    for kind in _WORTH:
+        count = sum(each.kind is kind for each in worth)
+        if count:
+            parts.append(f"{count} {kind.value}")
+    wasted = sum(
+        each.size_bytes for each in worth if isinstance(each.size_bytes, int) and each.kind is not Kind.MISSING_FK
+    )
+    if wasted:
+        parts.append(f"about {size(wasted)}")
+    every = (
+        "? indexes" if isinstance(seen.count, Unknown) else "1 index" if seen.count == 1 else f"{seen.count} indexes"
+    )
+    verdict = Verdict.FAIL if invalid else Verdict.WARN if worth else Verdict.OK
+    text = " · ".join(parts) or f"{every}, nothing wrong that can be known"
+    why = f"the catalogue at {at(seen.as_of)}: {every}, {size(seen.size_bytes)}"
+    if seen.unused_unknown:
+        why += f'\n? "unused" is not known: {seen.unused_unknown}'
+    return OverviewLine(
+        "indexes", "Indexes", verdict, text, why, "See each with its SQL (4)" if parts else "", "indexes"
+    )
+
+
+def _health(seen: HealthSnapshot) -> OverviewLine:
+    lines = sorted(seen.lines, key=badness)
+    bad = [line for line in lines if line.verdict in (Verdict.FAIL, Verdict.WARN)]
+    unknown = [line for line in lines if line.verdict is Verdict.UNKNOWN]
+    why = f"{plural(len(lines), 'line')} at {at(seen.as_of)}"
+    if bad:
+        worst, rest = bad[0], len(bad) - 1
+        text = f"{worst.title}: {worst.text}" + (f" · {rest} more" if rest else "")
+        return OverviewLine("health", "Health", worst.verdict, text, f"{why}\n{worst.why}", worst.remedy, "health")
+    if unknown:
+        text = f"{plural(len(unknown), 'line')} not known: {unknown[0].title}"
+        return OverviewLine("health", "Health", Verdict.UNKNOWN, text, why, unknown[0].remedy, "health")
+    return OverviewLine("health", "Health", Verdict.OK, "nothing to warn of", why, screen="health")
+
+
+def _activity(seen: ActivitySnapshot) -> OverviewLine:
+    verdicts: Sequence[Verdict] = [each.finding.verdict for each in seen.sessions]
+    verdict = next((each for each in (Verdict.FAIL, Verdict.WARN) if each in verdicts), Verdict.OK)
+    if verdict is Verdict.OK and seen.hidden:
+        verdict = Verdict.UNKNOWN
+    why = f"pg_stat_activity at {at(seen.as_of)}: {plural(len(seen.sessions), 'session')}, {seen.hidden} hidden"
+    return OverviewLine("activity", "Activity", verdict, activity_headline(seen), why, "", "activity")

@@ -1,0 +1,1 @@
+"""Sessions, what they wait for, and who is in their way."""

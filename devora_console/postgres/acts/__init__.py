@@ -1,0 +1,1 @@
+"""What the console does to a PostgreSQL server on a person's word: previewed, confirmed, logged, verified."""

@@ -1,0 +1,1 @@
+"""The health of one database: cache, bloat, vacuum, sizes, I/O, wraparound, sequences, settings."""

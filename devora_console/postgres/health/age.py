@@ -1,0 +1,68 @@
+"""How much the counters can be trusted to say that all is well: by how long they count, and since what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from devora_console.config.thresholds import HealthSettings
+from devora_console.core.clock import span
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.health.words import ago
+from devora_console.postgres.watch.guest import Guest
+from devora_console.postgres.watch.window import StatsWindow
+
+_MADE = 120.0  # seconds a new server takes from its first file to its first statistics
+
+
+@dataclass(frozen=True, slots=True)
+class StatsAge:
+    """``words`` begin no sentence ("since 3d04h ago"); ``seconds`` they count, or Unknown.
+
+    ``settled``: whether they saw enough to say that there is nothing: they began with the server itself, or count
+    longer than the threshold. Otherwise what happened before they began is not in them.
+    """
+
+    words: str
+    seconds: float | Unknown
+    settled: bool
+    counting: bool = True
+
+
+def judge_age(
+    window: StatsWindow | Unknown, made: datetime | None, counting: bool, settings: HealthSettings
+) -> StatsAge:
+    """From the window, and the moment the server's files were made where that is known."""
+    if not counting:
+        return StatsAge("track_counts is off: nothing is counted", Unknown("track_counts is off"), False, False)
+    if isinstance(window, Unknown):
+        return StatsAge("since an unknown moment", window, False)
+    if isinstance(window.since, Unknown):
+        return StatsAge("since an unknown moment", window.since, False)
+    seconds = max(0.0, (window.now - window.since).total_seconds())
+    if made is not None and (window.since - made).total_seconds() < _MADE:
+        return StatsAge(f"since the server was made {ago(seconds)}", seconds, True)
+    settled = seconds >= settings.settled_hours * 3600
+    if window.crashed:
+        return StatsAge(f"statistics began {ago(seconds)} after a crash", seconds, settled)
+    return StatsAge(f"since {ago(seconds)}", seconds, settled)
+
+
+async def read_age(guest: Guest, window: StatsWindow | Unknown, counting: bool, settings: HealthSettings) -> StatsAge:
+    """As :func:`judge_age`, with the moment the server was made."""
+    row = await guest.one("health_cluster")
+    return judge_age(window, None if isinstance(row, Unknown) else row["made"], counting, settings)
+
+
+def caution(age: StatsAge, settings: HealthSettings) -> str:
+    """What to add to a finding that rests on young counters; empty when they are settled."""
+    if age.settled:
+        return ""
+    if not age.counting:
+        return "track_counts is off, so these counters do not move."
+    if isinstance(age.seconds, Unknown):
+        return f"Since when the counters count is not known: {age.seconds.reason}."
+    return (
+        f"The counters are only {span(age.seconds)} old ({age.words}); what happened before is not in them, so they "
+        f"cannot say that all is well before {settings.settled_hours:g} h."
+    )

@@ -1,0 +1,66 @@
+"""From the catalogue to findings, the worst first; no finding about an index that another one already condemns."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from devora_console.config.thresholds import IndexesSettings
+from devora_console.core.console import Verdict
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.indexes.bloat import bloat_findings
+from devora_console.postgres.indexes.facts import Catalogue
+from devora_console.postgres.indexes.foreign_keys import ForeignKeys
+from devora_console.postgres.indexes.invalid import invalid_findings
+from devora_console.postgres.indexes.overlap import overlap_findings
+from devora_console.postgres.indexes.snapshot import Finding, Kind
+from devora_console.postgres.indexes.suggest import suggested
+from devora_console.postgres.indexes.usage import keepers, usage_findings
+
+_KINDS = {kind: at for at, kind in enumerate(Kind)}
+_VERDICTS = {Verdict.FAIL: 0, Verdict.WARN: 1, Verdict.RUNNING: 2, Verdict.UNKNOWN: 3}
+
+
+def judge(
+    catalogue: Catalogue, settings: IndexesSettings, *, kept: bool = True
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Findings in the order of their weight, and notes about what could not be judged. ``kept``: with those that say
+    why an index that is hardly scanned must stay, which may be many.
+    """
+    keys = ForeignKeys(catalogue, settings)
+    broken = list(invalid_findings(catalogue))
+    redundant = list(overlap_findings(catalogue))
+    missing, left_out = keys.findings()
+    settled = frozenset(each.oid for each in (*broken, *redundant) if each.oid is not None)
+    used = usage_findings(catalogue, settings, keepers(catalogue, keys.serving()), settled)
+    bloated = (each for each in bloat_findings(catalogue, settings) if each.oid not in settled)
+    every = chain(broken, redundant, missing, bloated, used, suggested(catalogue, settings))
+    notes = (*catalogue.notes, *_unreadable(catalogue), *left_out)
+    listed = every if kept else (each for each in every if each.kind is not Kind.KEPT)
+    return tuple(sorted(listed, key=_weight)), notes
+
+
+def _weight(finding: Finding) -> tuple[int, int, int]:
+    """Kinds in their order, verdicts within, then the largest; foreign keys keep the order of their cost."""
+    size = 0 if isinstance(finding.size_bytes, Unknown) or finding.kind is Kind.MISSING_FK else finding.size_bytes
+    return _KINDS[finding.kind], _VERDICTS.get(finding.verdict, 4), -size
+
+
+def _unreadable(catalogue: Catalogue) -> list[str]:
+    notes = []
+    locked = sorted(each.title for each in catalogue.indexes.values() if not each.free)
+    if locked:
+        named = ", ".join(locked[:5]) + (" and more" if len(locked) > 5 else "")
+        notes.append(
+            f"Under an exclusive lock, held or awaited, so that definitions were not asked for: {len(locked)} indexes"
+            f" ({named}). See: locks."
+        )
+    parts = {
+        "foreign keys": catalogue.foreign_keys,
+        "partitions of foreign keys": catalogue.partition_columns,
+        "operator classes": catalogue.opclasses,
+        "builds in progress": catalogue.work,
+        "replicas": catalogue.situation,
+        "bloat": catalogue.bloat,
+    }
+    notes += [f"Not known: {name}: {part.reason}." for name, part in parts.items() if isinstance(part, Unknown)]
+    return notes

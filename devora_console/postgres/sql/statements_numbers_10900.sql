@@ -1,0 +1,14 @@
+-- What: the counters of every statement, without texts; the columns of Key, then those of Counters.
+-- Serves: extension 1.9. Cost: 5 ms for 5,000 statements. Grants: none; without pg_read_all_stats
+-- queryid is NULL for statements of others. {schema} is the extension's, quoted.
+SELECT s.userid, s.dbid, s.queryid, s.toplevel AS toplevel,
+       s.plans, s.total_plan_time, s.calls, s.total_exec_time, s.min_exec_time, s.max_exec_time, s.rows,
+       s.shared_blks_hit, s.shared_blks_read, s.shared_blks_dirtied, s.shared_blks_written,
+       s.local_blks_read, s.local_blks_written, s.temp_blks_read, s.temp_blks_written,
+       s.blk_read_time AS read_ms,
+       s.blk_write_time AS write_ms,
+       NULL::float8 AS temp_ms,
+       NULL::float8 AS jit_ms,
+       s.wal_records, s.wal_fpi, s.wal_bytes::bigint AS wal_bytes,
+       NULL::timestamptz AS since, NULL::timestamptz AS minmax_since
+  FROM {schema}.pg_stat_statements(false) s

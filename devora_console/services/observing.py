@@ -1,0 +1,157 @@
+"""What the watching screens see: sessions, locks, statements, indexes and health of the target, each sampled in its
+own time, and what is looked up for one line of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from devora_console.config.settings import Settings
+from devora_console.core.clock import utc_now
+from devora_console.core.problems import Problem
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.activity.read import read as read_activity
+from devora_console.postgres.activity.read_locks import read_locks
+from devora_console.postgres.health.cache import Counters, read_relations
+from devora_console.postgres.health.measure import Measured, measure
+from devora_console.postgres.health.read import read_health
+from devora_console.postgres.health.sample import read_sample
+from devora_console.postgres.health.snapshot import HealthSample, HealthSnapshot
+from devora_console.postgres.indexes.measure import measure as measure_index
+from devora_console.postgres.indexes.read import read as read_indexes
+from devora_console.postgres.indexes.snapshot import Measurement
+from devora_console.postgres.plans.read import Author, explain
+from devora_console.postgres.plans.snapshot import Plan
+from devora_console.postgres.statements import (
+    RING,
+    QueriesSnapshot,
+    Statement,
+    StatementsSample,
+    StatementsSnapshot,
+    Texts,
+    interval,
+    read_numbers,
+    read_running,
+    since_reset,
+    trends,
+)
+from devora_console.postgres.target import Target
+from devora_console.postgres.watch.guest import Guest
+from devora_console.postgres.watch.ring import Dated, Ring
+from devora_console.services.lookout import Kind, Lookout, Watcher
+
+_STATEMENTS_SECONDS = 5.0
+_DEAR_SECONDS = 60.0
+_KEPT_SECONDS = 10.0  # of sessions and locks one sample in so many seconds is kept for the last hour
+_INTERVAL_SECONDS = 300.0  # figures of statements are of the last five minutes
+_TEXT_SECONDS = 30.0
+_LISTED = 100
+
+
+class Observing:
+    """``looked`` is called with the name of a kind after each look at it."""
+
+    def __init__(self, settings: Settings, target: Target, looked: Callable[[str], None], *, pace: float = 1.0) -> None:
+        """``pace`` makes it look that many times as often: for measuring, and for rehearsing an hour in a minute."""
+        often, seldom = settings.terminal.refresh_seconds / pace, _DEAR_SECONDS / pace
+        kept = _KEPT_SECONDS / pace
+        self._settings = settings
+        self._lookout = Lookout(settings.postgres, target)
+        self._statements = _Statements(settings.queries.slow_ms)
+        self._health = _Health(settings)
+        kinds: tuple[Kind[Any], ...] = (
+            Kind("activity", often, lambda guest: read_activity(guest, settings.activity), spacing=kept),
+            Kind("locks", often, lambda guest: read_locks(guest, settings.activity), spacing=kept),
+            Kind("queries", max(often, _STATEMENTS_SECONDS / pace), self._statements.look, most=1),
+            Kind("indexes", seldom, lambda guest: read_indexes(guest, settings.indexes), dear=True, most=2),
+            Kind("health", seldom, self._health.look, dear=True, most=2),
+        )
+        self._watchers: dict[str, Watcher[Any]] = {each.name: self._lookout.watch(each, looked) for each in kinds}
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        self._lookout.start()
+
+    async def stop(self) -> None:
+        """End, and leave the server."""
+        await self._lookout.stop()
+
+    def hasten(self, kind: str | None = None) -> None:
+        """Look now: at one kind, or at everything that failed."""
+        if kind is None:
+            self._lookout.hasten()
+        elif kind in self._watchers:
+            self._watchers[kind].hasten()
+
+    def seen(self, kind: str) -> Dated | Unknown | Problem | None:
+        """The newest sample of a kind, or what is in its way; None before the first look."""
+        latest: Dated | Unknown | Problem | None = self._watchers[kind].latest
+        return latest
+
+    @property
+    def health_samples(self) -> tuple[HealthSample, ...]:
+        """The counters of the last hour."""
+        return tuple(self._health.samples)
+
+    async def plan(self, statement: Statement) -> Plan | Unknown:
+        """The plan of a listed statement, not run. Raises ConsoleError."""
+        text = statement.text
+        if isinstance(text, Unknown):
+            return text
+        name = statement.user
+        author = None if isinstance(name, Unknown) else Author(statement.key.userid, name)
+        limits = self._settings.plans
+        return await self._lookout.ask(lambda guest: explain(guest, text, author=author, limits=limits))
+
+    async def measure_table(self, oid: int) -> Measured | Unknown:
+        """The bloat of one table, measured. Raises ConsoleError."""
+        return await self._lookout.ask(lambda guest: measure(guest, oid))
+
+    async def measure_index(self, oid: int) -> Measurement | Unknown:
+        """The bloat of one index, measured. Raises ConsoleError."""
+        return await self._lookout.ask(lambda guest: measure_index(guest, oid))
+
+
+class _Statements:
+    """Samples of counters, and from them what is shown. Two rings: unchanged entries are shared, the rest is not."""
+
+    def __init__(self, slow_ms: float) -> None:
+        self._slow_ms = slow_ms
+        self._texts = Texts(_TEXT_SECONDS)
+        self._ring: Ring[StatementsSample] = Ring(timedelta(seconds=2 * _INTERVAL_SECONDS), RING)
+
+    async def look(self, guest: Guest) -> QueriesSnapshot:
+        sample = await read_numbers(guest, self._ring.latest)
+        known = {} if isinstance(sample, Unknown) else sample.rows
+        running = await read_running(guest, self._slow_ms, known)
+        statements = sample if isinstance(sample, Unknown) else await self._shown(guest, sample)
+        return QueriesSnapshot(utc_now(), self._slow_ms, statements, running)
+
+    async def _shown(self, guest: Guest, sample: StatementsSample) -> StatementsSnapshot:
+        self._ring.add(sample)
+        before = self._ring.before(_INTERVAL_SECONDS)
+        snapshot = since_reset(sample) if before is None else interval(before, sample)
+        shown = await self._texts.first(guest, snapshot, self._slow_ms, limit=_LISTED)
+        return replace(shown, trends=trends(self._ring, [each.key for each in shown.statements]))
+
+
+class _Health:
+    """Looks at health, each compared with the one before."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings.health
+        self._before: tuple[HealthSample, Counters | Unknown] | None = None
+        self.samples: Ring[HealthSample] = Ring()
+
+    async def look(self, guest: Guest) -> HealthSnapshot:
+        found = await read_health(guest, self._settings, before=self._before)
+        sample = await read_sample(guest)
+        if isinstance(sample, Unknown):
+            self._before = None
+        else:
+            self._before = (sample[0], await read_relations(guest))
+            self.samples.add(sample[0])
+        return found

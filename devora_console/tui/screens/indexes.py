@@ -1,0 +1,98 @@
+"""Indexes: what is wrong with them, why, how sure that is, and the SQL that mends it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from textual import work
+
+from devora_console.core.problems import ConsoleError, Problem
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.acts.model import Kind as ActKind
+from devora_console.postgres.acts.model import Request
+from devora_console.postgres.indexes.snapshot import Finding, IndexesSnapshot, Kind, Measurement
+from devora_console.postgres.watch.ring import Dated
+from devora_console.tui.keys import screen_bindings
+from devora_console.tui.render import indexes
+from devora_console.tui.render.numbers import size
+from devora_console.tui.screens.acting import ActingScreen
+
+_KINDS: tuple[Kind | None, ...] = (None, *Kind)
+
+
+class IndexesScreen(ActingScreen):
+    """The findings; what must be kept is listed when asked for."""
+
+    name_of = "indexes"
+    place_of = "indexes"
+    render_of: ClassVar[Any] = indexes
+    fresh_for = timedelta(minutes=3)
+    BINDINGS = screen_bindings("indexes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kind: Kind | None = None
+
+    def latest(self) -> Dated | Unknown | Problem | None:
+        """The newest sample, with one kind of finding only if that was asked for."""
+        found = self.host.services.seen("indexes")
+        if not isinstance(found, IndexesSnapshot):
+            return found
+        wanted = [each for each in Kind if each is not Kind.KEPT] if self._kind is None else [self._kind]
+        return replace(found, findings=found.of(*wanted))
+
+    def action_kinds(self) -> None:
+        """List the next kind only."""
+        self._kind = _KINDS[(_KINDS.index(self._kind) + 1) % len(_KINDS)]
+        self.draw()
+        self.notify(f"listed: {self._kind or 'every kind'}", markup=False, timeout=2)
+
+    def can(self, verb: str) -> bool:
+        """An index is measured when there is one."""
+        if verb in ("measure", "drop", "rebuild"):
+            finding = self._current()
+            return finding is not None and finding.oid is not None
+        return super().can(verb)
+
+    def _current(self) -> Finding | None:
+        found, key = self.snapshot(), self.current
+        return indexes.finding_of(found, key) if found is not None and key is not None else None
+
+    def action_drop(self) -> None:
+        """Drop the index under the cursor, after its preview."""
+        self._act(ActKind.DROP_INDEX)
+
+    def action_rebuild(self) -> None:
+        """Build the index under the cursor anew, after its preview."""
+        self._act(ActKind.REINDEX)
+
+    def _act(self, kind: ActKind) -> None:
+        finding = self._current()
+        if finding is not None and finding.oid is not None:
+            self.act_on(Request(kind), finding.oid)
+
+    @work(exit_on_error=False, group="measure", exclusive=True, description="measure an index")
+    async def action_measure(self) -> None:
+        """Read the whole index."""
+        finding = self._current()
+        if finding is None or finding.oid is None:
+            return
+        self.notify(f"measuring {self.look.text(finding.index, 60)}", markup=False, timeout=3)
+        try:
+            measuring = self.host.services.measure_index(finding.oid)
+            found = await self.host.bridge.ask(measuring, "measure the index", within=130)
+        except ConsoleError as error:
+            self.host.complain(error.problem)
+            return
+        self.notify(self.look.text(_said(found), 400), markup=False, timeout=12)
+
+
+def _said(found: Measurement | Unknown) -> str:
+    if isinstance(found, Unknown):
+        return f"not measured: {found.reason}. {found.remedy}"
+    return (
+        f"{found.index}: {size(found.size_bytes)}, leaves {found.leaf_density:.0f} % full (fill factor"
+        f" {found.fill_factor:.0f} %), a rebuild would give back about {size(found.reclaimable_bytes)}"
+    )

@@ -1,0 +1,453 @@
+"""Acts done for real, refused with the reason, broken off half-way; guarded and logged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devora_console.config.secret import Dsn
+from devora_console.config.thresholds import ActivitySettings
+from devora_console.core.problems import ConsoleError, ExitCode
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.activity.read import read
+from devora_console.postgres.activity.snapshot import ActivitySnapshot
+from devora_console.postgres.acts.log import CUT_SHORT, STILL, ActLog
+from devora_console.postgres.acts.model import Kind, Outcome, Plan, Request, Result
+from devora_console.postgres.acts.perform import perform
+from devora_console.postgres.acts.prepare import prepare
+from devora_console.postgres.acts.refusals import on_database, on_session, on_thing
+from devora_console.postgres.acts.things import find
+from devora_console.postgres.watch.guest import Guest, Host
+from tests.cli.conftest import Run, run  # noqa: F401 - a fixture
+from tests.postgres.conftest import Enter, as_role, execute
+from tests.postgres.sessions import sessions
+
+LIMITS = ActivitySettings(act_lock_timeout_seconds=0.5)
+SHAPES = (
+    "CREATE TABLE t (id int PRIMARY KEY, a int, b text, EXCLUDE USING btree (b WITH =))",
+    "INSERT INTO t SELECT g, g % 7, g::text FROM generate_series(1, 5000) g",
+    "CREATE INDEX t_a ON t (a)",
+    'CREATE INDEX "Odd ""name" ON t (a, b)',
+    "CREATE UNIQUE INDEX t_target ON t (id, a)",
+    "CREATE TABLE child (id int, a int, FOREIGN KEY (id, a) REFERENCES t (id, a))",
+    "CREATE TABLE parts (id int, a int) PARTITION BY RANGE (id)",
+    "CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (100)",
+    "CREATE INDEX parts_a ON parts (a)",
+    "CREATE SCHEMA other",
+    "CREATE TABLE other.t (id int)",
+    "CREATE TABLE other.twin (id int)",
+    "CREATE TABLE twin (id int)",
+    "CREATE TABLE analytics_events (id int)",
+    "CREATE TABLE messages (id int)",
+)
+
+
+@pytest.fixture
+async def shapes(watched: Dsn) -> Dsn:
+    """A database with everything an act may be asked to touch."""
+    await execute(watched, *SHAPES)
+    return watched
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> ActLog:
+    """A log of its own."""
+    return ActLog(tmp_path / "data" / "acts.jsonl")
+
+
+async def do(guest: Guest, dsn: Dsn, request: Request, log: ActLog, said: list[str] | None = None) -> Result:
+    """Prepare and perform, as the command does once the guard has permitted it."""
+    plan = await prepare(guest, request, LIMITS)
+    return await perform(guest, plan, dsn, log, (said if said is not None else []).append)
+
+
+# act -> (its SQL, what is looked at afterwards)
+DONE = [
+    (Request(Kind.VACUUM, "public.t"), "VACUUM public.t", ["public.t was vacuumed"]),
+    (
+        Request(Kind.VACUUM, "public.t", analyze=True),
+        "VACUUM (ANALYZE) public.t",
+        ["public.t was vacuumed", "public.t was analyzed"],
+    ),
+    (Request(Kind.VACUUM, "public.t", full=True), "VACUUM (FULL) public.t", ["public.t was rewritten"]),
+    (Request(Kind.VACUUM, "parts"), "VACUUM public.parts", ["public.part_1 was vacuumed"]),
+    (Request(Kind.ANALYZE, "PUBLIC.T".lower()), "ANALYZE public.t", ["public.t was analyzed"]),
+    (Request(Kind.VACUUM, analyze=True), "VACUUM (ANALYZE)", ["8 of 8 tables vacuumed", "8 of 8 tables analyzed"]),
+    (Request(Kind.ANALYZE), "ANALYZE", ["8 of 8 tables analyzed"]),
+    (
+        Request(Kind.REINDEX, "T_A"),
+        "REINDEX INDEX CONCURRENTLY public.t_a",
+        ["index public.t_a is a new one, and valid"],
+    ),
+    (
+        Request(Kind.REINDEX, 'Odd "name'.replace('"', '""').join('""')),
+        'REINDEX INDEX CONCURRENTLY public."Odd ""name"',
+        ['index public."Odd ""name" is a new one, and valid'],
+    ),
+    (
+        Request(Kind.REINDEX, "public.t"),
+        "REINDEX TABLE CONCURRENTLY public.t",
+        ["4 of 4 indexes are new ones, and valid"],
+    ),
+    (
+        Request(Kind.REINDEX, "parts_a"),
+        "REINDEX INDEX CONCURRENTLY public.parts_a",
+        ["index public.part_1_a_idx is a new one, and valid"],
+    ),
+    (Request(Kind.DROP_INDEX, "t_a"), "DROP INDEX CONCURRENTLY public.t_a", ["index public.t_a is gone"]),
+    (
+        Request(Kind.AUTOVACUUM, "analytics_events", options={"autovacuum_vacuum_scale_factor": 0.05}),
+        "ALTER TABLE public.analytics_events SET (autovacuum_vacuum_scale_factor = 0.05)",
+        ["public.analytics_events has autovacuum_vacuum_scale_factor = 0.05"],
+    ),
+    (
+        Request(
+            Kind.AUTOVACUUM,
+            "messages",
+            options={"autovacuum_vacuum_scale_factor": 0.1, "autovacuum_analyze_scale_factor": 0.00001},
+        ),
+        "ALTER TABLE public.messages SET (autovacuum_vacuum_scale_factor = 0.1, "
+        "autovacuum_analyze_scale_factor = 0.00001)",
+        [
+            "public.messages has autovacuum_vacuum_scale_factor = 0.1",
+            "public.messages has autovacuum_analyze_scale_factor = 1e-05",
+        ],
+    ),
+]
+
+
+async def test_it_is_done_and_verified(shapes: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(shapes)
+    got = []
+    for request, statement, _ in DONE:
+        plan = await prepare(guest, request, LIMITS)
+        assert plan.preview.sql == f"{plan.statement};"
+        assert plan.preview.consequence
+        assert "Lock" in plan.preview.locks
+        result = await perform(guest, plan, shapes, log, print)
+        assert (result.outcome, result.sqlstate, result.leftovers) == (Outcome.DONE, None, ()), statement
+        got.append((request, plan.statement, [check.what for check in result.checks]))
+    assert got == DONE
+    entries = log.read(99)[0]
+    assert [(each.sql, each.result) for each in entries] == [(statement, "done") for _, statement, _ in DONE]
+
+
+async def test_the_whole_database_is_reindexed(shapes: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(shapes)
+    plan = await prepare(guest, Request(Kind.REINDEX), LIMITS)
+    assert plan.statement.startswith("REINDEX DATABASE CONCURRENTLY watched_")
+    assert "act reindex" in plan.preview.locks
+    assert plan.preview.type_name == guest.host.database
+    result = await perform(guest, plan, shapes, log, print)
+    assert (result.outcome, result.leftovers) == (Outcome.DONE, ())
+    assert result.checks[0].what == "5 of 5 indexes are new ones, and valid"
+
+
+async def test_autovacuum_settings_are_taken_back(shapes: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(shapes)
+    await execute(shapes, "ALTER TABLE messages SET (autovacuum_vacuum_scale_factor = 0.3, fillfactor = 70)")
+    request = Request(Kind.AUTOVACUUM, "messages", options={"autovacuum_vacuum_scale_factor": 0.1})
+    plan = await prepare(guest, request, LIMITS)
+    assert plan.undo == "ALTER TABLE public.messages SET (autovacuum_vacuum_scale_factor = 0.3);"
+    result = await do(guest, shapes, Request(Kind.AUTOVACUUM, "messages", reset=True), log)
+    assert result.outcome is Outcome.DONE
+    rows = await guest.query("SELECT reloptions FROM pg_class WHERE relname = 'messages'")
+    assert not isinstance(rows, Unknown)
+    assert rows[0]["reloptions"] == ["fillfactor=70"]
+    with pytest.raises(ConsoleError) as caught:
+        await prepare(guest, Request(Kind.AUTOVACUUM, "messages", reset=True), LIMITS)
+    assert caught.value.exit_code is ExitCode.REFUSED
+
+
+# act -> (exit code, what is said)
+REFUSED = [
+    (Request(Kind.DROP_INDEX, "t_pkey"), 4, "constraint t_pkey of public.t requires index public.t_pkey"),
+    (Request(Kind.DROP_INDEX, "t_b_excl"), 4, "constraint t_b_excl"),
+    (Request(Kind.DROP_INDEX, "t_target"), 4, "foreign keys child_id_a_fkey"),
+    (Request(Kind.DROP_INDEX, "parts_a"), 4, "is partitioned: it cannot be dropped CONCURRENTLY"),
+    (Request(Kind.DROP_INDEX, "part_1_a_idx"), 4, "is attached to public.parts_a, which requires it"),
+    (Request(Kind.DROP_INDEX, "pg_catalog.pg_class_oid_index"), 4, "system catalogue"),
+    (Request(Kind.REINDEX, "t_b_excl"), 4, "exclusion constraint"),
+    (Request(Kind.REINDEX, "pg_catalog.pg_class"), 4, "system catalogue"),
+    (Request(Kind.AUTOVACUUM, "parts", options={"autovacuum_vacuum_threshold": 5}), 4, "takes no storage parameters"),
+    (Request(Kind.VACUUM, "parts", full=True), 4, "holds no rows itself"),
+    (Request(Kind.AUTOVACUUM, "public.t", options={"autovacuum_vacuum_scale_factor": 101}), 2, "not between 0 and 100"),
+    (Request(Kind.VACUUM, "mesages"), 2, "Did you mean messages?"),
+    (Request(Kind.VACUUM, "twin"), 2, "could be other.twin, public.twin"),
+    (Request(Kind.VACUUM, "a.b.c"), 2, "is not a name"),
+    (Request(Kind.VACUUM, 't"; DROP TABLE t; --'), 2, "is not a name"),
+    (Request(Kind.VACUUM, "t_a"), 2, "there is no table t_a"),
+    (Request(Kind.CANCEL, "abc"), 2, "is not a process id"),
+    (Request(Kind.TERMINATE, "2147483000"), 2, "there is no session"),
+]
+
+
+async def test_what_cannot_work_is_refused_with_the_reason(shapes: Dsn, enter: Enter) -> None:
+    guest = await enter(shapes)
+    got = []
+    for request, _, said in REFUSED:
+        with pytest.raises(ConsoleError) as caught:
+            await prepare(guest, request, LIMITS)
+        got.append((request, int(caught.value.exit_code), said if said in str(caught.value) else str(caught.value)))
+    assert got == REFUSED
+
+
+async def test_rights_are_looked_at_before(shapes: Dsn, enter: Enter, log: ActLog) -> None:
+    nobody = await enter(await as_role(shapes))
+    for request in (Request(Kind.VACUUM, "messages"), Request(Kind.DROP_INDEX, "t_a"), Request(Kind.REINDEX)):
+        with pytest.raises(ConsoleError, match="own") as caught:
+            await prepare(nobody, request, LIMITS)
+        assert caught.value.exit_code is ExitCode.REFUSED
+        assert caught.value.problem.remedy
+    if nobody.host.version < 170000:
+        return
+    keeper = await as_role(shapes, "pg_maintain")
+    guest = await enter(keeper)
+    assert (await do(guest, keeper, Request(Kind.VACUUM, "messages"), log)).outcome is Outcome.DONE
+    assert (await do(guest, keeper, Request(Kind.REINDEX, "t_a"), log)).outcome is Outcome.DONE
+    with pytest.raises(ConsoleError, match="does not own"):
+        await prepare(guest, Request(Kind.DROP_INDEX, "t_a"), LIMITS)
+
+
+async def test_a_rebuild_stopped_half_way_tells_what_it_left(shapes: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(shapes)
+    async with sessions(shapes) as made:
+        await made.open("old", "BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM t")
+        plan = await prepare(guest, Request(Kind.REINDEX, "t_a"), LIMITS)
+        assert f"1 transaction open just now: {made.pid('old')} (idle in transaction" in plan.preview.locks
+        result = await perform(guest, plan, shapes, log, print)
+        assert (result.outcome, result.sqlstate) == (Outcome.STOPPED, "55P03")
+        assert isinstance(result.leftovers, tuple)
+        (left,) = result.leftovers
+        assert left.index == "public.t_a_ccnew"
+        assert left.sql == "DROP INDEX CONCURRENTLY public.t_a_ccnew;"
+        assert "then rebuild again" in left.why
+    await execute(shapes, left.sql)
+    again = await do(guest, shapes, Request(Kind.REINDEX, "t_a"), log)
+    assert (again.outcome, again.leftovers) == (Outcome.DONE, ())
+
+
+async def test_a_person_who_interrupts_is_told_what_is_left(shapes: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(shapes)
+    said: list[str] = []
+    async with sessions(shapes) as made:
+        pid = await made.open("old", "BEGIN", "UPDATE t SET b = 'x' WHERE id = 1")
+        plan = await prepare(guest, Request(Kind.DROP_INDEX, "t_a"), LIMITS, lock_timeout=60)
+        task = asyncio.ensure_future(perform(guest, plan, shapes, log, said.append))
+        await asyncio.sleep(1.5)
+        task.cancel()
+        result = await task
+        assert result.outcome is Outcome.INTERRUPTED
+        assert isinstance(result.leftovers, tuple)
+        assert [each.index for each in result.leftovers] == ["public.t_a"]
+        assert any(f"waits for {pid}" in line for line in said)
+        assert log.read(1)[0][0].result == "interrupted"
+
+
+async def test_an_index_that_was_invalid_before_is_not_blamed_on_the_act(
+    shapes: Dsn, enter: Enter, log: ActLog
+) -> None:
+    await execute(shapes, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_a'::regclass")
+    result = await do(await enter(shapes), shapes, Request(Kind.REINDEX, "public.t"), log)
+    assert result.checks[0].what == "3 of 3 indexes are new ones, and valid"
+    assert isinstance(result.leftovers, tuple)
+    assert ["it lay there before" in each.why for each in result.leftovers] == [True]
+
+
+async def test_what_was_renamed_since_the_preview_is_left_alone(shapes: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(shapes)
+    plan = await prepare(guest, Request(Kind.DROP_INDEX, "t_a"), LIMITS)
+    await execute(shapes, "ALTER INDEX t_a RENAME TO t_b", "CREATE INDEX t_a ON t (b)")
+    with pytest.raises(ConsoleError, match=r"is called public\.t_b by now") as caught:
+        await perform(guest, plan, shapes, log, print)
+    assert caught.value.exit_code is ExitCode.REFUSED
+    await execute(shapes, "DROP INDEX t_b")
+    with pytest.raises(ConsoleError, match="dropped meanwhile") as caught:
+        await perform(guest, plan, shapes, log, print)
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert log.read(9)[0] == []
+
+
+async def test_a_vacuum_the_server_passes_over_is_not_called_done(
+    shapes: Dsn, enter: Enter, log: ActLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devora_console.postgres.acts.verify._STATISTICS_SECONDS", 0.5)
+    guest = await enter(shapes)
+    plan = await prepare(guest, Request(Kind.ANALYZE, "messages"), LIMITS)
+    nothing = Plan(plan.request, plan.oid, plan.quoted, "ANALYZE public.twin", plan.preview, "", 1.0)
+    result = await perform(guest, nothing, shapes, log, print)
+    assert result.outcome is Outcome.UNVERIFIED
+    assert [check.ok for check in result.checks] == [False]
+
+
+async def test_cancel_then_terminate(watched: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(watched)
+    async with sessions(watched) as made:
+        pid = await made.begin("busy", "SELECT pg_sleep(60)")
+        plan = await prepare(guest, Request(Kind.TERMINATE, str(pid)), LIMITS)
+        assert f"cancel first: devora-console act cancel {pid}" in plan.preview.consequence
+        assert "SELECT pg_sleep(60)" in plan.preview.consequence
+        assert f"--yes-i-typed {pid}" in plan.preview.command
+        cancel = await prepare(guest, Request(Kind.CANCEL, str(pid)), LIMITS)
+        assert (await perform(guest, cancel, watched, log, print)).outcome is Outcome.DONE
+        with pytest.raises(ConsoleError, match="had ended") as caught:  # the statement that was previewed is over
+            await perform(guest, cancel, watched, log, print)
+        assert caught.value.exit_code is ExitCode.USAGE
+        with pytest.raises(ConsoleError, match="no statement to cancel"):
+            await prepare(guest, Request(Kind.CANCEL, str(pid)), LIMITS)
+        assert (await perform(guest, plan, watched, log, print)).outcome is Outcome.DONE
+        seen = await read(guest, LIMITS)
+        assert isinstance(seen, ActivitySnapshot)
+        assert pid not in {each.pid for each in seen.sessions}
+
+
+async def test_whom_nobody_may_signal(watched: Dsn, enter: Enter) -> None:
+    admin = await enter(watched)
+    monitor = await enter(await as_role(watched, "pg_monitor"))
+    signaller = await enter(await as_role(watched, "pg_monitor", "pg_signal_backend"))
+    rows: Any = await admin.query(
+        "SELECT pid, backend_type FROM pg_stat_activity WHERE backend_type IN ('checkpointer', 'logical replication "
+        "launcher')"
+    )
+    async with sessions(watched) as made:
+        login = await as_role(watched)
+        mine = str(await made.open("theirs", dsn=login))
+        supers = str(await made.open("supers"))
+        ours = str(admin.connection.get_server_pid())
+        cases = [
+            (admin, ours, "one of this console's own"),
+            *((admin, str(row["pid"]), f"is a {row['backend_type']} of the server") for row in rows),
+            (monitor, mine, "may not signal sessions of role_"),
+            (signaller, supers, "only superusers may signal it"),
+            (await enter(await as_role(watched)), supers, "is hidden from"),
+        ]
+        for guest, pid, said in cases:
+            with pytest.raises(ConsoleError) as caught:
+                await prepare(guest, Request(Kind.TERMINATE, pid), LIMITS)
+            assert said in str(caught.value)
+            assert caught.value.exit_code is ExitCode.REFUSED
+        assert (await prepare(signaller, Request(Kind.TERMINATE, mine), LIMITS)).oid == int(mine)
+        plan = await prepare(admin, Request(Kind.TERMINATE, mine), LIMITS)
+        started = (await prepare(admin, Request(Kind.TERMINATE, supers), LIMITS)).guards[0]
+        with pytest.raises(ConsoleError, match="is not the one that was looked at"):
+            await prepare(admin, Request(Kind.TERMINATE, mine, started=started), LIMITS)
+        same = await prepare(admin, Request(Kind.TERMINATE, mine, started=plan.guards[0]), LIMITS)
+        assert same.statement == plan.statement
+
+
+def test_the_log_is_private_and_survives_a_kill(log: ActLog) -> None:
+    first = log.intend(act="vacuum", object_="public.t", server="s", user="u", sql="VACUUM public.t")
+    assert log.read(9)[0][0].result == STILL
+    log.ended(first, result="done", seconds=1.25, sqlstate=None, message="")
+    assert stat.S_IMODE(log.path.stat().st_mode) == 0o600
+    intent = json.loads(log.path.read_text().splitlines()[0])
+    killed = {**intent, "id": "killed", "process": [2**22 - 1, "1"]}
+    with log.path.open("a") as stream:
+        stream.write(json.dumps(killed) + "\n" + '{"id": "torn", "pha')
+    log.intend(act="cancel", object_="7", server="s", user="u", sql="SELECT 1")
+    entries, broken = log.read(9)
+    assert [each.result for each in entries] == ["done", CUT_SHORT, STILL]
+    assert entries[0].seconds == 1.25
+    assert broken == 1
+    assert [each.act for each in log.read(1)[0]] == ["cancel"]
+
+
+async def test_an_act_that_cannot_be_recorded_is_not_done(shapes: Dsn, enter: Enter, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConsoleError, match="acts are recorded") as caught:
+        await do(await enter(shapes), shapes, Request(Kind.DROP_INDEX, "t_a"), ActLog(tmp_path / "file" / "acts.jsonl"))
+    assert caught.value.exit_code is ExitCode.REFUSED
+    rows = await (await enter(shapes)).query("SELECT 1 FROM pg_class WHERE relname = 't_a'")
+    assert len(rows) == 1  # type: ignore[arg-type]
+
+
+async def test_the_command_door(empty_database: Dsn, run: Run) -> None:  # noqa: F811 - the fixture
+    await execute(empty_database, "CREATE TABLE messages (id int)")
+
+    async def act(*words: str) -> Any:
+        return await asyncio.to_thread(run, "act", *words, POSTGRES_DSN=empty_database.reveal())
+
+    assert (await act("vacuum", "messages", "--preview")).code == 0
+    untyped = await act("vacuum", "messages", "--json")
+    assert untyped.code == 4
+    assert untyped.json()["preview"]["sql"] == "VACUUM public.messages;"
+    assert untyped.json()["result"] is None
+    assert "--yes-i-typed messages" in untyped.json()["problems"][0]["remedy"]
+    assert (await act("vacuum", "messages", "--yes-i-typed", "mesages")).code == 4
+    assert (await act("vacuum", "messages", "--yes-i-typed", "messages", "--read-only")).code == 4
+    assert (await act("vacuum", "nothing", "--yes-i-typed", "nothing")).code == 2
+    done = await act("vacuum", "messages", "--yes-i-typed", "messages", "--json")
+    assert (done.code, done.json()["result"]["outcome"]) == (0, "done")
+    log = (await act("log", "--json")).json()["log"]
+    assert [(each["sql"], each["result"]) for each in log] == [("VACUUM public.messages", "done")]
+    typed = await act("autovacuum", "messages", "--scale-factor", "0.1", "--yes-i-typed", "messages")
+    assert "way back  ALTER TABLE public.messages RESET (autovacuum_vacuum_scale_factor);" in typed.out
+    for words in (("activity",), ("activity", "--all"), ("locks",)):
+        seen = await asyncio.to_thread(run, *words, "--json", POSTGRES_DSN=empty_database.reveal())
+        assert seen.json()["hidden"] == 0
+        assert ("roots" if words == ("locks",) else "sessions") in seen.json()
+        assert (await asyncio.to_thread(run, *words, POSTGRES_DSN=empty_database.reveal())).out
+
+
+_HOST = Host(180000, "d", 5, "ana", False, True, False, "UTF8", 8192, {})
+_PEER: dict[str, Any] = {
+    "pid": 7, "leader_pid": None, "backend_start": None, "started_literal": "", "backend_type": "client backend",
+    "state": "active", "hidden": False, "user": "bob", "application": "app", "superuser": False, "same_role": True,
+    "signals": False, "signals_autovacuum": False, "wraparound": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "host", "said"),
+    [
+        ({}, {}, ""),
+        ({"same_role": False}, {}, "GRANT pg_signal_backend TO ana"),
+        ({"same_role": False, "signals": True}, {}, ""),
+        ({"same_role": False, "signals": True, "superuser": True}, {}, "only superusers"),
+        ({"superuser": True, "same_role": False}, {"superuser": True}, ""),
+        ({"leader_pid": 3, "backend_type": "parallel worker"}, {}, "a worker of 3"),
+        ({"backend_type": "walsender"}, {"superuser": True}, "is a walsender of the server"),
+        ({"backend_type": "autovacuum worker", "wraparound": True}, {"superuser": True}, "to prevent wraparound"),
+        ({"backend_type": "autovacuum worker"}, {"superuser": True}, ""),
+        ({"backend_type": "autovacuum worker"}, {}, "GRANT pg_signal_autovacuum_worker TO ana"),
+        ({"backend_type": "autovacuum worker"}, {"version": 170000}, "Connect as a superuser"),
+        ({"backend_type": "autovacuum worker", "signals_autovacuum": True}, {}, ""),
+        ({"state": "idle"}, {}, "no statement to cancel"),
+        ({"hidden": True}, {}, "GRANT pg_monitor TO ana"),
+    ],
+)
+def test_who_may_be_signalled(row: dict[str, Any], host: dict[str, Any], said: str) -> None:
+    reasons = list(on_session(Request(Kind.CANCEL, "7"), {**_PEER, **row}, replace(_HOST, **host)))
+    assert said in " ".join(word for reason in reasons for word in reason)
+    assert bool(reasons) is bool(said)
+
+
+async def test_a_standby_is_left_alone(shapes: Dsn, enter: Enter) -> None:
+    thing = await find(await enter(shapes), Kind.VACUUM, "messages")
+    standby = replace(_HOST, in_recovery=True, superuser=True)
+    for kind in (Kind.VACUUM, Kind.ANALYZE, Kind.REINDEX, Kind.AUTOVACUUM):
+        assert "standby" in next(on_thing(Request(kind, "messages"), thing, standby))[0]
+    assert "standby" in next(on_database(Request(Kind.VACUUM), standby, owned=True))[0]
+    assert not [*on_thing(Request(Kind.VACUUM, "messages"), thing, replace(standby, in_recovery=False))]
+
+
+async def test_no_dead_rows_are_counted_is_not_said_when_nothing_was_counted(shapes: Dsn, enter: Enter) -> None:
+    guest = await enter(shapes)
+    await execute(shapes, "ANALYZE t", "DELETE FROM t WHERE id > 4000")
+    await asyncio.sleep(0.6)  # statistics of 14 arrive late
+    counted = await prepare(guest, Request(Kind.VACUUM, "public.t"), LIMITS)
+    assert "1000 dead rows counted" in counted.preview.consequence
+    await execute(shapes, "SELECT pg_stat_reset()")
+    for _ in range(20):
+        anew = await prepare(guest, Request(Kind.VACUUM, "public.t"), LIMITS)
+        if "nothing" in anew.preview.consequence:
+            break
+        await asyncio.sleep(0.1)
+    assert "how many is ?" in anew.preview.consequence
+    assert "0 dead" not in anew.preview.consequence

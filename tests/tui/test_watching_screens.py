@@ -1,0 +1,111 @@
+"""The watching screens over a real server, at 80x24 and at 120x40, driven by keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devora_console.config.load import load
+from devora_console.config.secret import Dsn
+from devora_console.core.guard import Guard
+from devora_console.core.problems import Problem
+from devora_console.core.unknown import Unknown
+from devora_console.services import ConsoleServices, build_services
+from devora_console.tui.app import DevoraApp
+from devora_console.tui.ports import TuiOptions
+from tests.postgres.conftest import execute
+from tests.tui.fake import FakeServices
+from tests.tui.test_screens import SIZES, press, said, shown, until
+
+_HOSTILE = 'CREATE INDEX "evil[/] [bold]\x1b[31mname" ON t (a)'
+
+
+@pytest.fixture
+def services(empty_database: Dsn, tmp_path: Path) -> Iterator[ConsoleServices]:
+    asyncio.run(
+        execute(
+            empty_database,
+            "CREATE EXTENSION pg_stat_statements",
+            "CREATE TABLE t (a int PRIMARY KEY, b text)",
+            _HOSTILE,
+            "CREATE INDEX twice ON t (b)",
+            "CREATE INDEX twice_too ON t (b)",
+            "/* [bold]\x1b[2J */ SELECT count(*) FROM t",
+        )
+    )
+    effective = load(
+        overrides={"postgres.dsn": empty_database.reveal(), "terminal.refresh_seconds": "0.25"},
+        environ={"DEVORA_CONSOLE_HOME": str(tmp_path)},
+        cwd=tmp_path,
+    )
+    found = build_services(effective, Guard(production=False, read_only=False, allow_writes=False))
+    yield found
+    found.loop.close()
+
+
+@SIZES
+async def test_every_place_shows_what_was_seen(services: ConsoleServices, size: tuple[int, int]) -> None:
+    app = DevoraApp(services, TuiOptions(unicode="always"))
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "4")
+        await until(pilot, lambda: "duplicate" in said(app))
+        assert "\x1b" not in shown(app)
+        assert "twice" in said(app)
+        await press(pilot, "question_mark")
+        await until(pilot, lambda: "DROP INDEX CONCURRENTLY" in said(app) or "evil" in said(app))
+        await press(pilot, "escape", "t")
+        await until(pilot, lambda: "duplicates waste" not in said(app))  # invalid ones only: there are none
+        await press(pilot, "3")
+        await until(pilot, lambda: "statement" in said(app) and "total%" in said(app))
+        await press(pilot, "enter")
+        await until(pilot, lambda: "Statement " in said(app))
+        await press(pilot, "p")
+        await until(pilot, lambda: "No plan" in said(app) or "estimated cost" in said(app).lower())
+        await press(pilot, "escape", "5")
+        await until(pilot, lambda: "cache" in said(app) and "xmin horizon" in said(app))
+        await press(pilot, "t")
+        await until(pilot, lambda: "xmin horizon" not in said(app))
+        await press(pilot, "6")
+        await until(pilot, lambda: "wait" in said(app) and "session" in said(app))
+        await press(pilot, "l")
+        await until(pilot, lambda: "Nobody waits" in said(app) or "wait" in said(app))
+        await press(pilot, "escape", "1")
+        await until(pilot, lambda: "Health" in said(app))
+    services.loop.call(services.stop(), 10)
+
+
+async def test_an_index_is_dropped_after_its_name_was_typed(services: ConsoleServices) -> None:
+    app = DevoraApp(services, TuiOptions(unicode="always"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        await until(pilot, lambda: "duplicate" in said(app))
+        await press(pilot, "slash", *"twice_too", "enter", "D")
+        await until(pilot, lambda: "To confirm, type the name" in said(app))
+        assert "DROP INDEX CONCURRENTLY" in said(app)
+        await press(pilot, *"twice_too", "enter", "enter")
+        await until(pilot, lambda: "same as twice" not in said(app), 30)
+    services.loop.call(services.stop(), 10)
+
+
+@SIZES
+@pytest.mark.parametrize("place", ["3", "4", "5", "6"])
+async def test_nothing_seen_yet_and_what_is_in_the_way(place: str, size: tuple[int, int]) -> None:
+    fake = FakeServices()
+    app = DevoraApp(fake, TuiOptions(unicode="always"))
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, place)
+        assert "Looking for the first time." in said(app)
+        for kind in ("queries", "indexes", "health", "activity"):
+            fake.seen_now[kind] = Problem("postgres_lost", "the connection was [lost]", "Check that the server runs")
+        await press(pilot, "space", "space")
+        assert "the connection was [lost]" in said(app)
+        for kind in ("queries", "indexes", "health", "activity"):
+            fake.seen_now[kind] = Unknown("not allowed: permission denied", "GRANT pg_monitor to this user")
+        await press(pilot, "space", "space")
+        assert "Not known: not allowed: permission denied. GRANT pg_monitor to this user." in said(app)
+        for key in ("enter", "s", "c", "e", "r", "D", "V", "K", "m"):
+            await press(pilot, key)
+    fake.loop.close()
