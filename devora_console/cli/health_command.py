@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 import click
 
 from devora_console.cli.door import Answer, Door
@@ -9,7 +11,7 @@ from devora_console.cli.door import command as door_command
 from devora_console.cli.health_view import Findings, print_health
 from devora_console.cli.visiting import as_guest
 from devora_console.core.console import Verdict
-from devora_console.core.problems import ExitCode, Problem
+from devora_console.core.problems import ExitCode, Problem, usage_error
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.buffers import read_buffers
 from devora_console.postgres.health.guide import read_guide
@@ -49,6 +51,8 @@ def command(
 
     Exit code 1 when a line fails; warnings and unknowns leave it at 0.
     """
+    if isnan(interval):
+        raise usage_error("interval", "--interval is not a number", "Give seconds, from 0 to 3600")
     settings = door.effective.settings.health
     sections = [name for name in SECTIONS if chosen[name]]
     if not sections and not (measured or buffers or guide):

@@ -68,27 +68,30 @@ def print_health(out: Console, found: Findings, *, why: bool) -> None:
 def _section(out: Console, section: str, health: HealthSnapshot, width: int, why: bool) -> None:
     out.print()
     out.print(Text(section, style="bold"))
+    told = {""}
     for line in health.lines:
         if line.section == section:
-            _line(out, line, width, why)
+            _line(out, line, width, why, told)
     part = health.parts[section]
     if isinstance(part, CachePart) and not isinstance(part.stat_io, Unknown) and part.stat_io:
         _stat_io(out, part.stat_io)
 
 
-def _line(out: Console, line: HealthLine, width: int, why: bool) -> None:
+def _line(out: Console, line: HealthLine, width: int, why: bool, told: set[str]) -> None:
+    """One finding. Reasons, remedies and SQL that were ``told`` in this section already are not repeated."""
     sign = Text(f"{_SIGNS.get(line.verdict, line.verdict.value):<{_INDENT}}", style=_STYLES.get(line.verdict, ""))
     folded = _fold(f"{line.title}: {line.text}", width - _INDENT)
     out.print(sign + Text(folded[0]))
     for more in folded[1:]:
         out.print(Text(" " * _INDENT + more))
-    told = line.verdict in (Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN)
-    if line.why and (why or line.verdict in (Verdict.WARN, Verdict.FAIL)):
+    bad = line.verdict in (Verdict.WARN, Verdict.FAIL)
+    if line.why not in told and (why or bad):
         _wrapped(out, line.why, _INDENT + 2, width, "dim")
-    if told and line.remedy:
+    if line.remedy not in told and (bad or line.verdict is Verdict.UNKNOWN):
         _wrapped(out, f"→ {line.remedy}", _INDENT + 2, width)
-    if line.sql and (why or line.verdict in (Verdict.WARN, Verdict.FAIL)):
+    if line.sql not in told and (why or bad):
         _verbatim(out, line.sql, _INDENT + 4)
+    told |= {line.why, line.remedy, line.sql}
 
 
 def _stat_io(out: Console, kinds: Sequence[IoKind]) -> None:
@@ -116,10 +119,11 @@ def _measured(out: Console, found: Measured, width: int) -> None:
     text = (
         f"{size(found.bytes)}: {size(found.live)} in {count(found.rows)} rows, {size(found.dead)} "
         f"({percent(found.dead, found.bytes)}) in {count(found.dead_rows)} dead rows, {size(found.free)} "
-        f"({percent(found.free, found.bytes)}) free. {found.scanned_percent:.0f} % of its pages were read; for the "
-        "others the free space map was believed. Free space includes what the fill factor keeps and what is left over "
-        "beside wide rows."
+        f"({percent(found.free, found.bytes)}) free. "
+        "Free space includes what the fill factor keeps and what is left over beside wide rows."
     )
+    if found.scanned_percent < 100:
+        text += f" {found.scanned_percent:.0f} % of its pages were read; of the others the free space map was believed."
     _wrapped(out, text, 0, width)
 
 

@@ -76,14 +76,14 @@ class HealthSettings(Section):
         description="Block accesses below which a cache hit ratio is shown without a verdict.",
     )
 
-    bloat_percent: float = Field(
+    table_bloat_percent: float = Field(
         default=30.0,
         ge=0,
         le=100,
         description="Share of a table, in percent, that must be estimated as waste for a warning.",
     )
 
-    bloat_min_mb: float = Field(
+    table_bloat_min_mb: float = Field(
         default=10.0, ge=0, le=1e9, description="Megabytes that must be estimated as waste too, for that warning."
     )
 

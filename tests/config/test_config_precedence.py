@@ -38,8 +38,9 @@ VALUES: dict[str, tuple[str, ...]] = {
     "terminal.unicode": ("auto", "always", "never", "always", "auto"),
 }
 # Thresholds are numbers with a point, all of them.
-_THRESHOLDS = [key for key in settable() if key.partition(".")[0] in ("queries", "indexes", "health", "activity")]
-VALUES |= dict.fromkeys(_THRESHOLDS, ("1.5", "2.5", "3.5", "4.5", "5.5"))
+_WATCHING = ("queries", "plans", "indexes", "health", "activity")
+_THRESHOLDS = [key for key in settable() if key.partition(".")[0] in _WATCHING]
+VALUES |= dict.fromkeys(_THRESHOLDS, ("20.5", "21.5", "22.5", "23.5", "24.5"))
 _BARE = (*_THRESHOLDS, "migration.batch_bytes", "migration.sample", "migration.workers", "migration.bulk_load")
 SOURCES = ("file", "profile", ".env", "environment", "command line")
 

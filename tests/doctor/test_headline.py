@@ -223,11 +223,14 @@ def test_headline(case: tuple[Known, str]) -> None:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_every_line_is_there_and_says_how_it_was_reached(case: tuple[Known, str]) -> None:
     lines = overview(case[0]).lines
-    assert [line.id for line in lines] == ["mongo", "postgres", "schema", "copy", "verify", "quarantine"]
+    assert [line.id for line in lines] == [
+        *("mongo", "postgres", "schema", "copy", "verify", "quarantine"),
+        *("queries", "indexes", "health", "activity"),
+    ]
     for line in lines:
         assert line.text
         assert line.why
-        assert line.screen in {None, "migration"}
+        assert line.screen in {None, "migration", line.id}
         if line.verdict in {Verdict.FAIL, Verdict.WARN}:
             assert line.remedy, line
 

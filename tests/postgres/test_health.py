@@ -31,7 +31,12 @@ from tests.postgres.conftest import Enter, Servers, as_role, execute
 from tests.schema.old_servers import server
 
 EAGER = HealthSettings(
-    bloat_min_mb=0.3, bloat_percent=30, dead_min_rows=100, horizon_seconds=0, hot_min_updates=100, cache_min_accesses=1
+    table_bloat_min_mb=0.3,
+    table_bloat_percent=30,
+    dead_min_rows=100,
+    horizon_seconds=0,
+    hot_min_updates=100,
+    cache_min_accesses=1,
 )
 
 

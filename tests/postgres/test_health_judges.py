@@ -98,7 +98,7 @@ def test_an_interval_is_never_negative() -> None:
 
 def test_the_age_of_statistics_tells_a_new_server_from_a_crash() -> None:
     def age(since: datetime | Unknown, made: datetime | None, crashed: bool) -> StatsAge:
-        return judge_age(StatsWindow(since, NOW, NOW, crashed), made, True, SETTINGS)
+        return judge_age(StatsWindow(since, NOW, NOW, crashed, made), True, SETTINGS)
 
     began = NOW - timedelta(minutes=4)
     crash = age(began, NOW - timedelta(days=9), True)
@@ -109,7 +109,7 @@ def test_the_age_of_statistics_tells_a_new_server_from_a_crash() -> None:
     assert "crash" not in fresh.words
     assert age(NOW - timedelta(days=2), None, True).settled
     assert not age(Unknown("not told"), None, False).settled
-    assert not judge_age(StatsWindow(began, NOW, NOW, False), began, False, SETTINGS).settled
+    assert not judge_age(StatsWindow(began, NOW, NOW, False, began), False, SETTINGS).settled
 
 
 def test_after_a_crash_no_dead_rows_are_not_good_news() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.clock import span
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.health.words import ago
-from devora_console.postgres.watch.guest import Guest
+from devora_console.postgres.health.words import ago, figure
 from devora_console.postgres.watch.window import StatsWindow
 
 _MADE = 120.0  # seconds a new server takes from its first file to its first statistics
@@ -29,10 +27,8 @@ class StatsAge:
     counting: bool = True
 
 
-def judge_age(
-    window: StatsWindow | Unknown, made: datetime | None, counting: bool, settings: HealthSettings
-) -> StatsAge:
-    """From the window, and the moment the server's files were made where that is known."""
+def judge_age(window: StatsWindow | Unknown, counting: bool, settings: HealthSettings) -> StatsAge:
+    """From the window."""
     if not counting:
         return StatsAge("track_counts is off: nothing is counted", Unknown("track_counts is off"), False, False)
     if isinstance(window, Unknown):
@@ -40,18 +36,12 @@ def judge_age(
     if isinstance(window.since, Unknown):
         return StatsAge("since an unknown moment", window.since, False)
     seconds = max(0.0, (window.now - window.since).total_seconds())
-    if made is not None and (window.since - made).total_seconds() < _MADE:
+    if window.made is not None and (window.since - window.made).total_seconds() < _MADE:
         return StatsAge(f"since the server was made {ago(seconds)}", seconds, True)
     settled = seconds >= settings.settled_hours * 3600
     if window.crashed:
         return StatsAge(f"statistics began {ago(seconds)} after a crash", seconds, settled)
     return StatsAge(f"since {ago(seconds)}", seconds, settled)
-
-
-async def read_age(guest: Guest, window: StatsWindow | Unknown, counting: bool, settings: HealthSettings) -> StatsAge:
-    """As :func:`judge_age`, with the moment the server was made."""
-    row = await guest.one("health_cluster")
-    return judge_age(window, None if isinstance(row, Unknown) else row["made"], counting, settings)
 
 
 def caution(age: StatsAge, settings: HealthSettings) -> str:
@@ -64,5 +54,5 @@ def caution(age: StatsAge, settings: HealthSettings) -> str:
         return f"Since when the counters count is not known: {age.seconds.reason}."
     return (
         f"The counters are only {span(age.seconds)} old ({age.words}); what happened before is not in them, so they "
-        f"cannot say that all is well before {settings.settled_hours:g} h."
+        f"cannot say that all is well before {figure(settings.settled_hours)} h."
     )

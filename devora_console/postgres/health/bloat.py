@@ -18,7 +18,7 @@ from devora_console.postgres.health.age import StatsAge, caution
 from devora_console.postgres.health.layout import ColumnStats, pages_needed, row_bytes, rows_per_page
 from devora_console.postgres.health.options import integer, parse_options
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import ago, count, percent, plural, quoted, size
+from devora_console.postgres.health.words import ago, count, figure, percent, plural, quoted, size
 from devora_console.postgres.watch.guest import Guest
 
 FLOOR_PAGES = 128
@@ -177,8 +177,8 @@ def judge_bloat(
 def _over(table: TableBloat, settings: HealthSettings) -> bool:
     wasted = table.wasted
     assert not isinstance(wasted, Unknown)
-    enough = wasted >= settings.bloat_min_mb * 1e6
-    return enough and wasted * 100 >= settings.bloat_percent * table.bytes
+    enough = wasted >= settings.table_bloat_min_mb * 1e6
+    return enough and wasted * 100 >= settings.table_bloat_percent * table.bytes
 
 
 def _table_line(table: TableBloat, now: datetime, age: StatsAge, settings: HealthSettings) -> HealthLine:
@@ -193,11 +193,11 @@ def _table_line(table: TableBloat, now: datetime, age: StatsAge, settings: Healt
         f"≈ {size(wasted)} of {size(table.bytes)} ({percent(wasted, table.bytes)}) wasted, confidence "
         f"{table.confidence}; {count(table.dead)} dead rows, {_vacuum_words(table.vacuumed, now)}",
         value=wasted,
-        threshold=settings.bloat_min_mb * 1e6,
+        threshold=settings.table_bloat_min_mb * 1e6,
         why=f"An estimate, not a measurement: {count(round(table.rows))} rows of about {table.row_bytes} bytes, fill "
         f"factor {table.fillfactor}, against the pages counted by the last VACUUM or ANALYZE. Doubts: {doubts}. Both "
-        f"thresholds must be passed: {settings.bloat_min_mb:g} MB and {settings.bloat_percent:g} % of the table. "
-        + caution(age, settings),
+        f"thresholds must be passed: {figure(settings.table_bloat_min_mb)} MB and "
+        f"{figure(settings.table_bloat_percent)} % of the table. " + caution(age, settings),
         remedy=_REMEDY,
         sql=f"VACUUM (VERBOSE) {quoted(table.schema, table.name)};",
     )
@@ -256,7 +256,7 @@ def _summary(
         verdict,
         text,
         value=wasted if known else None,
-        threshold=settings.bloat_min_mb * 1e6,
-        why=f"A table is named from {settings.bloat_min_mb:g} MB and {settings.bloat_percent:g} % of waste on. Indexes "
-        "and TOAST tables are not in this estimate.",
+        threshold=settings.table_bloat_min_mb * 1e6,
+        why=f"A table is named from {figure(settings.table_bloat_min_mb)} MB and "
+        f"{figure(settings.table_bloat_percent)} % of waste on. Indexes and TOAST tables are not in this estimate.",
     )

@@ -13,7 +13,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.age import StatsAge, caution
 from devora_console.postgres.health.sample import Interval
 from devora_console.postgres.health.snapshot import HealthLine, unknown_line
-from devora_console.postgres.health.words import count, percent
+from devora_console.postgres.health.words import count, figure, percent
 from devora_console.postgres.watch.guest import Guest
 
 MOST_LISTED = 50
@@ -213,7 +213,7 @@ def _line(
         )
         if accesses.total < least:
             text += ", too few for a verdict"
-            more = f" Fewer than {least:g} accesses are too few for a verdict."
+            more = f" Fewer than {figure(least)} accesses are too few for a verdict."
         else:
             verdict = Verdict.WARN if ratio < settings.cache_hit_percent else Verdict.OK
     remedy = ""
@@ -232,7 +232,7 @@ def _line(
         text,
         value=ratio,
         threshold=settings.cache_hit_percent,
-        why=f"{_WHY} Threshold: {settings.cache_hit_percent:g} %, from {least:g} accesses on.{more}",
+        why=f"{_WHY} Threshold: {figure(settings.cache_hit_percent)} %, from {figure(least)} accesses on.{more}",
         remedy=remedy,
         sql=_SQL,
     )

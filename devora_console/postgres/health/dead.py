@@ -14,7 +14,7 @@ from devora_console.postgres.health.horizon import Holder, name_of
 from devora_console.postgres.health.progress import VacuumProgress
 from devora_console.postgres.health.snapshot import HealthLine, only_first
 from devora_console.postgres.health.tables import TableVacuum
-from devora_console.postgres.health.words import ago, count, percent, plural, quoted
+from devora_console.postgres.health.words import ago, count, figure, percent, plural, quoted
 
 _MOST_LINES = 10
 _SQL = (
@@ -113,8 +113,8 @@ def _line(
         text,
         value=table.dead,
         threshold=table.due.vacuum_at if table.due is not None else None,
-        why=f"{_rule(table)} Named from {settings.dead_min_rows:g} dead rows and {settings.dead_percent:g} %, or when "
-        f"due and kept from running. {caution(age, settings)}".strip(),
+        why=f"{_rule(table)} Named from {figure(settings.dead_min_rows)} dead rows and "
+        f"{figure(settings.dead_percent)} %, or when due and kept from running. {caution(age, settings)}".strip(),
         remedy=_remedy(table, obstacle),
         sql=_remedy_sql(table, obstacle),
     )
@@ -125,11 +125,11 @@ def _passed(table: TableVacuum) -> str:
         return ""
     found = []
     if table.due.vacuum:
-        found.append(f"vacuum ({count(table.dead)} dead > {table.due.vacuum_at:g})")
+        found.append(f"vacuum ({count(table.dead)} dead > {figure(table.due.vacuum_at)})")
     if table.due.insert and table.due.insert_at is not None:
-        found.append(f"vacuum for inserts ({count(table.inserted)} > {table.due.insert_at:g})")
+        found.append(f"vacuum for inserts ({count(table.inserted)} > {figure(table.due.insert_at)})")
     if table.due.analyze and table.due.analyze_at is not None:
-        found.append(f"analyze ({count(table.changed)} changed > {table.due.analyze_at:g})")
+        found.append(f"analyze ({count(table.changed)} changed > {figure(table.due.analyze_at)})")
     return ", ".join(found)
 
 
@@ -137,9 +137,9 @@ def _rule(table: TableVacuum) -> str:
     if table.due is None:
         return "The settings of autovacuum could not be read."
     due = table.due
-    said = f"Autovacuum is due above {due.vacuum_at:g} dead rows"
-    said += f", {due.insert_at:g} inserted" if due.insert_at is not None else ", never by inserts"
-    said += f", {due.analyze_at:g} changed (analyze)" if due.analyze_at is not None else ""
+    said = f"Autovacuum is due above {figure(due.vacuum_at)} dead rows"
+    said += f", {figure(due.insert_at)} inserted" if due.insert_at is not None else ", never by inserts"
+    said += f", {figure(due.analyze_at)} changed (analyze)" if due.analyze_at is not None else ""
     own = ", ".join(f"{name}={value}" for name, value in table.options.items() if name.startswith("autovacuum"))
     return said + f": threshold + scale factor x rows{f', with {own} of its own' if own else ''}."
 

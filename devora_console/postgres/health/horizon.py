@@ -12,7 +12,7 @@ from devora_console.core.console import Verdict
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, plural
+from devora_console.postgres.health.words import count, figure, plural
 from devora_console.postgres.watch.guest import Guest
 
 _MOST_LINES = 8
@@ -129,8 +129,8 @@ def _line(holder: Holder, settings: HealthSettings) -> HealthLine:
 def _why(settings: HealthSettings) -> str:
     return (
         "No vacuum removes rows that a holder of the xmin horizon may still see. Named from "
-        f"{span(settings.horizon_seconds)} of transaction, or {settings.horizon_age:g} transactions, on. Sessions of "
-        "other databases do not hold back this one; standby feedback and slots do."
+        f"{span(settings.horizon_seconds)} of transaction, or {figure(settings.horizon_age)} transactions, on. "
+        "Sessions of other databases do not hold back this one; standby feedback and slots do."
     )
 
 

@@ -10,7 +10,7 @@ from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.age import StatsAge
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, percent, quoted
+from devora_console.postgres.health.words import count, figure, percent, quoted
 from devora_console.postgres.watch.guest import Guest
 
 _MOST_LINES = 5
@@ -59,9 +59,9 @@ def _line(each: HotRatio, age: StatsAge, settings: HealthSettings) -> HealthLine
         f"{percent(each.hot, each.updates)} of {count(each.updates)} updates were HOT ({age.words}): {said}",
         value=100 * each.hot / each.updates,
         threshold=settings.hot_percent,
-        why=f"n_tup_hot_upd / n_tup_upd, judged from {settings.hot_min_updates:g} updates on. Named when "
-        f"{settings.hot_newpage_percent:g} % of updates go to another page (16 and later), or below "
-        f"{settings.hot_percent:g} % HOT of those that stay.",
+        why=f"n_tup_hot_upd / n_tup_upd, judged from {figure(settings.hot_min_updates)} updates on. Named when "
+        f"{figure(settings.hot_newpage_percent)} % of updates go to another page (16 and later), or below "
+        f"{figure(settings.hot_percent)} % HOT of those that stay.",
         remedy=remedy,
         sql=sql.format(name=name) if sql else _SQL,
     )

@@ -11,7 +11,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.age import StatsAge
 from devora_console.postgres.health.sample import Interval
 from devora_console.postgres.health.snapshot import HealthLine, HealthSample, unknown_line
-from devora_console.postgres.health.words import ago, count, percent, plural, size
+from devora_console.postgres.health.words import ago, count, figure, percent, plural, size
 
 _SQL = (
     "SELECT datname, xact_commit, xact_rollback, deadlocks, temp_files, temp_bytes\n"
@@ -91,8 +91,8 @@ def _temp(sample: HealthSample, age: StatsAge, settings: HealthSettings) -> Heal
         text,
         value=rate,
         threshold=settings.temp_mb_per_hour,
-        why=f"Sorts and hashes that did not fit work_mem. Warns from {settings.temp_mb_per_hour:g} MB an hour on, "
-        "judged from an hour of statistics on.",
+        why=f"Sorts and hashes that did not fit work_mem. Warns from {figure(settings.temp_mb_per_hour)} MB an hour "
+        "on, judged from an hour of statistics on.",
         remedy="Find the statements (queries), and give those more work_mem." if verdict is Verdict.WARN else "",
         sql=_SQL,
     )
@@ -110,8 +110,8 @@ def _deadlocks(sample: HealthSample, age: StatsAge, settings: HealthSettings) ->
         text + (f", {rate:.2f} a day" if rate and sample.deadlocks else ""),
         value=rate,
         threshold=settings.deadlocks_per_day,
-        why=f"Each ended a transaction with 40P01. Warns from {settings.deadlocks_per_day:g} a day on, judged from an "
-        "hour of statistics on.",
+        why=f"Each ended a transaction with 40P01. Warns from {figure(settings.deadlocks_per_day)} a day on, judged "
+        "from an hour of statistics on.",
         remedy="The server log names the statements; lock rows in the same order." if verdict is Verdict.WARN else "",
         sql=_SQL,
     )
@@ -139,8 +139,9 @@ def _rollbacks(sample: HealthSample, age: StatsAge, settings: HealthSettings) ->
         text if age.counting else age.words,
         value=share,
         threshold=settings.rollback_percent,
-        why=f"Warns from {settings.rollback_percent:g} % on, judged from {settings.rollback_min_transactions:g} "
-        "transactions on. Read-only tools that end with ROLLBACK count too.",
+        why=f"Warns from {figure(settings.rollback_percent)} % on, judged from "
+        f"{figure(settings.rollback_min_transactions)} transactions on. "
+        "Read-only tools that end with ROLLBACK count too.",
         remedy="The server log says why statements fail." if verdict is Verdict.WARN else "",
         sql=_SQL,
     )
@@ -168,7 +169,7 @@ def _checkpoints(sample: HealthSample, settings: HealthSettings) -> HealthLine:
         value=share,
         threshold=settings.forced_checkpoint_percent,
         why="A requested one comes from much write-ahead log (max_wal_size), a CHECKPOINT command, a base backup or "
-        f"CREATE DATABASE; the counters do not tell which. Warns above {settings.forced_checkpoint_percent:g} % "
+        f"CREATE DATABASE; the counters do not tell which. Warns above {figure(settings.forced_checkpoint_percent)} % "
         f"requested, judged from {_LEAST_CHECKPOINTS} checkpoints on.",
         remedy="If log_checkpoints says 'wal', raise max_wal_size; otherwise they are somebody's wish."
         if verdict is Verdict.WARN

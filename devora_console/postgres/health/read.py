@@ -8,7 +8,7 @@ from collections.abc import Collection
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.health.age import StatsAge, read_age
+from devora_console.postgres.health.age import StatsAge, judge_age
 from devora_console.postgres.health.bloat import read_bloat
 from devora_console.postgres.health.cache import (
     Accesses,
@@ -55,7 +55,7 @@ async def read_health(
         then = (first[0], await read_relations(guest) if "cache" in sections else {})
         await asyncio.sleep(interval)
         first = await read_sample(guest)
-    age = await read_age(guest, window, isinstance(first, Unknown) or first[1], settings)
+    age = judge_age(window, isinstance(first, Unknown) or first[1], settings)
     look = _Look(guest, settings, window, age, first, then)
     parts: dict[str, Part | Unknown] = {name: await look.part(name) for name in SECTIONS if name in sections}
     passed = look.between

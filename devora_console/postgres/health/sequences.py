@@ -11,7 +11,7 @@ from devora_console.config.thresholds import HealthSettings
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, percent, plural, quoted
+from devora_console.postgres.health.words import count, figure, percent, plural, quoted
 from devora_console.postgres.watch.guest import Guest
 
 _BITS = {"smallint": 15, "integer": 31, "bigint": 63}
@@ -170,7 +170,7 @@ def _line(use: SequenceUse, settings: HealthSettings) -> HealthLine:
         threshold=settings.sequence_fail_percent if fails else settings.sequence_percent,
         why=f"Last value {count(use.last) if isinstance(use.last, int) else 'none'}, last useful value "
         f"{count(use.limit)} by {use.limited_by}, increment {use.increment}. Warns from "
-        f"{settings.sequence_percent:g} %, fails from {settings.sequence_fail_percent:g} %.",
+        f"{figure(settings.sequence_percent)} %, fails from {figure(settings.sequence_fail_percent)} %.",
         remedy=remedy,
         sql=sql,
     )

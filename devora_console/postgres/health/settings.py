@@ -161,7 +161,7 @@ def _worth(
     return HealthLine(
         f"settings.{setting.name}" + (".restart" if setting.pending_restart and "restart" in text else ""),
         "settings",
-        setting.name,
+        f"setting {setting.name}",
         verdict,
         text,
         value=setting.setting,

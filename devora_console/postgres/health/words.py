@@ -29,6 +29,15 @@ def count(number: int | Unknown) -> str:
     return "?" if isinstance(number, Unknown) else f"{number:,}".replace(",", "\u202f")
 
 
+def figure(number: float) -> str:
+    """A threshold: whole ones with every digit, others short; never with a power of ten.
+
+    >>> [figure(n).replace(chr(0x202f), ' ') for n in (1e6, 99.0, 99.5, 2000050.4)]
+    ['1 000 000', '99', '99.5', '2 000 050']
+    """
+    return count(round(number)) if float(number).is_integer() or abs(number) >= 1000 else f"{number:g}"
+
+
 def size(number: float | Unknown) -> str:
     """Bytes with a decimal unit.
 

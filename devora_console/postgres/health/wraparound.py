@@ -16,7 +16,7 @@ from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.options import integer, parse_options
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, percent, quoted
+from devora_console.postgres.health.words import count, figure, percent, quoted
 from devora_console.postgres.watch.guest import Guest
 
 STOP = 2**31 - 1 - 3_000_000
@@ -180,8 +180,9 @@ def _words(age: Age, kind: str) -> str:
 def _why(age: Age, settings: HealthSettings) -> str:
     return (
         f"Two scales. Due: {count(age.due)} (freeze_max_age), routine. Stop: {count(age.stop)}; vacuum's failsafe "
-        f"starts at {count(age.failsafe)}, which counts as failing. Warned from {settings.wraparound_percent:g} % of "
-        "the way to the stop (when due), or at twice the age at which a freezing vacuum is due."
+        f"starts at {count(age.failsafe)}, which counts as failing. Warned from "
+        f"{figure(settings.wraparound_percent)} % of the way to the stop (when due), "
+        "or at twice the age at which a freezing vacuum is due."
     )
 
 

@@ -27,16 +27,7 @@ stands before a statement from 18 on."""
 
 _LOCK_MS = 100
 # What does not change by itself: a right, a thing that is not there, a library that is not loaded, an encoding.
-_LASTING = (
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedColumnError,
-    asyncpg.UndefinedFunctionError,
-    asyncpg.FeatureNotSupportedError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-    asyncpg.CharacterNotInRepertoireError,
-    asyncpg.UntranslatableCharacterError,
-)
+_LASTING = frozenset({"42501", "42P01", "42703", "42883", "0A000", "55000", "22021", "22P05"})
 _GRACE_SECONDS = 2.0  # the server ends a statement by itself; one that does not is hanging
 
 
@@ -182,7 +173,7 @@ class Guest:
 
     def _why_not(self, error: asyncpg.PostgresError, seconds: float, remember: str | None) -> Unknown:
         reason = why_not(error, seconds)
-        if remember is not None and isinstance(error, _LASTING):
+        if remember is not None and error.sqlstate in _LASTING:
             self._failed[remember] = reason
         return reason
 

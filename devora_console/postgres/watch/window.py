@@ -14,18 +14,23 @@ from typing import Any
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.watch.guest import Guest
 
+_WITH_THE_START = 60.0
+_MADE = 120.0  # seconds a new server takes from its first file to its first statistics
+
 
 @dataclass(frozen=True, slots=True)
 class StatsWindow:
     """``since``: when the counters of this database began. ``now`` and ``started`` are the server's clock.
 
-    ``crashed``: the counters begin with the server's own start, and so did not survive its last stop.
+    ``made``: when the server's files were made, None where that may not be read. ``crashed``: the counters begin with a
+    start of the server that was not its first, and so did not survive its last stop.
     """
 
     since: datetime | Unknown
     now: datetime
     started: datetime
     crashed: bool
+    made: datetime | None = None
 
     @property
     def seconds(self) -> float | Unknown:
@@ -36,18 +41,20 @@ class StatsWindow:
 async def read_window(guest: Guest) -> StatsWindow | Unknown:
     """The window of this database's statistics. Raises ConsoleError when the connection is lost."""
     row = await guest.one("stats_window")
-    return row if isinstance(row, Unknown) else window_of(row)
+    if isinstance(row, Unknown):
+        return row
+    cluster = await guest.one("stats_cluster")
+    return window_of(row, None if isinstance(cluster, Unknown) else cluster["made"])
 
 
-def window_of(row: Any) -> StatsWindow:
+def window_of(row: Any, made: datetime | None = None) -> StatsWindow:
     """From (database_reset, shared_reset, started, now): each moment may be None but the last two."""
     database, shared, started = row["database_reset"], row["shared_reset"], row["started"]
     # Kept statistics are older than the start; a reset by hand comes well after it.
     crashed = shared is not None and abs((shared - started).total_seconds()) < _WITH_THE_START
+    if crashed and made is not None and (shared - made).total_seconds() < _MADE:
+        crashed = False  # its very first start
     since: datetime | Unknown
     known = [each for each in (database, shared) if each is not None]
     since = max(known) if known else Unknown("the server does not say when its statistics began")
-    return StatsWindow(since, row["now"], started, crashed)
-
-
-_WITH_THE_START = 60.0
+    return StatsWindow(since, row["now"], started, crashed, made)
