@@ -157,8 +157,11 @@ class Line:
             other.shutdown(socket.SHUT_WR)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("upto", [3_000, 30_000, 90_000])
+@pytest.mark.parametrize(
+    ("workers", "upto"),
+    [(0, 3_000), (2, 90_000)]
+    + [pytest.param(*each, marks=pytest.mark.slow) for each in ((2, 3_000), (0, 30_000), (2, 30_000), (0, 90_000))],
+)
 async def test_the_line_is_cut_in_the_middle_of_a_copy(workers: int, upto: int, target: Dsn, folder: Path) -> None:
     World.of(120).write(folder)
     line = Line(target)
@@ -210,7 +213,9 @@ async def test_the_sources_cursor_is_lost(own_servers: DemoServers, another: Any
     await assert_verified(target, own_servers.mongo.url, batch_bytes=10**6)
 
 
-@pytest.mark.parametrize("after", [0, 40, 130])
+@pytest.mark.parametrize(
+    "after", [40, pytest.param(0, marks=pytest.mark.slow), pytest.param(130, marks=pytest.mark.slow)]
+)
 async def test_documents_are_deleted_and_grow_while_they_are_read(
     after: int, own_servers: DemoServers, another: Any
 ) -> None:

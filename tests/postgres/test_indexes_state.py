@@ -16,6 +16,7 @@ from devora_console.config.thresholds import IndexesSettings
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.indexes import Finding, IndexesSnapshot, Kind, guide, measure, read
+from devora_console.postgres.watch.window import read_window
 from tests.postgres.conftest import Enter, as_role, execute
 
 EVERYTHING = IndexesSettings(unused_days=0, least_mb=0, table_mb=0)
@@ -98,6 +99,10 @@ async def test_unused_rare_and_kept(watched: Dsn, enter: Enter) -> None:
 
 async def test_a_short_window_proves_nothing(watched: Dsn, enter: Enter) -> None:
     await execute(watched, _USED, "SELECT pg_stat_reset()")
+    first = await enter(watched)
+    async with asyncio.timeout(10):  # up to 14 a process of its own takes note of it, some time
+        while isinstance(window := await read_window(first), Unknown) or window.reset is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
     for dsn in (watched, await as_role(watched)):
         snapshot = await read(await enter(dsn), IndexesSettings(least_mb=0))
         unused = _by_index(snapshot, Kind.UNUSED)

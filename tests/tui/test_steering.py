@@ -104,7 +104,7 @@ async def test_empty_fields_leave_it_to_the_console_again(services: FakeServices
         await until(pilot, lambda: services.asked[-1] == "throttle None None None")
 
 
-@SIZES
+@pytest.mark.parametrize("size", [SMALL, pytest.param(LARGE, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("keys", "words", "name"),
     [

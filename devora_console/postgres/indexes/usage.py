@@ -31,6 +31,8 @@ def counted_since(catalogue: Catalogue) -> datetime | Unknown:
         return window
     if isinstance(window.since, Unknown):
         return window.since
+    if window.reset is not None:  # it was there then
+        return window.since
     made = catalogue.database_made
     if not isinstance(made, Unknown):
         return max(window.since, made)

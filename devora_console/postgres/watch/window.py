@@ -22,7 +22,8 @@ _MADE = 120.0  # seconds a new server takes from its first file to its first sta
 class StatsWindow:
     """``since``: when the counters of this database began. ``now`` and ``started`` are the server's clock.
 
-    ``made``: when the server's files were made, None where that may not be read. ``crashed``: the counters begin with a
+    ``made``: when the server's files were made, None where that may not be read. ``reset``: when the counters of this
+    very database were last emptied, None where the server does not say. ``crashed``: the counters begin with a
     start of the server that was not its first, and so did not survive its last stop.
     """
 
@@ -31,6 +32,7 @@ class StatsWindow:
     started: datetime
     crashed: bool
     made: datetime | None = None
+    reset: datetime | None = None
 
     @property
     def seconds(self) -> float | Unknown:
@@ -57,4 +59,4 @@ def window_of(row: Any, made: datetime | None = None) -> StatsWindow:
     since: datetime | Unknown
     known = [each for each in (database, shared) if each is not None]
     since = max(known) if known else Unknown("the server does not say when its statistics began")
-    return StatsWindow(since, row["now"], started, crashed, made)
+    return StatsWindow(since, row["now"], started, crashed, made, database)
