@@ -81,23 +81,33 @@ class PostgresFacts:
 
 
 async def read_facts(
-    connection: asyncpg.Connection[asyncpg.Record], *, size: int | Unknown | None = None
+    connection: asyncpg.Connection[asyncpg.Record], like: PostgresFacts | None = None
 ) -> PostgresFacts:
-    """Ask everything once. ``size`` is taken over if given instead of measured.
+    """Ask everything once. What costs a look at every file or table (size, tables, extensions) is taken over from
+    ``like`` if given.
 
     What may not be known becomes an Unknown; raises asyncpg's errors when the connection is lost.
     """
     server = await _row(connection, "watch_server")
     if server is None:
         raise RuntimeError("the server does not know the role we are connected as")
-    objects = await _part(connection, "watch_objects")
+    tables: int | Unknown
+    extensions: Mapping[str, str] | Unknown
+    if like is not None:
+        size, tables, extensions = like.size_bytes, like.tables, like.extensions
+    else:
+        size, objects = await _size(connection), await _part(connection, "watch_objects")
+        tables = objects if isinstance(objects, Unknown) else objects["tables"]
+        extensions = (
+            objects
+            if isinstance(objects, Unknown)
+            else dict(zip(objects["extensions"], objects["extension_versions"], strict=True))
+        )
     return PostgresFacts(
         as_of=utc_now(),
-        size_bytes=await _size(connection) if size is None else size,
-        tables=objects if isinstance(objects, Unknown) else objects["tables"],
-        extensions=objects
-        if isinstance(objects, Unknown)
-        else dict(zip(objects["extensions"], objects["extension_versions"], strict=True)),
+        size_bytes=size,
+        tables=tables,
+        extensions=extensions,
         console=await _console(connection),
         **dict(server),
     )

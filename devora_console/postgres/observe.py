@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import asyncpg
 
@@ -25,7 +25,7 @@ from devora_console.postgres.facts import ConsoleFacts, PostgresFacts, RunFacts,
 __all__ = ["NOT_CONFIGURED", "ConsoleFacts", "PostgresFacts", "PostgresObserver", "RunFacts", "host"]
 
 _STATEMENT_SECONDS = 2.0
-_SIZE_SECONDS = 30.0  # the size of a database costs a look at every file, and grows slowly
+_WHOLE_SECONDS = 30.0  # a size costs a look at every file, a count of tables one at each; both change slowly
 # The login, the database or the connection string are wrong: trying often only fills the server's log.
 REFUSED = frozenset({"postgres_auth", "postgres_database", "postgres_dsn"})
 
@@ -47,8 +47,7 @@ class PostgresObserver:
         self._timeout = connect_timeout_seconds
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._lock = asyncio.Lock()
-        self._size: int | Unknown | None = None
-        self._sized_at: datetime | None = None
+        self._whole: PostgresFacts | None = None  # the last look at everything
         absent = dsn is None and not from_libpq
         self._state = ServerState(
             engine="PostgreSQL",
@@ -100,17 +99,19 @@ class PostgresObserver:
 
     async def _look(self, connection: asyncpg.Connection[asyncpg.Record]) -> PostgresFacts | Problem:
         now = utc_now()
-        measured = self._sized_at is not None and (now - self._sized_at).total_seconds() < _SIZE_SECONDS
+        whole = self._whole
+        if whole is not None and (now - whole.as_of).total_seconds() >= _WHOLE_SECONDS:
+            whole = None
         try:
-            facts = await read_facts(connection, size=self._size if measured else None)
+            facts = await read_facts(connection, whole)
         except (*LOST, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
             self._drop()
             return self._failed(self._lost(error))
         except asyncio.CancelledError:
             self._drop()  # in the middle of an answer it is of no use to the next caller
             raise
-        if not measured:
-            self._size, self._sized_at = facts.size_bytes, now
+        if whole is None:
+            self._whole = facts
         if self._state.link is not Link.OK:
             self._state = replace(
                 self._state,
@@ -136,7 +137,7 @@ class PostgresObserver:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
-        self._sized_at = None
+        self._whole = None
 
     def _failed(self, problem: Problem) -> Problem:
         refused = problem.code in REFUSED
