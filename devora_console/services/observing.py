@@ -4,7 +4,7 @@ own time, and what is looked up for one line of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -43,6 +43,7 @@ from devora_console.postgres.watch.guest import Guest
 from devora_console.postgres.watch.ring import Dated, Ring
 from devora_console.services.lookout import Kind, Lookout, Watcher
 
+KINDS = ("activity", "locks", "queries", "indexes", "health")
 _STATEMENTS_SECONDS = 5.0
 _DEAR_SECONDS = 60.0
 _KEPT_SECONDS = 10.0  # of sessions and locks one sample in so many seconds is kept for the last hour
@@ -54,8 +55,16 @@ _LISTED = 100
 class Observing:
     """``looked`` is called with the name of a kind after each look at it."""
 
-    def __init__(self, settings: Settings, target: Target, looked: Callable[[str], None], *, pace: float = 1.0) -> None:
-        """``pace`` makes it look that many times as often: for measuring, and for rehearsing an hour in a minute."""
+    def __init__(
+        self,
+        settings: Settings,
+        target: Target,
+        looked: Callable[[str], None],
+        *,
+        pace: float = 1.0,
+        only: Collection[str] = KINDS,
+    ) -> None:
+        """``pace`` makes it look that many times as often, ``only`` at some kinds: for measuring what it costs."""
         often, seldom = settings.terminal.refresh_seconds / pace, _DEAR_SECONDS / pace
         kept = _KEPT_SECONDS / pace
         self._settings = settings
@@ -69,7 +78,9 @@ class Observing:
             Kind("indexes", seldom, lambda guest: read_indexes(guest, settings.indexes), dear=True, most=2),
             Kind("health", seldom, self._health.look, dear=True, most=2),
         )
-        self._watchers: dict[str, Watcher[Any]] = {each.name: self._lookout.watch(each, looked) for each in kinds}
+        self._watchers: dict[str, Watcher[Any]] = {
+            each.name: self._lookout.watch(each, looked) for each in kinds if each.name in only
+        }
 
     def start(self) -> None:
         """Begin, on the running loop."""

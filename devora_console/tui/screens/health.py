@@ -38,7 +38,7 @@ class HealthScreen(ActingScreen):
     name_of = "health"
     place_of = "health"
     render_of: ClassVar[Any] = health
-    fresh_for = timedelta(minutes=3)
+    fresh_for = timedelta(minutes=10)
     BINDINGS = screen_bindings("health")
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ class IndexesScreen(ActingScreen):
     name_of = "indexes"
     place_of = "indexes"
     render_of: ClassVar[Any] = indexes
-    fresh_for = timedelta(minutes=3)
+    fresh_for = timedelta(minutes=10)
     BINDINGS = screen_bindings("indexes")
 
     def __init__(self) -> None:
