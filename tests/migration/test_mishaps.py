@@ -73,7 +73,7 @@ def small_disk(open_folder: Path) -> Iterator[Path]:
     assert _mount("-l", str(place), program="umount")
 
 
-@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("bulk", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_the_targets_disk_is_full(bulk: bool, small_disk: Path, own_servers: DemoServers, folder: Path) -> None:
     world = World.of(30)
     world.collections["conversations"] += [

@@ -97,7 +97,12 @@ def harmless(app: DevoraApp) -> bool:
 HOSTILE["all at once"] = "".join(HOSTILE.values())
 _ALWAYS = ("all at once", "open markup")  # each alone is a further seed of the first
 CASES = [
-    pytest.param(text, size, id=f"{name}-{size[0]}x{size[1]}", marks=() if name in _ALWAYS else pytest.mark.slow)
+    pytest.param(
+        text,
+        size,
+        id=f"{name}-{size[0]}x{size[1]}",
+        marks=() if name in _ALWAYS and size == SMALL else pytest.mark.slow,
+    )
     for name, text in HOSTILE.items()
     for size in (SMALL, LARGE)
 ]

@@ -26,6 +26,9 @@ from tests.tui.fake import FakeServices, copied, copying, header, lost
 
 SMALL, LARGE = (80, 24), (120, 40)
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+SMALL_FIRST = pytest.mark.parametrize(
+    "size", [pytest.param(SMALL, id="80x24"), pytest.param(LARGE, id="120x40", marks=pytest.mark.slow)]
+)
 
 
 @pytest.fixture
@@ -154,7 +157,7 @@ async def test_keys_reach_the_services(services: FakeServices) -> None:
         await until(pilot, lambda: services.asked[-1] == "stop_migration")
 
 
-@SIZES
+@SMALL_FIRST
 async def test_execute_needs_the_name_and_starts_at_cancel(services: FakeServices, size: tuple[int, int]) -> None:
     app = make(services)
     async with app.run_test(size=size) as pilot:
@@ -226,7 +229,7 @@ async def test_a_refused_act_becomes_the_banner(services: FakeServices, error: E
         assert services.asked == ["start_watching"]
 
 
-@SIZES
+@SMALL_FIRST
 async def test_quarantine_list_document_and_back(services: FakeServices, size: tuple[int, int]) -> None:
     services.migration_now = copying()
     app = make(services)
@@ -345,7 +348,7 @@ async def test_copy_as_command(services: FakeServices) -> None:
         await until(pilot, lambda: "--execute" in app.clipboard)
 
 
-@SIZES
+@SMALL_FIRST
 @pytest.mark.parametrize("key", ["colon", "ctrl+p"])
 async def test_the_palette_runs_actions(services: FakeServices, size: tuple[int, int], key: str) -> None:
     app = make(services)

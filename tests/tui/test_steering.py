@@ -18,7 +18,7 @@ from devora_console.tui.screens.migration import MigrationScreen
 from devora_console.tui.screens.throttle import ThrottleScreen
 from devora_console.tui.widgets.line import Line
 from tests.tui.fake import FakeServices, copied, copying, finishing
-from tests.tui.test_screens import LARGE, SIZES, SMALL, make, press, said, shown, until
+from tests.tui.test_screens import LARGE, SMALL, SMALL_FIRST, make, press, said, shown, until
 
 LOOKS = pytest.mark.parametrize("unicode", ["always", "never"])
 
@@ -38,7 +38,7 @@ async def opened(pilot: Pilot[int], app: DevoraApp) -> None:
     await pilot.pause()
 
 
-@SIZES
+@SMALL_FIRST
 @LOOKS
 async def test_the_throttle_begins_with_the_present_wishes(
     services: FakeServices, size: tuple[int, int], unicode: str, monkeypatch: pytest.MonkeyPatch
@@ -60,7 +60,7 @@ async def test_the_throttle_begins_with_the_present_wishes(
         assert services.asked == ["start_watching"]
 
 
-@SIZES
+@SMALL_FIRST
 async def test_what_is_typed_is_wanted_from_then_on(services: FakeServices, size: tuple[int, int]) -> None:
     app = make(services)
     async with app.run_test(size=size) as pilot:
@@ -70,7 +70,7 @@ async def test_what_is_typed_is_wanted_from_then_on(services: FakeServices, size
         assert isinstance(app.screen, MigrationScreen)
 
 
-@SIZES
+@SMALL_FIRST
 async def test_the_run_goes_on_behind_the_dialog(services: FakeServices, size: tuple[int, int]) -> None:
     app = make(services)
     async with app.run_test(size=size) as pilot:
@@ -104,7 +104,7 @@ async def test_empty_fields_leave_it_to_the_console_again(services: FakeServices
         await until(pilot, lambda: services.asked[-1] == "throttle None None None")
 
 
-@pytest.mark.parametrize("size", [SMALL, pytest.param(LARGE, marks=pytest.mark.slow)])
+@SMALL_FIRST
 @pytest.mark.parametrize(
     ("keys", "words", "name"),
     [
@@ -168,7 +168,7 @@ async def test_a_refused_throttle_is_a_banner(services: FakeServices) -> None:
         await until(pilot, lambda: "no copy is running here" in shown(app))
 
 
-@SIZES
+@SMALL_FIRST
 async def test_a_pause_from_another_terminal_shows_and_p_resumes(services: FakeServices, size: tuple[int, int]) -> None:
     app = make(services)
     async with app.run_test(size=size) as pilot:
@@ -183,7 +183,7 @@ async def test_a_pause_from_another_terminal_shows_and_p_resumes(services: FakeS
         await until(pilot, lambda: services.asked[-1] == "resume")
 
 
-@SIZES
+@SMALL_FIRST
 async def test_a_pause_that_waits_for_an_index_shows_and_p_takes_it_back(
     services: FakeServices, size: tuple[int, int]
 ) -> None:
@@ -213,7 +213,7 @@ async def test_who_stops_a_bulk_load_hears_what_stays_aside(services: FakeServic
         assert services.asked == ["start_watching"]
 
 
-@SIZES
+@SMALL_FIRST
 @LOOKS
 async def test_every_line_of_a_running_copy_is_in_view(
     services: FakeServices, size: tuple[int, int], unicode: str, monkeypatch: pytest.MonkeyPatch
@@ -243,7 +243,7 @@ async def test_every_line_of_a_running_copy_is_in_view(
         assert "29317" in seen
 
 
-@SIZES
+@SMALL_FIRST
 @pytest.mark.parametrize("round_", range(5))
 async def test_after_the_copy_nothing_is_called_rows_that_is_none(
     services: FakeServices, size: tuple[int, int], round_: int

@@ -18,7 +18,7 @@ from devora_console.tui.app import DevoraApp
 from devora_console.tui.ports import TuiOptions
 from tests.postgres.conftest import execute
 from tests.tui.fake import FakeServices
-from tests.tui.test_screens import SIZES, press, said, shown, until
+from tests.tui.test_screens import SMALL_FIRST, press, said, shown, until
 
 _HOSTILE = 'CREATE INDEX "evil[/] [bold]\x1b[31mname" ON t (a)'
 
@@ -46,7 +46,7 @@ def services(empty_database: Dsn, tmp_path: Path) -> Iterator[ConsoleServices]:
     found.loop.close()
 
 
-@SIZES
+@SMALL_FIRST
 async def test_every_place_shows_what_was_seen(services: ConsoleServices, size: tuple[int, int]) -> None:
     app = DevoraApp(services, TuiOptions(unicode="always"))
     async with app.run_test(size=size) as pilot:
@@ -90,7 +90,7 @@ async def test_an_index_is_dropped_after_its_name_was_typed(services: ConsoleSer
     services.loop.call(services.stop(), 10)
 
 
-@SIZES
+@SMALL_FIRST
 @pytest.mark.parametrize("place", ["3", "4", "5", "6"])
 async def test_nothing_seen_yet_and_what_is_in_the_way(place: str, size: tuple[int, int]) -> None:
     fake = FakeServices()
