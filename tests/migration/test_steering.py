@@ -107,7 +107,10 @@ async def test_the_limit_is_kept(target: Dsn, folder: Path) -> None:
 async def test_more_workers_while_it_runs(target: Dsn, folder: Path) -> None:
     World.of(300).write(folder)
     job, task = await _slowly(target, folder, workers=1, batch_bytes=2000)
+    job.control.pause()  # or it might be over before the wish is heard
     await _over(target, _wish(workers=2, batch_bytes=4000, rows_per_second=2000.0))
+    await _until(lambda: job.control.wishes.workers == 2)
+    job.control.resume()
     await _until(lambda: len(job.snapshot.workers) > 1 or task.done())
     assert len(job.snapshot.workers) > 1
     await _over(target, _wish(rows_per_second=None))
