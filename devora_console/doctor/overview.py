@@ -51,7 +51,7 @@ def overview(known: Known) -> OverviewSnapshot:
         copy_line(known.postgres, known.migration, known.header.as_of),
         verify_line(known.postgres, known.verification, known.header.as_of),
         _quarantine(known.postgres),
-        *watched_lines(known.watched),
+        *watched_lines(known.watched, known.header.postgres),
     )
     words = headline(known.header, {line.id: line for line in lines}, known.dry_run)
     return OverviewSnapshot(words, lines, known.header.as_of)

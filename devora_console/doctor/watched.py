@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from devora_console.core.console import OverviewLine, Verdict
+from devora_console.core.console import Link, OverviewLine, ServerState, Verdict
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.doctor.words import at, plural, size
@@ -20,9 +21,18 @@ _PLACES = (("queries", "Queries"), ("indexes", "Indexes"), ("health", "Health"),
 _WORTH = (Kind.DUPLICATE, Kind.PREFIX, Kind.MISSING_FK, Kind.BLOATED, Kind.UNUSED)
 
 
-def watched_lines(seen: Mapping[str, Seen]) -> tuple[OverviewLine, ...]:
-    """A line for each place; while the server cannot be asked, why."""
-    return tuple(_line(place, title, seen.get(place)) for place, title in _PLACES)
+def watched_lines(seen: Mapping[str, Seen], server: ServerState) -> tuple[OverviewLine, ...]:
+    """A line for each place; while the server cannot be asked, why, and nothing that was seen before stays good."""
+    lines = tuple(_line(place, title, seen.get(place)) for place, title in _PLACES)
+    return lines if server.link is Link.OK else tuple(_long_ago(line, server) for line in lines)
+
+
+def _long_ago(line: OverviewLine, server: ServerState) -> OverviewLine:
+    if line.verdict in (Verdict.NONE, Verdict.UNKNOWN):
+        return line
+    text = f"{server.engine} is {server.link.value}; before that: {line.text}"
+    remedy = server.problem.remedy if server.problem else ""
+    return replace(line, verdict=Verdict.UNKNOWN, text=text, remedy=remedy)
 
 
 def _line(place: str, title: str, seen: Seen) -> OverviewLine:
@@ -83,6 +93,8 @@ def _indexes(seen: IndexesSnapshot) -> OverviewLine:
     )
     verdict = Verdict.FAIL if invalid else Verdict.WARN if worth else Verdict.OK
     text = " · ".join(parts) or f"{every}, nothing wrong that can be known"
+    if verdict is Verdict.OK and isinstance(seen.count, Unknown):
+        verdict, text = Verdict.UNKNOWN, seen.count.reason
     why = f"the catalogue at {at(seen.as_of)}: {every}, {size(seen.size_bytes)}"
     if seen.unused_unknown:
         why += f'\n? "unused" is not known: {seen.unused_unknown}'

@@ -26,7 +26,6 @@ from devora_console.postgres.watch.ring import Dated, Ring
 S = TypeVar("S", bound=Dated)
 T = TypeVar("T")
 
-
 _TIMES = 50  # a dear look is followed by a pause of that many times its length
 
 
@@ -64,6 +63,11 @@ class _Session:
                 )
             return self._guest
 
+    def forget(self) -> None:
+        """Ask again what was refused: somebody may have granted it."""
+        if self._guest is not None:
+            self._guest.forget()
+
     async def drop(self, guest: Guest | None = None) -> None:
         """Leave the server; with ``guest``, only if that is still the one in use."""
         if guest is not None and guest is not self._guest:
@@ -100,7 +104,8 @@ class Watcher(Generic[S]):
             self.ring.add(seen)
 
     def hasten(self) -> None:
-        """Look now instead of in a while."""
+        """Look now instead of in a while, also at what was refused before."""
+        self._session.forget()
         self._now.set()
 
     async def run(self) -> None:

@@ -127,7 +127,7 @@ class Observing:
 
 
 class _Statements:
-    """Samples of counters, and from them what is shown. Two rings: unchanged entries are shared, the rest is not."""
+    """Samples of counters, and from them what is shown."""
 
     def __init__(self, slow_ms: float) -> None:
         self._slow_ms = slow_ms

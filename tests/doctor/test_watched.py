@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from devora_console.config.thresholds import ActivitySettings
 from devora_console.core.clock import utc_now
-from devora_console.core.console import Verdict
+from devora_console.core.console import Link, ServerState, Verdict
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.doctor.watched import Seen, watched_lines
 from devora_console.postgres.activity.snapshot import ActivitySnapshot, Connections, Finding
 from devora_console.postgres.health.snapshot import HealthLine, HealthSnapshot
+from devora_console.postgres.indexes.snapshot import IndexesSnapshot
 from devora_console.postgres.statements import QueriesSnapshot
 
 _CONNECTIONS = Connections(3, 97, 100, 3, Finding(Verdict.OK, "3 of 97"))
 _LOST = Problem("postgres_lost", "the connection was lost", "Check that the server runs")
+_SERVER = ServerState("PostgreSQL", "devora@db1", Link.OK, "18.6", utc_now())
 _HIDDEN = Unknown("not allowed: permission denied", "GRANT pg_monitor to this user")
 
 
@@ -29,7 +33,7 @@ _HIDDEN = Unknown("not allowed: permission denied", "GRANT pg_monitor to this us
     ],
 )
 def test_what_was_not_seen_is_not_green(place: str, seen: Seen, verdict: Verdict, text: str) -> None:
-    line = next(each for each in watched_lines({place: seen}) if each.id == place)
+    line = next(each for each in watched_lines({place: seen}, _SERVER) if each.id == place)
     assert line.verdict is verdict
     assert text in line.text
     assert line.screen == place
@@ -37,7 +41,7 @@ def test_what_was_not_seen_is_not_green(place: str, seen: Seen, verdict: Verdict
 
 def test_statements_without_statistics_are_unknown() -> None:
     seen = QueriesSnapshot(utc_now(), 100.0, Unknown("not loaded", "Add it"), Unknown("not asked"))
-    line = watched_lines({"queries": seen})[0]
+    line = watched_lines({"queries": seen}, _SERVER)[0]
     assert (line.verdict, line.text, line.remedy) == (Verdict.UNKNOWN, "not loaded", "Add it")
 
 
@@ -60,7 +64,7 @@ def _line(verdict: Verdict, title: str) -> HealthLine:
 )
 def test_the_worst_line_of_health_is_told(lines: tuple[HealthLine, ...], verdict: Verdict, text: str) -> None:
     seen = HealthSnapshot(utc_now(), "d", Unknown("no"), 0.0, {"cache": _Part(*lines)})
-    line = watched_lines({"health": seen})[2]
+    line = watched_lines({"health": seen}, _SERVER)[2]
     assert (line.verdict, line.text) == (verdict, text)
 
 
@@ -69,6 +73,24 @@ def test_hidden_sessions_make_quiet_unknown(hidden: int, verdict: Verdict) -> No
     seen = ActivitySnapshot(
         utc_now(), (), hidden, "GRANT pg_monitor", 0, 0, _CONNECTIONS, ActivitySettings().model_dump()
     )
-    line = watched_lines({"activity": seen})[3]
+    line = watched_lines({"activity": seen}, _SERVER)[3]
     assert line.verdict is verdict
     assert f"{hidden} hidden" in line.why
+
+
+@pytest.mark.parametrize("link", [Link.LOST, Link.REFUSED, Link.CONNECTING])
+def test_what_was_good_before_the_server_was_lost_is_not_good_now(link: Link) -> None:
+    seen = HealthSnapshot(utc_now(), "d", Unknown("no"), 0.0, {"cache": _Part(_line(Verdict.OK, "a"))})
+    line = watched_lines({"health": seen}, replace(_SERVER, link=link, problem=_LOST))[2]
+    assert line.verdict is Verdict.UNKNOWN
+    assert line.text == f"PostgreSQL is {link.value}; before that: nothing to warn of"
+    assert line.remedy == _LOST.remedy
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(3, Verdict.OK), (_HIDDEN, Verdict.UNKNOWN)])
+def test_indexes_that_could_not_be_read_are_not_good(count: int | Unknown, verdict: Verdict) -> None:
+    nothing = Unknown("no")
+    seen = IndexesSnapshot(utc_now(), "d", nothing, nothing, count, 0, "", (), (), {})
+    line = watched_lines({"indexes": seen}, _SERVER)[1]
+    assert line.verdict is verdict
+    assert "nothing wrong" in line.text or "not allowed" in line.text

@@ -409,6 +409,7 @@ class FakeServices:
         self.migration_now = MigrationSnapshot(as_of=utc_now())
         self.found: tuple[QuarantineItem, ...] = items()
         self.seen_now: dict[str, Dated | Unknown | Problem] = {}
+        self.acting = ""
         self.document = DOCUMENT
         self.asked: list[str] = []
         self.stopped = False
@@ -438,8 +439,8 @@ class FakeServices:
         return ()
 
     def act_progress(self) -> str:
-        """Nothing is under way."""
-        return ""
+        """Nothing is under way, unless a test says so."""
+        return self.acting
 
     async def prepare_act(self, request: Request, oid: int | None = None) -> ActPlan:
         """Noted and refused."""

@@ -109,3 +109,16 @@ async def test_nothing_seen_yet_and_what_is_in_the_way(place: str, size: tuple[i
         for key in ("enter", "s", "c", "e", "r", "D", "V", "K", "m"):
             await press(pilot, key)
     fake.loop.close()
+
+
+@SMALL_FIRST
+async def test_what_an_act_is_doing_is_on_the_screen(size: tuple[int, int]) -> None:
+    fake = FakeServices()
+    app = DevoraApp(fake, TuiOptions(unicode="always"))
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "4")
+        assert "building index" not in shown(app)
+        fake.acting = "REINDEX: building index [1 of 2]"
+        app.screen.draw()  # type: ignore[attr-defined]  # as the wake of the services does
+        await until(pilot, lambda: "REINDEX: building index [1 of 2]" in shown(app))
+    fake.loop.close()

@@ -64,15 +64,14 @@ async def read_place(guest: Guest) -> Place | Unknown:
 async def ask(
     guest: Guest, name: str, *values: Any, place: Place | None = None, seconds: float = 5.0, again: bool = False
 ) -> Sequence[asyncpg.Record] | Unknown:
-    """Rows of a question, tagged at its end too, or Unknown. ``place``: it goes to the extension's own schema.
+    """Rows of a question, or Unknown. ``place``: it goes to the extension's own schema.
 
-    From 18 on pg_stat_statements keeps no comment that stands before a statement. A failure is remembered unless
-    ``again``.
+    A failure is remembered unless ``again``.
     """
     text, number = sql(HERE, name, 0 if place is None else place.number), ""
     if place is not None:
         text, number = text.replace("{schema}", quoted(place.schema)), f" {place.oid} {place.schema} {place.number}"
-    return await guest.query(f"{text}\n{TAG}", *values, seconds=seconds, remember=None if again else f"{name}{number}")
+    return await guest.query(text, *values, seconds=seconds, remember=None if again else f"{name}{number}")
 
 
 async def _sample(guest: Guest, place: Place, like: StatementsSample | None) -> StatementsSample | Unknown:

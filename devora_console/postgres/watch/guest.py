@@ -90,7 +90,7 @@ class Guest:
         except (*LOST, asyncpg.PostgresError) as error:
             connection.terminate()
             raise lost(error, dsn) from None
-        except BaseException:
+        except BaseException:  # a cancellation too: nobody else knows of this connection, which would stay open
             connection.terminate()
             raise
         return cls(connection, dsn, host)

@@ -19,11 +19,11 @@ from devora_console.tui.render import indexes
 from devora_console.tui.render.numbers import size
 from devora_console.tui.screens.acting import ActingScreen
 
-_KINDS: tuple[Kind | None, ...] = (None, *Kind)
+_KINDS: tuple[Kind | None, ...] = (None, *(each for each in Kind if each is not Kind.KEPT))
 
 
 class IndexesScreen(ActingScreen):
-    """The findings; what must be kept is listed when asked for."""
+    """The findings. What must be kept is not sampled: ``devora-console indexes --kept`` lists it."""
 
     name_of = "indexes"
     place_of = "indexes"
@@ -40,8 +40,7 @@ class IndexesScreen(ActingScreen):
         found = self.host.services.seen("indexes")
         if not isinstance(found, IndexesSnapshot):
             return found
-        wanted = [each for each in Kind if each is not Kind.KEPT] if self._kind is None else [self._kind]
-        return replace(found, findings=found.of(*wanted))
+        return found if self._kind is None else replace(found, findings=found.of(self._kind))
 
     def action_kinds(self) -> None:
         """List the next kind only."""

@@ -86,7 +86,9 @@ class ListScreen(ConsoleScreen):
             words = self.render_of.headline(found)
             rows = self.render_of.rows(found, look, self.order, self.keep)
         self.query_one("#headline", Line).show(look.text(words, 600))
-        self.query_one("#acting", Line).show(look.text(self.host.services.act_progress(), 200))
+        acting = self.host.services.act_progress()
+        self.query_one("#acting", Line).show(look.text(acting, 200))
+        self.query_one("#acting", Line).display = bool(acting)
         self.query_one(PatchTable).show(rows)
         self.draw_detail()
 
