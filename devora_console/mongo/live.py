@@ -22,7 +22,7 @@ from devora_console.mongo.codec import CODEC
 from devora_console.mongo.errors import translate
 from devora_console.mongo.source import CollectionInfo
 
-_MOST_PASSES = 50  # a collection that grows faster than it is read
+_MOST_PASSES = 50  # to the end, each of which found more: a collection that grows faster than it is read
 _MOST_LOST = 3  # in a row, without a document in between
 
 
@@ -94,9 +94,9 @@ class LiveSource:
         some servers answer a cursor they have forgotten as if it were exhausted.
         """
         last: bytes | None = None
-        lost = 0
+        passes = lost = 0
         with self._translated():
-            for _ in range(_MOST_PASSES):
+            while passes < _MOST_PASSES:
                 more = False
                 try:
                     for block in self._after(collection, last):
@@ -110,6 +110,7 @@ class LiveSource:
                     continue
                 if not more:
                     return
+                passes += 1
 
     def _after(self, collection: str, last: bytes | None) -> Iterator[list[bytes]]:
         """Documents behind ``last`` in the order of the index, whatever types the ids have."""
