@@ -174,6 +174,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("activity.locks", "l", "locks", "Who waits for whom, roots first.", ("activity",), rank=10),
     Action("list.look", "r", "look now", "Look now instead of in a while.", _WATCHED, rank=19),
+    Action("list.earlier", "<", "earlier", "Show what was seen before, as far back as an hour.", _WATCHED, rank=26),
+    Action("list.later", ">", "later", "Show what was seen after that; Esc goes back to now.", _WATCHED, rank=27),
     Action("list.filter", "/", "filter", "Keep the lines that hold a text.", _LISTS, rank=20),
     Action("list.sort", "s", "sort", "Sort by the next column.", _LISTS, rank=21),
     Action(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from devora_console.config.load import Effective
 from devora_console.core.clock import utc_now
@@ -102,9 +103,13 @@ class ConsoleServices:
         """The latest state of the migration."""
         return self._migrating.snapshot
 
-    def seen(self, kind: str) -> Dated | Unknown | Problem | None:
-        """The newest sample of a kind, or what is in its way."""
-        return self._observing.seen(kind)
+    def seen(self, kind: str, at: datetime | None = None) -> Dated | Unknown | Problem | None:
+        """The newest sample of a kind, or what is in its way; with ``at``, what was kept of that moment."""
+        return self._observing.seen(kind, at)
+
+    def moments(self, kind: str) -> tuple[datetime, ...]:
+        """What is kept of the last hour of a kind, oldest first."""
+        return self._observing.moments(kind)
 
     def health_samples(self) -> tuple[HealthSample, ...]:
         """The counters of the last hour."""

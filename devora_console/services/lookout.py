@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from devora_console.config.settings import PostgresSettings
@@ -95,6 +96,12 @@ class Watcher(Generic[S]):
         """The newest sample, or why it cannot be known; the problem while there is neither; None before a look."""
         return self._newest or self.problem
 
+    def seen(self, at: datetime | None = None) -> S | Unknown | Problem | None:
+        """The newest, or the one that was kept last before ``at``."""
+        if at is None:
+            return self.latest
+        return next((each for each in reversed(tuple(self.ring)) if each.as_of <= at), None)
+
     def _take(self, seen: S | Unknown) -> None:
         self.problem, self._newest = None, seen
         if isinstance(seen, Unknown):
@@ -124,7 +131,10 @@ class Watcher(Generic[S]):
                 self.problem, failures = error.problem, failures + 1
                 await self._session.drop(guest)
                 refused = error.problem.code in REFUSED or error.exit_code is ExitCode.USAGE
-                wait = max(self._kind.every, backoff(failures, refused=refused))
+                wait = backoff(failures, refused=refused)
+                # A lost session is opened again soon, by dear kinds too: what they show is of before the loss.
+                if error.exit_code is not ExitCode.CONNECT:
+                    wait = max(self._kind.every, wait)
             self._looked(self._kind.name)
             self._now.clear()
             with contextlib.suppress(TimeoutError):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from devora_console.config.settings import Settings
@@ -46,7 +46,8 @@ from devora_console.services.lookout import Kind, Lookout, Watcher
 KINDS = ("activity", "locks", "queries", "indexes", "health")
 _STATEMENTS_SECONDS = 5.0
 _DEAR_SECONDS = 60.0
-_KEPT_SECONDS = 10.0  # of sessions and locks one sample in so many seconds is kept for the last hour
+# One sample in so many seconds is kept for the last hour: many of what passes, few of what is large.
+_KEPT_SECONDS = {"activity": 10.0, "locks": 10.0, "queries": 60.0, "indexes": 600.0, "health": 120.0}
 _INTERVAL_SECONDS = 300.0  # figures of statements are of the last five minutes
 _TEXT_SECONDS = 30.0
 _LISTED = 100
@@ -66,20 +67,21 @@ class Observing:
     ) -> None:
         """``pace`` makes it look that many times as often, ``only`` at some kinds: for measuring what it costs."""
         often, seldom = settings.terminal.refresh_seconds / pace, _DEAR_SECONDS / pace
-        kept = _KEPT_SECONDS / pace
         self._settings = settings
         self._lookout = Lookout(settings.postgres, target)
         self._statements = _Statements(settings.queries.slow_ms)
         self._health = _Health(settings)
         kinds: tuple[Kind[Any], ...] = (
-            Kind("activity", often, lambda guest: read_activity(guest, settings.activity), spacing=kept),
-            Kind("locks", often, lambda guest: read_locks(guest, settings.activity), spacing=kept),
-            Kind("queries", max(often, _STATEMENTS_SECONDS / pace), self._statements.look, most=1),
-            Kind("indexes", seldom, lambda guest: read_indexes(guest, settings.indexes), dear=True, most=2),
-            Kind("health", seldom, self._health.look, dear=True, most=2),
+            Kind("activity", often, lambda guest: read_activity(guest, settings.activity)),
+            Kind("locks", often, lambda guest: read_locks(guest, settings.activity)),
+            Kind("queries", max(often, _STATEMENTS_SECONDS / pace), self._statements.look),
+            Kind("indexes", seldom, lambda guest: read_indexes(guest, settings.indexes), dear=True),
+            Kind("health", seldom, self._health.look, dear=True),
         )
         self._watchers: dict[str, Watcher[Any]] = {
-            each.name: self._lookout.watch(each, looked) for each in kinds if each.name in only
+            each.name: self._lookout.watch(replace(each, spacing=_KEPT_SECONDS[each.name] / pace), looked)
+            for each in kinds
+            if each.name in only
         }
 
     def start(self) -> None:
@@ -97,10 +99,17 @@ class Observing:
         elif kind in self._watchers:
             self._watchers[kind].hasten()
 
-    def seen(self, kind: str) -> Dated | Unknown | Problem | None:
-        """The newest sample of a kind, or what is in its way; None before the first look."""
-        latest: Dated | Unknown | Problem | None = self._watchers[kind].latest
-        return latest
+    def seen(self, kind: str, at: datetime | None = None) -> Dated | Unknown | Problem | None:
+        """The newest sample of a kind, or what is in its way; None before the first look.
+
+        With ``at``, what was kept of that moment; None where that is forgotten.
+        """
+        found: Dated | Unknown | Problem | None = self._watchers[kind].seen(at)
+        return found
+
+    def moments(self, kind: str) -> tuple[datetime, ...]:
+        """What is kept of the last hour of a kind, oldest first."""
+        return tuple(each.as_of for each in self._watchers[kind].ring)
 
     @property
     def health_samples(self) -> tuple[HealthSample, ...]:

@@ -28,7 +28,14 @@ def _binding(action: Action) -> Binding:
 
 def _name(key: str) -> str:
     # A comma separates keys in a binding; Textual has words for signs.
-    return {",": "comma", ":": "colon", "?": "question_mark", "/": "slash"}.get(key, key)
+    return {
+        ",": "comma",
+        ":": "colon",
+        "?": "question_mark",
+        "/": "slash",
+        "<": "less_than_sign",
+        ">": "greater_than_sign",
+    }.get(key, key)
 
 
 def textual_keymap(keymap: dict[str, str]) -> dict[str, str]:

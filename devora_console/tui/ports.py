@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -62,11 +63,15 @@ class Services(Protocol):
     def migration(self) -> MigrationSnapshot:
         """The latest state of the migration; never blocks."""
 
-    def seen(self, kind: str) -> Dated | Unknown | Problem | None:
+    def seen(self, kind: str, at: datetime | None = None) -> Dated | Unknown | Problem | None:
         """The newest sample of ``queries``, ``indexes``, ``health``, ``activity`` or ``locks``, or what is in its way.
 
-        None before the first look. Never blocks.
+        None before the first look. With ``at``, what was kept last before that moment of the last hour, None where that
+        is forgotten. Never blocks.
         """
+
+    def moments(self, kind: str) -> tuple[datetime, ...]:
+        """What is kept of the last hour of a kind, oldest first; never blocks."""
 
     def health_samples(self) -> tuple[HealthSample, ...]:
         """The counters of the last hour, for plots; never blocks."""

@@ -79,7 +79,7 @@ HEADLINES = {
     ),
     "missing": (
         queries(Unknown("pg_stat_statements is not here", "do so"), replace(NO_RUNNING, hidden=3)),
-        "Statements are unknown: pg_stat_statements is not here. 3 sessions hidden by privilege.",
+        "Statements are unknown: pg_stat_statements is not here. do so. 3 sessions hidden by privilege.",
     ),
     "running": (
         queries(dressed(between({})), replace(NO_RUNNING, statements=(RUNNING,))),

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -48,6 +49,12 @@ def build(empty_database: Dsn, tmp_path: Path) -> Iterator[Build]:
     for services in made:
         services.loop.call(services.stop(), 10)
         services.loop.close()
+
+
+def _moment(services: ConsoleServices, kind: str) -> datetime:
+    seen = services.seen(kind)
+    assert isinstance(seen, ActivitySnapshot | HealthSnapshot)
+    return seen.as_of
 
 
 async def _count(dsn: Dsn) -> int:
@@ -106,17 +113,12 @@ def test_sessions_that_were_lost_are_opened_again(build: Build, empty_database: 
     services = build()
     services.loop.call(services.start_watching())
     assert eventually(lambda: isinstance(services.seen("activity"), ActivitySnapshot), 20)
+    assert eventually(lambda: isinstance(services.seen("health"), HealthSnapshot), 20)
     ours = "application_name LIKE 'devora-console%' AND datname = current_database()"
     asyncio.run(execute(empty_database, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"))  # noqa: S608
-    seen = services.seen("activity")
-    assert isinstance(seen, ActivitySnapshot)
-    before = seen.as_of
-
-    def newer() -> bool:
-        found = services.seen("activity")
-        return isinstance(found, ActivitySnapshot) and found.as_of > before
-
-    assert eventually(newer, 30)
+    before = {kind: _moment(services, kind) for kind in ("activity", "health")}
+    services.loop.call(services.look("health"))  # finds its session lost, and opens another without waiting a minute
+    assert eventually(lambda: all(_moment(services, kind) > at for kind, at in before.items()), 30)
 
 
 def test_an_act_needs_its_name_and_is_verified(build: Build, empty_database: Dsn) -> None:
@@ -143,3 +145,17 @@ def test_read_only_services_act_on_nothing(build: Build, empty_database: Dsn) ->
     with pytest.raises(ConsoleError) as caught:
         services.loop.call(services.perform_act(plan, "t"), 20)
     assert (caught.value.exit_code, caught.value.problem.code) == (ExitCode.REFUSED, "read_only")
+
+
+def test_the_last_hour_is_kept(build: Build) -> None:
+    services = build()
+    services.loop.call(services.start_watching())
+    assert eventually(lambda: len(services.moments("activity")) == 1, 20)
+    (first,) = services.moments("activity")
+    assert eventually(lambda: _moment(services, "activity") > first)
+    then = services.seen("activity", first)
+    assert isinstance(then, ActivitySnapshot)
+    assert then.as_of == first
+    assert services.seen("activity", first + timedelta(minutes=5)) is then  # what was seen last before that
+    assert services.seen("activity", first - timedelta(seconds=1)) is None
+    assert len(services.moments("activity")) == 1  # another is kept ten seconds later

@@ -408,6 +408,7 @@ class FakeServices:
         self.header_now, self.overview_now = header(), overview()
         self.migration_now = MigrationSnapshot(as_of=utc_now())
         self.found: tuple[QuarantineItem, ...] = items()
+        self.seen_then: dict[tuple[str, datetime], Dated] = {}
         self.seen_now: dict[str, Dated | Unknown | Problem] = {}
         self.acting = ""
         self.document = DOCUMENT
@@ -430,9 +431,13 @@ class FakeServices:
         """The migration as set."""
         return self.migration_now
 
-    def seen(self, kind: str) -> Dated | Unknown | Problem | None:
-        """What was set for a kind."""
-        return self.seen_now.get(kind)
+    def seen(self, kind: str, at: datetime | None = None) -> Dated | Unknown | Problem | None:
+        """What was set for a kind, or for a moment of it."""
+        return self.seen_now.get(kind) if at is None else self.seen_then.get((kind, at))
+
+    def moments(self, kind: str) -> tuple[datetime, ...]:
+        """The moments that were set for a kind."""
+        return tuple(sorted(at for each, at in self.seen_then if each == kind))
 
     def health_samples(self) -> tuple[HealthSample, ...]:
         """None."""

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from devora_console.config.load import load
 from devora_console.config.secret import Dsn
+from devora_console.config.thresholds import ActivitySettings
+from devora_console.core.console import Verdict
 from devora_console.core.guard import Guard
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.activity.snapshot import ActivitySnapshot, Connections, Finding, Session
 from devora_console.services import ConsoleServices, build_services
 from devora_console.tui.app import DevoraApp
 from devora_console.tui.ports import TuiOptions
+from devora_console.tui.screens.activity import ActivityScreen
 from tests.postgres.conftest import execute
 from tests.tui.fake import FakeServices
 from tests.tui.test_screens import SMALL_FIRST, press, said, shown, until
 
+_NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _HOSTILE = 'CREATE INDEX "evil[/] [bold]\x1b[31mname" ON t (a)'
 
 
@@ -122,3 +129,47 @@ async def test_what_an_act_is_doing_is_on_the_screen(size: tuple[int, int]) -> N
         app.screen.draw()  # type: ignore[attr-defined]  # as the wake of the services does
         await until(pilot, lambda: "REINDEX: building index [1 of 2]" in shown(app))
     fake.loop.close()
+
+
+def _session(pid: int) -> Session:
+    return Session(
+        pid=pid, workers=(), hidden=False, backend_type="client backend", database="d", user="u", application="",
+        client=None, state="active", wait_type=None, wait_event=None, query="SELECT 1", query_truncated=False,
+        query_id=None, started=_NOON, statement_started=_NOON, transaction_seconds=1.0, statement_seconds=1.0,
+        state_seconds=1.0, wait_seconds=None, xid_age=None, xmin_age=None,
+    )  # fmt: skip
+
+
+@SMALL_FIRST
+async def test_what_was_seen_before_is_shown_as_such(size: tuple[int, int]) -> None:
+    def seen(minutes: int) -> ActivitySnapshot:
+        connections = Connections(3, 97, 100, 3, Finding(Verdict.OK, ""))
+        sessions = tuple(_session(pid) for pid in range(101, 101 + minutes))
+        at = _NOON + timedelta(minutes=minutes)
+        return ActivitySnapshot(at, sessions, 0, "", 0, 0, connections, ActivitySettings().model_dump())
+
+    fake = FakeServices()
+    fake.seen_now["activity"] = seen(3)
+    fake.seen_then = {("activity", _NOON + timedelta(minutes=n)): seen(n) for n in (1, 2)}
+    app = DevoraApp(fake, TuiOptions(unicode="always"))
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "6")
+        await until(pilot, lambda: "103" in said(app))
+        assert app.screen.check_action("cancel", ()) is True
+        await press(pilot, "less_than_sign")
+        await until(pilot, lambda: "At 12:02:00Z" in said(app) and "‖ 12:02:00Z" in said(app))
+        assert "102" in said(app)
+        assert "103" not in said(app)
+        assert app.screen.check_action("cancel", ()) is None  # what is not now is not acted upon
+        await press(pilot, "less_than_sign", "less_than_sign")  # the second finds nothing older
+        await until(pilot, lambda: "At 12:01:00Z" in said(app) and "102" not in said(app))
+        await press(pilot, "greater_than_sign", "greater_than_sign")
+        await until(pilot, lambda: "103" in said(app) and "At 12:" not in said(app))
+        await press(pilot, "less_than_sign", "escape")
+        await until(pilot, lambda: "103" in said(app) and "At 12:" not in said(app))
+        await press(pilot, "less_than_sign")
+        fake.seen_then.clear()  # an hour went by
+        cast(ActivityScreen, app.screen).draw()
+        await until(pilot, lambda: "not kept any more" in said(app))
+        await press(pilot, "greater_than_sign")
+        await until(pilot, lambda: "103" in said(app))

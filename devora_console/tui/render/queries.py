@@ -89,7 +89,7 @@ def headline(snapshot: QueriesSnapshot) -> str:
     statements, running = snapshot.statements, snapshot.running
     words = []
     if isinstance(statements, Unknown):
-        words.append(f"Statements are unknown: {statements.reason}.")
+        words.append(f"Statements are unknown: {statements.reason}. {statements.remedy}".rstrip(" .;") + ".")
     else:
         words += _judged(statements, snapshot.slow_ms)
     return " ".join([*words, *running_words(running)])

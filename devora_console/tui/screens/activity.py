@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from devora_console.core.problems import Problem
-from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.read_locks import every
 from devora_console.postgres.activity.snapshot import Session
 from devora_console.postgres.acts.model import Kind as ActKind
 from devora_console.postgres.acts.model import Request
-from devora_console.postgres.watch.ring import Dated
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.render import activity, locks
 from devora_console.tui.screens.acting import ActingScreen
@@ -25,7 +22,9 @@ class _SessionsScreen(ActingScreen):
 
     def can(self, verb: str) -> bool:
         """A session is signalled when there is one."""
-        return self.session() is not None if verb in ("cancel", "terminate") else super().can(verb)
+        if verb in ("cancel", "terminate"):
+            return self.at is None and self.session() is not None
+        return super().can(verb)
 
     def action_cancel(self) -> None:
         """End the statement of the session, after a preview."""
@@ -49,10 +48,6 @@ class ActivityScreen(_SessionsScreen):
     render_of: ClassVar[Any] = activity
     BINDINGS = screen_bindings("activity")
 
-    def latest(self) -> Dated | Unknown | Problem | None:
-        """The newest sample of the sessions."""
-        return self.host.services.seen("activity")
-
     def session(self) -> Session | None:
         """The session under the cursor."""
         found, key = self.snapshot(), self.current
@@ -70,10 +65,6 @@ class LocksScreen(_SessionsScreen):
     place_of = "activity"
     render_of: ClassVar[Any] = locks
     BINDINGS = screen_bindings("locks")
-
-    def latest(self) -> Dated | Unknown | Problem | None:
-        """The newest sample of the locks."""
-        return self.host.services.seen("locks")
 
     def session(self) -> Session | None:
         """The session under the cursor; a prepared transaction has none."""

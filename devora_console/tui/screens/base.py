@@ -95,6 +95,10 @@ class ConsoleScreen(Screen[None]):
         """The moment the data stopped being fresh, when it did."""
         raise NotImplementedError
 
+    def note(self) -> str:
+        """What the strip of screens says about what is shown."""
+        return f"{self.look.sign(Verdict.PAUSED)} refresh paused" if self.frozen else ""
+
     def explain(self) -> Text | None:
         """What is under the cursor, in depth."""
         return None
@@ -132,7 +136,6 @@ class ConsoleScreen(Screen[None]):
         now = utc_now()
         services = self.host.services
         header = services.header()
-        note = f"{self.look.sign(Verdict.PAUSED)} refresh paused" if self.frozen else ""
         since = self.frozen_at if self.frozen else self.stale_since(now)
         if since is None and not self.frozen:
             lost = [server.since for server in lost_servers(header)]
@@ -140,7 +143,7 @@ class ConsoleScreen(Screen[None]):
         stale = f"stale {span(max(0.0, (now - since).total_seconds()))}" if since else ""
         actions = self.host.actions
         bar = self.query_one(HeaderBar)
-        bar.show(header, note, key_of(actions, "app.help"), stale)
+        bar.show(header, self.note(), key_of(actions, "app.help"), stale)
         bar.tick(now)
         words = banner(header, self.host.problem, now, self.look)
         shown = self.query_one("#banner", Line)

@@ -60,14 +60,15 @@ class HealthScreen(ActingScreen):
     def draw(self) -> None:
         """Draw the newest sample, and the hour."""
         super().draw()
-        samples, width = self.host.services.health_samples(), self.query_one("#left").size.width
+        kept, width = self.host.services.health_samples(), self.query_one("#left").size.width
+        samples = [each for each in kept if self.at is None or each.as_of <= self.at]
         tall = self.size.height >= _TALL
         drawn = "\n".join(trend_plot(samples, width, _PLOT, self.look)) if tall else ""
         self.query_one("#trend-hour", Line).show(drawn or trend_lines(samples, self.look, width))
 
     def latest(self) -> Dated | Unknown | Problem | None:
         """The newest sample, one section only if that was asked for."""
-        found = self.host.services.seen("health")
+        found = super().latest()
         if isinstance(found, HealthSnapshot) and self._section is not None:
             return replace(found, parts={k: part for k, part in found.parts.items() if k == self._section})
         return found
@@ -85,7 +86,9 @@ class HealthScreen(ActingScreen):
 
     def can(self, verb: str) -> bool:
         """A table is measured when the line is about one."""
-        return self._table() is not None if verb in ("measure", "vacuum", "analyze") else super().can(verb)
+        if verb in ("measure", "vacuum", "analyze"):
+            return self.at is None and self._table() is not None
+        return super().can(verb)
 
     def action_vacuum(self) -> None:
         """Vacuum the table under the cursor, after its preview."""

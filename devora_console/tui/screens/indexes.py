@@ -37,7 +37,7 @@ class IndexesScreen(ActingScreen):
 
     def latest(self) -> Dated | Unknown | Problem | None:
         """The newest sample, with one kind of finding only if that was asked for."""
-        found = self.host.services.seen("indexes")
+        found = super().latest()
         if not isinstance(found, IndexesSnapshot):
             return found
         return found if self._kind is None else replace(found, findings=found.of(self._kind))
@@ -51,7 +51,7 @@ class IndexesScreen(ActingScreen):
     def can(self, verb: str) -> bool:
         """An index is measured when there is one."""
         if verb in ("measure", "drop", "rebuild"):
-            finding = self._current()
+            finding = self._current() if self.at is None else None
             return finding is not None and finding.oid is not None
         return super().can(verb)
 

@@ -12,6 +12,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import DataTable, Input
 
+from devora_console.core.clock import span, utc_now
+from devora_console.core.console import Link, Verdict
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.watch.ring import Dated
@@ -52,10 +54,12 @@ class ListScreen(ConsoleScreen):
         super().__init__()
         self.order = next(iter(self.render_of.ORDERS))
         self.keep = ""
+        self.at: datetime | None = None
+        """The moment of the last hour that is shown; None for now."""
 
     def latest(self) -> Dated | Unknown | Problem | None:
-        """The newest sample, why it cannot be known, the problem in the way, or None before the first look."""
-        raise NotImplementedError
+        """The sample to show, why it cannot be known, the problem in the way, or None before the first look."""
+        return self.host.services.seen(self.name_of, self.at)
 
     def body(self) -> ComposeResult:
         """Headline, list, detail pane, filter."""
@@ -77,13 +81,13 @@ class ListScreen(ConsoleScreen):
         found, look = self.latest(), self.look
         rows: Sequence[Row] = ()
         if found is None:
-            words = "Looking for the first time."
+            words = "Looking for the first time." if self.at is None else "This is not kept any more. Esc: back to now."
         elif isinstance(found, Problem):
             words = f"Nothing was seen yet: {found}"
         elif isinstance(found, Unknown):
             words = f"Not known: {found.reason}. {found.remedy}".rstrip(" .") + "."
         else:
-            words = self.render_of.headline(found)
+            words = self._when(found) + self.render_of.headline(found)
             rows = self.render_of.rows(found, look, self.order, self.keep)
         self.query_one("#headline", Line).show(look.text(words, 600))
         acting = self.host.services.act_progress()
@@ -92,9 +96,21 @@ class ListScreen(ConsoleScreen):
         self.query_one(PatchTable).show(rows)
         self.draw_detail()
 
+    def _when(self, found: Dated) -> str:
+        """Words before a headline that is not about now."""
+        if self.at is None and self.host.services.header().postgres.link is Link.OK:
+            return ""
+        return f"At {found.as_of:%H:%M:%SZ}, {span(max(0.0, (utc_now() - found.as_of).total_seconds()))} ago: "
+
+    def note(self) -> str:
+        """That this is not now."""
+        return super().note() or ("" if self.at is None else f"{self.look.sign(Verdict.PAUSED)} {self.at:%H:%M:%SZ}")
+
     def stale_since(self, now: datetime) -> datetime | None:
-        """When sampling hangs or the server is away, what stands here is old."""
+        """When sampling hangs or the server is away, or somebody looks back, what stands here is old."""
         found = self.snapshot()
+        if self.at is not None:
+            return self.at
         return found.as_of if found is not None and now - found.as_of > self.fresh_for else None
 
     def explain(self) -> Text | None:
@@ -112,10 +128,15 @@ class ListScreen(ConsoleScreen):
 
     def can(self, verb: str) -> bool:
         """What concerns one line needs one."""
+        if verb in ("earlier", "later"):
+            return self._moment(verb) is not None or (verb == "later" and self.at is not None)
         return self.current is not None if verb in ("copy", "open") else True
 
     def go_back(self) -> bool:
-        """Take the filter away."""
+        """Back to now, then take the filter away."""
+        if self.at is not None:
+            self._show_at(None)
+            return True
         if self.keep or self.query_one(FilterLine).display:
             self.query_one(FilterLine).close()
             return True
@@ -137,6 +158,31 @@ class ListScreen(ConsoleScreen):
     def action_look(self) -> None:
         """Look now."""
         self.host.act("look now", lambda: self.host.services.look(self.name_of))
+
+    def action_earlier(self) -> None:
+        """Show the sample that was kept before this one."""
+        moment = self._moment("earlier")
+        if moment is not None:
+            self._show_at(moment)
+
+    def action_later(self) -> None:
+        """Show the sample after this one, in the end what is seen now."""
+        self._show_at(self._moment("later"))
+
+    def _moment(self, verb: str) -> datetime | None:
+        found = self.snapshot()
+        shown = self.at or (found.as_of if found is not None else None)
+        moments = self.host.services.moments(self.name_of)
+        if shown is None:
+            return None
+        if verb == "earlier":
+            return max((each for each in moments if each < shown), default=None)
+        return min((each for each in moments if each > shown), default=None) if self.at is not None else None
+
+    def _show_at(self, moment: datetime | None) -> None:
+        self.at = moment
+        self.draw()
+        self.draw_frame()
 
     def action_filter(self) -> None:
         """Ask for the text that lines must hold."""

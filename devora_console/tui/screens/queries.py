@@ -11,11 +11,10 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.events import Resize
 
-from devora_console.core.problems import ConsoleError, Problem
+from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.plans.snapshot import Plan
-from devora_console.postgres.statements import QueriesSnapshot, Statement
-from devora_console.postgres.watch.ring import Dated
+from devora_console.postgres.statements import Statement
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.render import queries
 from devora_console.tui.render.plan import plan_lines
@@ -31,10 +30,6 @@ class QueriesScreen(ListScreen):
     place_of = "queries"
     render_of: ClassVar[Any] = queries
     BINDINGS = screen_bindings("queries")
-
-    def latest(self) -> Dated | Unknown | Problem | None:
-        """The newest sample."""
-        return self.host.services.seen("queries")
 
     def action_slow(self) -> None:
         """Slow statements only, or all."""
@@ -53,9 +48,9 @@ class QueriesScreen(ListScreen):
 
     def action_open(self) -> None:
         """The statement in depth."""
-        statement, key = self._current(), self.current
-        if statement is not None and key is not None:
-            self.app.push_screen(StatementScreen(statement, key))
+        statement = self._current()
+        if statement is not None:
+            self.app.push_screen(StatementScreen(statement, self.explain()))
 
     def action_copy(self) -> None:
         """Copy the exact text of the statement."""
@@ -73,24 +68,17 @@ class StatementScreen(ConsoleScreen):
     BINDINGS = screen_bindings("statement")
     AUTO_FOCUS = "#document"
 
-    def __init__(self, statement: Statement, key: str) -> None:
+    def __init__(self, statement: Statement, figures: Text | None) -> None:
         super().__init__()
-        self._statement, self._key = statement, key
+        self._statement, self._figures = statement, figures
         self._plan: Plan | Unknown | None = None
         self._asking = False
-        self._figures: Text | None = None
 
     def body(self) -> ComposeResult:
         """A headline, then everything below each other."""
         yield Line(id="headline", fixed=False)
         with VerticalScroll(id="document"):
             yield Line(id="document-text", fixed=False)
-
-    def on_mount(self) -> None:
-        """Keep the figures as they are now."""
-        found = self.host.services.seen("queries")
-        if isinstance(found, QueriesSnapshot):
-            self._figures = queries.detail(found, self._key, self.look)
 
     def draw(self) -> None:
         """Draw what is known."""
