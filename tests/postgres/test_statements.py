@@ -410,8 +410,14 @@ async def test_evictions_are_said_and_nothing_is_made_up(small: Dsn, enter: Ente
     assert found.window.gone > 0
     assert any("evicted" in note for note in found.notes)
     often = the(found, "AS often")
-    assert isinstance(often.delta, Unknown)
-    assert "evicted" in often.delta.reason
+    # One that was evicted and made anew has another longest execution, nearly always: then it is unknown.
+    if isinstance(often.delta, Unknown):
+        assert "evicted" in often.delta.reason
+    else:
+        assert (often.delta.calls, often.mark) == (5, Mark.UNCERTAIN)
+        part = share(often, found.window)
+        assert isinstance(part, Share)
+        assert part.bound is Bound.ABOUT
     new = [each for each in found.statements if each.mark is Mark.NEW]
     assert new
     for each in new:

@@ -1,7 +1,7 @@
 """From two samples to what happened between them; from one to what was counted since the reset. Pure.
 
-An entry's difference is given only where it is certain that the entry was neither reset nor evicted in between; where
-it was, what it counts now is given only if it began to count inside the interval. Everything else is Unknown: never a
+An entry's difference is given only where it is certain that the entry was neither reset nor evicted in between (or,
+marked, where that is as good as certain); where it was, what it counts now is given only if it began to count inside the interval. Everything else is Unknown: never a
 negative figure, never a lifetime's total as an interval's.
 """
 
@@ -142,7 +142,7 @@ def share(statement: Statement, window: Window) -> Share | Unknown:
     """The statement's part of the time of the interval."""
     if isinstance(statement.delta, Unknown):
         return statement.delta
-    partial = statement.mark is Mark.AGAIN or (statement.mark is Mark.NEW and window.interval.lost)
+    partial = statement.mark in (Mark.AGAIN, Mark.UNCERTAIN) or (statement.mark is Mark.NEW and window.interval.lost)
     return _share(statement.delta.exec_ms, window.interval, sure=not partial)
 
 
@@ -192,14 +192,22 @@ def _delta(key: Key, before: StatementsSample, after: StatementsSample, between:
     if now.since is None or was.since is None:
         if between.was_reset:
             return _RESET, None
-        if between.suspect:
-            return _EVICTED, None
-        return _difference(now, was), None
+        return _undated(now, was) if between.suspect else (_difference(now, was), None)
     if now.since == was.since:
         return _difference(now, was), None
     if now.since >= before.server_now:
         return now, Mark.AGAIN
     return _ELDER, None
+
+
+def _undated(now: Counters, was: Counters) -> Delta:
+    """Entries without dates (16 and older) while some were evicted. On a server that evicts all the time nothing would
+    ever be known of them, so a strong sign is taken, and marked: an entry that was made anew has other extremes.
+    """
+    found = _difference(now, was)
+    if isinstance(found, Unknown) or now.max_ms != was.max_ms or now.min_ms > was.min_ms:
+        return _EVICTED, None
+    return found, Mark.UNCERTAIN
 
 
 def _appeared(key: Key, now: Counters, before: StatementsSample) -> Delta:

@@ -143,6 +143,8 @@ class Mark(StrEnum):
     """It was not there before: all it counted is of this interval."""
     AGAIN = "counted again"
     """It was reset or evicted inside the interval, and counts since: what came before that is lost."""
+    UNCERTAIN = "uncertain"
+    """Some were evicted; that it was not is likely: nothing fell, and its longest execution is the same to the digit."""
 
 
 class Bound(StrEnum):
