@@ -80,7 +80,8 @@ def use_of(row: Any) -> SequenceUse:
     if row["locked"]:
         last = Unknown("locked by another session just now", "See: locks")
     elif not row["readable"]:
-        last = Unknown("hidden from this user", f"GRANT SELECT ON SEQUENCE {quoted(row['schema'], row['name'])}")
+        name = quoted(row["schema"], row["name"])
+        last = Unknown("hidden from this user", f"GRANT SELECT ON SEQUENCE {name} (or ON ALL SEQUENCES) to this user")
     elif last is None:
         used, left = 0, span // abs(row["increment"])
     else:
