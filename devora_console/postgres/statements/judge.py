@@ -1,8 +1,8 @@
 """From two samples to what happened between them; from one to what was counted since the reset. Pure.
 
 An entry's difference is given only where it is certain that the entry was neither reset nor evicted in between (or,
-marked, where that is as good as certain); where it was, what it counts now is given only if it began to count inside the interval. Everything else is Unknown: never a
-negative figure, never a lifetime's total as an interval's.
+marked, where that is as good as certain); where it was, what it counts now is given only if it began to count inside
+the interval. Everything else is Unknown: never a negative figure, never a lifetime's total as an interval's.
 """
 
 from __future__ import annotations

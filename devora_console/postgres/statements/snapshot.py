@@ -144,7 +144,7 @@ class Mark(StrEnum):
     AGAIN = "counted again"
     """It was reset or evicted inside the interval, and counts since: what came before that is lost."""
     UNCERTAIN = "uncertain"
-    """Some were evicted; that it was not is likely: nothing fell, and its longest execution is the same to the digit."""
+    """Some were evicted; that it was not is likely: nothing fell, and its longest time is the same to the digit."""
 
 
 class Bound(StrEnum):
