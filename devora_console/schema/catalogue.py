@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from devora_console.postgres.watch.guest import tagged
 from devora_console.schema.record import aside, describe_sql, refuse
 from devora_console.schema.sql import question
 
@@ -28,15 +29,17 @@ class Expected:
 async def live(connection: asyncpg.Connection) -> Catalogue:
     """The catalogue as it is now. Run in a transaction: it sets the search path for its length."""
     await connection.execute("SET LOCAL search_path = pg_catalog")
-    text: str = await connection.fetchval(question("catalogue"))
+    text: str = await connection.fetchval(tagged(question("catalogue")))
     return _parse(text)
 
 
 async def expected(connection: asyncpg.Connection) -> Expected | None:
     """The catalogue recorded with the version applied last; None when there is none."""
     row = await connection.fetchrow(
-        "SELECT version, server_version_num, catalog::text AS catalogue FROM devora_console.schema_version"
-        " WHERE catalog IS NOT NULL ORDER BY applied_at DESC, version DESC LIMIT 1"
+        tagged(
+            "SELECT version, server_version_num, catalog::text AS catalogue FROM devora_console.schema_version"
+            " WHERE catalog IS NOT NULL ORDER BY applied_at DESC, version DESC LIMIT 1"
+        )
     )
     if row is None:
         return None

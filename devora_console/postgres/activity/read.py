@@ -119,7 +119,8 @@ def _used(shown: Sequence[Session], remedy: str) -> int | Unknown:
     certain = 1 + sum(each.backend_type == CLIENT for each in shown)
     unsure = sum(isinstance(each.backend_type, Unknown) for each in shown)
     if unsure:
-        return Unknown(f"between {certain} and {certain + unsure}: {unsure} sessions do not show what they are", remedy)
+        hidden = "1 session does not show what it is" if unsure == 1 else f"{unsure} sessions do not show what they are"
+        return Unknown(f"between {certain} and {certain + unsure}: {hidden}", remedy)
     return certain
 
 

@@ -73,6 +73,11 @@ class HealthScreen(ActingScreen):
             return replace(found, parts={k: part for k, part in found.parts.items() if k == self._section})
         return found
 
+    def nothing(self, found: Any) -> str:
+        """A section may have nothing to say."""
+        nothing = f" Nothing is known of {self._section}; t lists the next section."
+        return super().nothing(found) or (nothing if self._section else "")
+
     def action_sections(self) -> None:
         """List the next section only."""
         self._section = _SECTIONS[(_SECTIONS.index(self._section) + 1) % len(_SECTIONS)]

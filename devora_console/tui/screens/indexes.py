@@ -42,6 +42,10 @@ class IndexesScreen(ActingScreen):
             return found
         return found if self._kind is None else replace(found, findings=found.of(self._kind))
 
+    def nothing(self, found: Any) -> str:
+        """There may be none of the kind that is listed."""
+        return super().nothing(found) or (f" None is {self._kind}; t lists the next kind." if self._kind else "")
+
     def action_kinds(self) -> None:
         """List the next kind only."""
         self._kind = _KINDS[(_KINDS.index(self._kind) + 1) % len(_KINDS)]

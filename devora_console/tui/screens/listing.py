@@ -89,12 +89,17 @@ class ListScreen(ConsoleScreen):
         else:
             words = self._when(found) + self.render_of.headline(found)
             rows = self.render_of.rows(found, look, self.order, self.keep)
+            words += "" if rows else self.nothing(found)
         self.query_one("#headline", Line).show(look.text(words, 600))
         acting = self.host.services.act_progress()
         self.query_one("#acting", Line).show(look.text(acting, 200))
         self.query_one("#acting", Line).display = bool(acting)
         self.query_one(PatchTable).show(rows)
         self.draw_detail()
+
+    def nothing(self, found: Any) -> str:
+        """What to say and to press when the list is empty."""
+        return f' No line holds "{self.keep}"; Esc shows all.' if self.keep else ""
 
     def _when(self, found: Dated) -> str:
         """Words before a headline that is not about now."""

@@ -14,7 +14,7 @@ from textual.events import Resize
 from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.plans.snapshot import Plan
-from devora_console.postgres.statements import Statement
+from devora_console.postgres.statements import QueriesSnapshot, Statement
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.render import queries
 from devora_console.tui.render.plan import plan_lines
@@ -36,6 +36,12 @@ class QueriesScreen(ListScreen):
         self.order = next(iter(queries.ORDERS)) if self.order == "slow" else "slow"
         self.draw()
         self.notify("listed: slow statements" if self.order == "slow" else "listed: all", markup=False, timeout=2)
+
+    def nothing(self, found: Any) -> str:
+        """Slow statements only may be none."""
+        known = isinstance(found, QueriesSnapshot) and not isinstance(found.statements, Unknown)
+        listed = " Slow statements only are listed, and there is none; l lists all."
+        return super().nothing(found) or (listed if known and self.order == "slow" else "")
 
     def _current(self) -> Statement | None:
         found, key = self.snapshot(), self.current
