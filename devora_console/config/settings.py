@@ -217,6 +217,41 @@ class SearchSettings(Section):
     )
 
 
+class CutoverSettings(Section):
+    """The cutover: which runbook, and what of it belongs to this site."""
+
+    runbook: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+        default="big-bang",
+        description="A runbook that comes with the console (big-bang, blue-green), or a file of your own. In this file "
+        "relative to its directory, elsewhere to the current one.",
+        examples=["runbooks/devora.toml"],
+    )
+    home: Path | None = Field(
+        default=None,
+        strict=False,
+        description="Where runs are kept: a folder on a local disk. By default the console's data folder "
+        "(devora-console config path).",
+        examples=["/var/lib/devora-console/cutover"],
+    )
+    vars: dict[str, str] = Field(
+        default={},
+        description="Values for the runbook's variables, such as the commands and addresses of this site.",
+        examples=[{"front_url": "https://devora.example", "site": "/opt/devora/site.sh"}],
+    )
+    window_minutes: float | None = Field(
+        default=None, gt=0, le=10_080, description="Minutes that the window lasts, instead of what the runbook says."
+    )
+    notify_url: ApiKey | None = Field(
+        default=None,
+        description="A webhook that is told of each step (Slack's form: a JSON document with the key text). It never "
+        "holds a step up. Better kept in the environment than here.",
+        examples=["https://hooks.example/abc"],
+    )
+    output_limit_mb: float = Field(
+        default=256.0, gt=0, le=100_000, description="Megabytes of a step's output that are kept; the rest is counted."
+    )
+
+
 class TerminalSettings(Section):
     """The screens."""
 
@@ -253,6 +288,7 @@ class Settings(Section):
     migration: MigrationSettings = MigrationSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
     search: SearchSettings = SearchSettings()
+    cutover: CutoverSettings = CutoverSettings()
     terminal: TerminalSettings = TerminalSettings()
     queries: QueriesSettings = QueriesSettings()
     plans: PlansSettings = PlansSettings()
