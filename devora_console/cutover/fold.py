@@ -1,4 +1,4 @@
-"""From a run's events to where it stands. Pure, total, and the only way to know: the same events give the same answer."""
+"""From events to where the run stands. Pure and total: the same events give the same answer, and nothing else does."""
 
 from __future__ import annotations
 
