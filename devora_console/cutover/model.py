@@ -146,6 +146,7 @@ class Runbook:
     variables: Mapping[str, str]
     gates: tuple[GateUse, ...]
     steps: tuple[Step, ...]
+    on_guardrail: str = "rollback"  # rollback | pause: what a failed guardrail leads to before the point of no return
 
     def step(self, name: str) -> Step:
         """The step of this id. Raises KeyError."""
