@@ -89,9 +89,7 @@ _WORDS: Mapping[Kind, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.OBSERVED: lambda said: iter((f"observed for {span(float(said['seconds']))}, {said['samples']} samples",)),
     Kind.NOTE: lambda said: iter((f"note: {said['text']}",)),
     Kind.CLOCK: lambda said: iter((f"the wall clock jumped by {said['seconds']} s",)),
-    Kind.ARTIFACT: lambda said: iter(
-        (f"kept {said['path']} ({said['bytes']} bytes, SHA-256 {str(said['sha256'])[:_HASH]}…)",)
-    ),
+    Kind.ARTIFACT: lambda said: iter((f"kept {said['path']}, {said['bytes']} bytes, SHA-256 {said['sha256']}",)),
     Kind.REHEARSED: lambda said: iter((f"scratch database {said['database']} {said['state']}",)),
     Kind.NOTIFIED: lambda said: iter(
         (f"told {said['sink']} up to event {said['event']}: {'ok' if said['ok'] else 'failed'}",)
