@@ -90,8 +90,8 @@ def _gate(gate: GateShape, place: Place, measured: Collection[str]) -> Iterator[
     elif gate.id in measured and gate.id not in EITHER:
         yield Fault((*place, "attested"), f"'{gate.id}' is measured: what a person says does not open it")
     elif not gate.title or not gate.about:
-        missing = "about (what the evidence has to say)" if gate.title else "title"
-        yield Fault(place, f"a gate that a person attests needs a {missing}")
+        missing = "about: what the evidence has to say" if gate.title else "a title"
+        yield Fault(place, f"a gate that a person attests needs {missing}")
 
 
 # Measured where the site says how, attested where it does not.

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from devora_console.cutover.model import Runbook, Step, StepKind
 from devora_console.cutover.state import Run, RunMode, StepStanding, StepState
 
+# It stands so still, or was taken back after it had been green, as in every rehearsal.
+_GREEN = frozenset({StepState.PASSED, StepState.UNDONE})
 Seconds = Mapping[str, Sequence[float]]
 
 
@@ -103,18 +105,10 @@ def timings(runs: Iterable[Run], runbook: Runbook, environment: str) -> Timings:
             standing = next((each for each in run.steps if each.id == step.id), None)
             if standing is None or (rehearsal and step.rehearsal.how != "run"):
                 continue
-            if standing.seconds is not None and _passed(standing):
+            if standing.seconds is not None and standing.passed and standing.state in _GREEN:
                 forward.setdefault(step.id, []).append(standing.seconds)
             undo.setdefault(step.id, []).extend(_undone(standing))
     return Timings(forward, {name: values for name, values in undo.items() if values})
-
-
-def _passed(standing: StepStanding) -> bool:
-    """It passed; or it was taken back after it had passed, as every rehearsal does."""
-    if standing.state is StepState.PASSED:
-        return True
-    done = [each for each in standing.attempts if not each.undo]
-    return standing.state is StepState.UNDONE and bool(done) and done[-1].rc == 0
 
 
 def _undone(standing: StepStanding) -> list[float]:

@@ -66,11 +66,8 @@ def rollback_plan(run: Run, runbook: Runbook, timings: Timings) -> RollbackPlan:
     """The plan for this run as it stands: recompute it after every event."""
     standings = {each.id: each for each in run.steps}
     touched = [step for step in runbook.steps if step.id in standings and is_touched(standings[step.id])]
-    ways = tuple(
-        _way(step, number, standings[step.id].state, timings)
-        for number, step in reversed(list(enumerate(runbook.steps, 1)))
-        if step in touched and _says(step)
-    )
+    numbers = {step.id: number for number, step in enumerate(runbook.steps, 1)}
+    ways = tuple(_way(step, numbers[step.id], standings[step.id].state, timings) for step in remaining(run, runbook))
     past = any(step.ponr or _after(step, runbook) for step in touched)
     flying = next((each for each in run.steps if each.state in IN_FLIGHT), None)
     why_not = _why_not(run, ways, past, flying)
@@ -82,6 +79,16 @@ def rollback_plan(run: Run, runbook: Runbook, timings: Timings) -> RollbackPlan:
         why_not=why_not,
         plan_b=PLAN_B if past else "",
         people=PLAN_B_PEOPLE if past else 1,
+    )
+
+
+def remaining(run: Run, runbook: Runbook) -> tuple[Step, ...]:
+    """The steps that have to be taken back, the next one first. Those that only looked or waited are not among them."""
+    standings = {each.id: each for each in run.steps}
+    return tuple(
+        step
+        for step in reversed(runbook.steps)
+        if step.id in standings and is_touched(standings[step.id]) and _says(step)
     )
 
 
