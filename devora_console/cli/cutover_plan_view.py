@@ -114,7 +114,7 @@ def _way_back(out: Console, plan: Plan) -> None:
 
 def _window(out: Console, window: Window) -> None:
     _title(out, "Window")
-    _entry(out, "ends", f"{iso(window.ends)} ({window.given}), in {_signed(window.seconds)}", 2, label=16)
+    _entry(out, "ends", f"{iso(window.ends)} ({window.given}), {_distance(window.seconds)}", 2, label=16)
     _entry(out, "forward", f"{_total(window.forward)}, to the point of no return", 2, label=16)
     if window.after.parts:
         _entry(out, "afterwards", f"{_total(window.after)}, outside of the window", 2, label=16)
@@ -131,8 +131,8 @@ def _total(total: Total) -> str:
     return f"{spread}{span(total.p95)} ({whence})"
 
 
-def _signed(seconds: float) -> str:
-    return span(seconds) if seconds >= 0 else f"minus {span(-seconds)}"
+def _distance(seconds: float) -> str:
+    return f"in {span(seconds)}" if seconds >= 0 else f"{span(-seconds)} ago"
 
 
 def _title(out: Console, words: str) -> None:

@@ -20,6 +20,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FIXED = frozenset({"id", "kind", "how"})
 _CONSOLE = "{console}"
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][\w-]*)(?:=(?P<value>.*))?", re.DOTALL)
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_][\w-]*)=(?P<value>.+)", re.DOTALL)
 
 
@@ -197,6 +198,8 @@ def secret_in(words: list[str]) -> bool:
 
     >>> [secret_in([word]) for word in ('postgresql://ana:s3@h/d', 'postgresql://ana@h/d', '--password=x', 'http://h/')]
     [True, False, True, False]
+    >>> secret_in(['sh', '-c', 'curl -fsS http://h/a:b']), secret_in(['sh', '-c', 'psql "postgresql://a:s3@h"'])
+    (False, True)
     >>> secret_in(['curl', '--token', 'x']), secret_in(['smoke', '--token-file', 'x'])
     (True, False)
     """
@@ -216,14 +219,15 @@ def secret_in(words: list[str]) -> bool:
 
 
 def _address_tells(word: str) -> bool:
-    scheme, separator, _ = word.partition("://")
-    if not separator:
-        return False
-    if scheme.lower() not in ("http", "https"):
-        return redact_dsn(word.strip()) != word.strip()
+    return any(_tells(match[0]) for match in _ADDRESS.finditer(word))
+
+
+def _tells(address: str) -> bool:
+    if not address.lower().startswith(("http://", "https://")):
+        return redact_dsn(address) != address
     try:
-        address = urlsplit(word)
+        parts = urlsplit(address)
     except ValueError:
         return True  # in doubt it is hidden
-    names = [pair.partition("=")[0] for pair in address.query.split("&") if "=" in pair]
-    return address.password is not None or any(map(_names_one, names))
+    names = [pair.partition("=")[0] for pair in parts.query.split("&") if "=" in pair]
+    return parts.password is not None or any(map(_names_one, names))
