@@ -212,8 +212,8 @@ def secret_in(words: list[str]) -> bool:
         assigned = _ASSIGNED.fullmatch(word)
         if (assigned and _names_one(assigned["name"])) or _address_tells(word):
             return True
-        spoken = redact_message(word) != word and " " in word  # "host=h password=x" in one word
-        if spoken:
+        spoken = _ADDRESS.sub("", word) if " " in word else ""  # "host=h password=x" in one word
+        if redact_message(spoken) != spoken:
             return True
     return False
 
