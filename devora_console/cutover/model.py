@@ -147,6 +147,7 @@ class Runbook:
     gates: tuple[GateUse, ...]
     steps: tuple[Step, ...]
     on_guardrail: str = "rollback"  # rollback | pause: what a failed guardrail leads to before the point of no return
+    plan_sha: str = ""  # SHA-256 over the resolved plan, which approvals are bound to; the same in every run of it
 
     def step(self, name: str) -> Step:
         """The step of this id. Raises KeyError."""
