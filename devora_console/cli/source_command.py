@@ -111,6 +111,8 @@ def _silence(door: Door, seconds: float | None, record: Path | None, against: Pa
     """
     mongo = door.effective.settings.mongo
     asked = Question(_url(mongo), mongo.database, mongo.server_selection_timeout_seconds)
+    if record is not None:
+        records.check(record, records.SILENCE)
     wait = (0.0 if against is not None else _SECONDS) if seconds is None else seconds
     found = watch_silence(asked, wait, door.narrate, against)
     problems = _keep(door, found, record) if record is not None else ()

@@ -105,7 +105,8 @@ def thawed_keys(found: Thawed) -> dict[str, object]:
 
 def print_thawed(out: Console, found: Thawed) -> None:
     """What was undone, and what was not."""
-    _line(out, "✗ not wholly undone" if found.left else "✓ undone")
+    done = "✓ undone" if found.book.how in (How.ROLES, How.WRITE_BLOCK) else "✓ there is nothing to undo"
+    _line(out, "✗ not wholly undone" if found.left else done)
     for each in found.done:
         _line(out, f"  {each}")
     if found.canary is not None:

@@ -33,9 +33,9 @@ def changes(before: Mapping[str, Content], after: Mapping[str, Content]) -> tupl
 def _change(before: Content | None, after: Content | None) -> str:
     if before is None:
         assert after is not None
-        return f"created, with {_documents(after.documents)}"
+        return f"created, with {documents(after.documents)}"
     if after is None:
-        return f"dropped; it held {_documents(before.documents)}"
+        return f"dropped; it held {documents(before.documents)}"
     held = _content(before, after)
     if before.uuid and after.uuid and before.uuid != after.uuid:
         return f"dropped and made again, {held or 'with the same content'}"
@@ -46,7 +46,7 @@ def _content(before: Content, after: Content) -> str:
     more = after.documents - before.documents
     if more:
         verb = "inserted" if more > 0 else "deleted"
-        return f"{verb} {abs(more)} (from {before.documents} to {_documents(after.documents)})"
+        return f"{verb} {abs(more)} (from {before.documents} to {documents(after.documents)})"
     if before.digest == after.digest:
         return ""
     if before.ids == after.ids:
@@ -54,5 +54,6 @@ def _content(before: Content, after: Content) -> str:
     return f"same count ({before.documents}), content changed: some were deleted and as many inserted"
 
 
-def _documents(count: int) -> str:
+def documents(count: int) -> str:
+    """A number of documents in words."""
     return f"{count} document{'' if count == 1 else 's'}"

@@ -176,6 +176,6 @@ def _bypassed(planned: Book, canary: Canary) -> tuple[str, ...]:
 
 
 def _doubt(control: Canary | None) -> tuple[str, ...]:
-    if control is None or control.frozen is not True:
+    if control is None or control.outcome is not Outcome.REFUSED:
         return ()
-    return (f"the canary was {control.words} before anything was blocked: it says nothing of this block",)
+    return ("the canary was refused before anything was blocked already: it says nothing of this block",)

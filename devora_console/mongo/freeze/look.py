@@ -16,6 +16,7 @@ from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
 from devora_console.mongo.freeze import records
 from devora_console.mongo.freeze.canary import COLLECTION
+from devora_console.mongo.freeze.compare import documents
 from devora_console.mongo.freeze.counts import Counts, read_counts
 from devora_console.mongo.freeze.digest import Content, content_of
 from devora_console.mongo.freeze.server import Client
@@ -88,7 +89,7 @@ def look(client: Client, url: Dsn, server: str, database: str, timeout_seconds: 
             found[name] = each = content_of(source, name, uuid)
             speed = each.bytes / 1e6 / max(time.monotonic() - at, 1e-6)
             took = span(time.monotonic() - at)
-            tell(f"read {one_line(name, 80)}: {each.documents} documents, {took}, {speed:.0f} MB/s")
+            tell(f"read {one_line(name, 80)}: {documents(each.documents)}, {took}, {speed:.0f} MB/s")
         seconds = time.monotonic() - clock
         reading = Reading(server, database, began, utc_now(), seconds, found)
         return Counted(before, reading, read_counts(client, database, names))

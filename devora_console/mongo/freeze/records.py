@@ -12,7 +12,7 @@ from typing import Any
 
 from devora_console.config.paths import data_dir
 from devora_console.config.settings import Settings
-from devora_console.core.problems import refused, usage_error
+from devora_console.core.problems import ConsoleError, refused, usage_error
 from devora_console.core.safetext import one_line
 
 FREEZE, SILENCE = "devora-console freeze", "devora-console silence"
@@ -47,11 +47,31 @@ def write(path: Path, kind: str, content: Mapping[str, Any]) -> None:
             beside.unlink(missing_ok=True)
         _sync_folder(path.parent)
     except OSError as error:
-        raise refused(
-            "record_write",
-            f"{one_line(str(path))} cannot be written: {error.strerror}",
-            "Name a file in a folder of yours with --record",
-        ) from None
+        raise _unwritable(path, error) from None
+
+
+def check(path: Path, kind: str) -> None:
+    """Before long work: whether the record can be written there, and what it would take the place of is such a record.
+
+    Raises ConsoleError: exit 2 for a file that is something else, exit 4 for a place that cannot be written.
+    """
+    if path.exists():
+        read(path, kind)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.try")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside.touch(0o600)
+        beside.unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> ConsoleError:
+    return refused(
+        "record_write",
+        f"{one_line(str(path))} cannot be written: {error.strerror}",
+        "Name a file in a folder of yours with --record",
+    )
 
 
 def _sync_folder(folder: Path) -> None:
@@ -83,10 +103,10 @@ def read(path: Path, kind: str) -> dict[str, Any]:
     return found
 
 
-def damaged(path: Path, kind: str) -> Exception:
+def damaged(path: Path, kind: str) -> ConsoleError:
     """The error for a record in which something is missing or of the wrong kind."""
     return _not_one(one_line(str(path)), kind, "parts of it are missing")
 
 
-def _not_one(where: str, kind: str, why: str) -> Exception:
+def _not_one(where: str, kind: str, why: str) -> ConsoleError:
     return usage_error("record_wrong", f"{where} is no record of a {kind.rpartition(' ')[2]}: {why}", "Check the path")

@@ -21,6 +21,8 @@ from devora_console.mongo.freeze.look import Counted, Reading, Tell, look, read_
 from devora_console.mongo.freeze.server import Client, Server, connected, examine
 from devora_console.mongo.freeze.stream import Stream
 
+CONTENT = "content"
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -143,7 +145,7 @@ def _both(record: Reading, found: Silence) -> Silence:
 
 
 def _by_content(differ: tuple[Change, ...], when: str = "") -> Evidence:
-    name = f"content {when}".strip()
+    name = f"{CONTENT} {when}".strip()
     if not differ:
         return Evidence(name, Verdict.OK, "every document of every collection is the same, to the byte")
     return Evidence(name, Verdict.FAIL, "; ".join(map(str, differ)))
@@ -220,13 +222,14 @@ def keep(found: Silence, path: Path) -> None:
 
 
 def words(found: Silence) -> str:
-    """One sentence."""
+    """One sentence. Content alone does not tell a write that was taken back: then it is not said that none was made."""
     if isinstance(found.silent, Unknown):
         return f"not proven silent: {found.silent.reason}"
     if not found.silent:
-        named = ", ".join(one_line(each.collection, 80) for each in found.changed)
-        return f"the source was written to: {named}" if named else "the source was written to, and set back"
+        return f"the source was written to: {', '.join(one_line(each.collection, 80) for each in found.changed)}"
     if found.against is not None and not found.seconds:
         return f"nothing has changed since the record of {iso(found.against)}"
     since = f", nor since the record of {iso(found.against)}" if found.against is not None else ""
+    if all(each.verdict is Verdict.UNKNOWN for each in found.evidence if not each.name.startswith(CONTENT)):
+        return f"silent, by content alone: nothing has changed in {span(found.seconds)}{since}"
     return f"silent: nothing was written in {span(found.seconds)}{since}"
