@@ -24,7 +24,7 @@ _HOW = {
     How.WRITE_BLOCK: "the server refuses the writes of all users (setUserWriteBlockMode)",
     How.ROLES: "the application's users may read only",
     How.MAINTENANCE: "the application's maintenance mode is the freeze; nothing is blocked on the server",
-    How.NOTHING: "nothing is blocked on the server",
+    How.NOTHING: "nothing was blocked",
 }
 
 
@@ -73,7 +73,7 @@ def frozen_problems(found: Frozen) -> tuple[Problem, ...]:
     if found.how is How.MAINTENANCE:
         assert isinstance(found.frozen, Unknown)
         return (Problem("freeze_maintenance", found.frozen.reason, found.frozen.remedy),)
-    if found.how is How.NOTHING:
+    if found.how is How.NOTHING and found.frozen is not True:
         reason = found.notes[0] if found.notes else "nothing could be blocked"
         return (
             Problem(

@@ -50,9 +50,11 @@ def set_write_block(client: Client, *, on: bool) -> Unknown | None:
     return None
 
 
-def plan_users(client: Client, accounts: Sequence[Account], database: str, *, named: bool) -> list[UserPlan]:
-    """What each user's roles become. Raises ConsoleError (exit 4) for a user that does not exist, or a role that is
-    not to be guessed."""
+def plan_users(client: Client, accounts: Sequence[Account], database: str, named: Sequence[Account]) -> list[UserPlan]:
+    """What each user's roles become; ``named`` are those that a person named.
+
+    Raises ConsoleError (exit 4) for a user that does not exist, or a role that is not to be guessed.
+    """
     plans = []
     for account in accounts:
         user = user_of(client, account)
@@ -60,7 +62,7 @@ def plan_users(client: Client, accounts: Sequence[Account], database: str, *, na
             raise refused("freeze_user", f"there is no user {account}", "Name it as --app-user NAME@DATABASE")
         wanted = [role.document() for role in roles_of(user)]
         told = client.admin.command("rolesInfo", wanted, showPrivileges=True).get("roles") if wanted else []
-        plans.append(plan(user, told or [], database, named=named))
+        plans.append(plan(user, told or [], database, named=account in named))
     return plans
 
 

@@ -59,6 +59,7 @@ def freeze(order: Order, tell: Tell) -> Frozen:
         app = _application(order, server)
         if standing is not None:
             tell(f"{path} records a freeze ({standing.state}): it is gone on with, what was there before is kept")
+            _require_the_same(standing, app, path)
             control, planned, reason = None, standing, ""
         else:
             control = try_write(order.app, order.database, order.timeout_seconds)
@@ -95,6 +96,17 @@ def _account(text: str) -> Account:
     return Account(user, db) if at and user and db else Account(text.strip("@"), "admin")
 
 
+def _require_the_same(standing: Book, app: tuple[Account, ...], path: Path) -> None:
+    """A record holds one freeze: further users need one of their own, or this one taken back first."""
+    missing = [each for each in app if each not in {plan.account for plan in standing.users}]
+    if standing.how is How.ROLES and missing:
+        raise refused(
+            "freeze_standing",
+            f"{path} records a freeze that does not hold {', '.join(map(str, missing))}",
+            "Take it back first (source unfreeze), or name another --record",
+        )
+
+
 def _plan(client: Client, server: Server, order: Order, app: tuple[Account, ...]) -> tuple[Book, str]:
     """The freeze as it will be recorded, or why there cannot be one."""
     blank = Book(server.identity, order.database, How.NOTHING, State.INTENDED, iso(utc_now()))
@@ -120,7 +132,7 @@ def _plan_roles(
             f"{ourselves[0]} is the application's user and the one that would have to take the freeze back",
             "Set mongo.admin_url to another user that has userAdminAnyDatabase",
         )
-    plans = block.plan_users(client, app, order.database, named=bool(order.users))
+    plans = block.plan_users(client, app, order.database, [_account(each) for each in order.users])
     notes = tuple(dict.fromkeys((*blank.notes, *(note for each in plans for note in each.notes))))
     if not any(each.changes for each in plans):
         words = ", ".join(str(each.account) for each in plans)
@@ -156,10 +168,12 @@ def _words(roles: tuple[object, ...]) -> str:
 
 
 def _without_block(order: Order, planned: Book, path: Path, control: Canary | None, reason: str) -> Frozen:
-    """Nothing on the server can refuse: the application's maintenance mode is the freeze, if a person says so."""
-    how = How.MAINTENANCE if order.maintenance else How.NOTHING
+    """Nothing can be blocked: the application's maintenance mode is the freeze, if a person says so. An application
+    that could not write before either is frozen already."""
+    already = control is not None and control.frozen is True
+    how = How.MAINTENANCE if order.maintenance and not already else How.NOTHING
     kept = replace(planned, how=how, state=State.NOT_BLOCKED, notes=(reason,)).write(path)
-    frozen: bool | Unknown = MAINTENANCE if order.maintenance else False
+    frozen: bool | Unknown = MAINTENANCE if how is How.MAINTENANCE else already
     return Frozen(frozen, how, path, control, None, kept, (reason,))
 
 

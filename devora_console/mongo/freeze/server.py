@@ -19,6 +19,7 @@ from devora_console.mongo.errors import translate
 
 Client = MongoClient[dict[str, Any]]
 OURS = "devora-console"
+ADMIN = "mongo.admin_url"
 _SOCKET_SECONDS = 60.0
 _NONSENSE = "devoraConsoleAsksForNoSuchCommand"
 
@@ -115,6 +116,9 @@ def _greet(client: Client, url: Dsn) -> None:
 
 def _named(error: ConsoleError, key: str) -> ConsoleError:
     problem = error.problem
+    if problem.code == "mongo_permission" and key == ADMIN:
+        remedy = f"Give {ADMIN} a user with userAdminAnyDatabase (and clusterMonitor)"
+        return ConsoleError.of(error.exit_code, problem.code, problem.message, remedy)
     message, remedy = (text.replace("MONGO_URL", key) for text in (problem.message, problem.remedy))
     return ConsoleError.of(error.exit_code, problem.code, message, remedy)
 
