@@ -10,7 +10,6 @@ import click
 from devora_console.cli import source_view as view
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
-from devora_console.config.secret import Dsn
 from devora_console.config.settings import MongoSettings
 from devora_console.core.guard import Act
 from devora_console.core.problems import ExitCode, Problem, usage_error
@@ -20,6 +19,7 @@ from devora_console.mongo.freeze.book import How
 from devora_console.mongo.freeze.canary import try_write
 from devora_console.mongo.freeze.freezing import Order
 from devora_console.mongo.freeze.freezing import freeze as do_freeze
+from devora_console.mongo.freeze.server import ADMIN, Login
 from devora_console.mongo.freeze.silence import Question, Silence, keep, watch_silence
 from devora_console.mongo.freeze.thawing import unfreeze as do_unfreeze
 from devora_console.mongo.freeze.writers import read_writers
@@ -85,8 +85,7 @@ def _canary(door: Door) -> Answer:
 def _writers(door: Door) -> Answer:
     """List writes and transactions under way, and who is connected. Exit code 0: none is under way."""
     mongo = door.effective.settings.mongo
-    key = "MONGO_URL" if mongo.admin_url is None else "mongo.admin_url"
-    found = read_writers(_admin(mongo), key, mongo.database, mongo.server_selection_timeout_seconds)
+    found = read_writers(_admin(mongo), mongo.database, mongo.server_selection_timeout_seconds)
     if isinstance(found.operations, Unknown):
         code = INCONCLUSIVE
     else:
@@ -144,18 +143,18 @@ def _order(door: Door, record: Path | None) -> Order:
     return Order(_admin(mongo), _app(mongo), mongo.database, mongo.server_selection_timeout_seconds, place)
 
 
-def _url(mongo: MongoSettings) -> Dsn:
+def _url(mongo: MongoSettings) -> Login:
     if mongo.url is None:
         raise usage_error("mongo_missing", "no MongoDB is configured", "Set MONGO_URL")
-    return mongo.url
+    return Login(mongo.url, "MONGO_URL")
 
 
-def _admin(mongo: MongoSettings) -> Dsn:
-    return mongo.admin_url or _url(mongo)
+def _admin(mongo: MongoSettings) -> Login:
+    return _url(mongo) if mongo.admin_url is None else Login(mongo.admin_url, ADMIN)
 
 
-def _app(mongo: MongoSettings) -> Dsn:
-    return mongo.app_url or _url(mongo)
+def _app(mongo: MongoSettings) -> Login:
+    return _url(mongo) if mongo.app_url is None else Login(mongo.app_url, "mongo.app_url")
 
 
 def _code(verdict: bool | Unknown) -> ExitCode:

@@ -123,7 +123,8 @@ def print_canary(out: Console, found: Canary) -> None:
 def print_writers(out: Console, found: Writers) -> None:
     """Writes under way, then who is connected."""
     if isinstance(found.operations, Unknown):
-        _line(out, f"? writes under way: {found.operations.reason}. {found.operations.remedy}")
+        remedy = f". {found.operations.remedy}" if found.operations.remedy else ""
+        _line(out, f"? writes under way: {found.operations.reason}{remedy}")
     elif not found.operations:
         _line(out, "✓ no write and no transaction is under way")
     else:

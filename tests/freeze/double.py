@@ -35,7 +35,7 @@ class Double:
         self.own_roles: dict[tuple[str, str], list[Document]] = {}
         self.application: tuple[str, str] | None = ("devora", "devora_db")
         self.blocked = False
-        self.refuses_block_mode = False
+        self.refuses_block_mode = self.requires_login = False
         self.die_at = self.die_after = ""
         self.seen: list[str] = []
         self.collections: dict[str, list[Document]] = {}
@@ -139,6 +139,8 @@ class Double:
 
     def _insert(self, command: Document, account: tuple[str, str] | None) -> Document:
         name = command["insert"]
+        if account is None and self.requires_login:
+            return _error(13, "Unauthorized", "Command insert requires authentication")
         if self.blocked:
             return _error(371, "UserWritesBlocked", "User writes blocked")
         if account is not None and not any(

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from devora_console.cli.entry import run as run_line
 from devora_console.config.secret import Dsn
 from devora_console.mongo.freeze.canary import COLLECTION
-from devora_console.mongo.freeze.server import connected, examine
+from devora_console.mongo.freeze.server import Login, connected, examine
 from tests.cli.conftest import Ended, Run
 from tests.freeze.double import Double, serving
 
@@ -47,7 +47,7 @@ def test_a_server_that_cannot_block(
     run: Run, source: dict[str, str], mongo_client: MongoClient[dict[str, Any]], tmp_path: Path
 ) -> None:
     database = source["DB_NAME"]
-    with connected(Dsn(source["MONGO_URL"]), "MONGO_URL", 5) as client:
+    with connected(Login(Dsn(source["MONGO_URL"]), "MONGO_URL"), 5) as client:
         if not examine(client, database).invents:
             pytest.skip("this server knows which commands it has")
     canary = run("source", "canary", "--json", **source)

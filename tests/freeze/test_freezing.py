@@ -12,8 +12,9 @@ from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.core.unknown import Unknown
 from devora_console.mongo.freeze import book
 from devora_console.mongo.freeze.book import How, State
-from devora_console.mongo.freeze.canary import Outcome
+from devora_console.mongo.freeze.canary import Outcome, try_write
 from devora_console.mongo.freeze.freezing import Frozen, Order, freeze
+from devora_console.mongo.freeze.server import ADMIN, Login
 from devora_console.mongo.freeze.thawing import Thawed, unfreeze
 from tests.freeze import replies
 from tests.freeze.double import Double, serving
@@ -25,7 +26,11 @@ READS = [{"role": "read", "db": "devora_db"}]
 
 def _order(double: Double, record: Path, users: tuple[str, ...] = ()) -> Order:
     admin, app = double.urls()
-    return Order(Dsn(admin), Dsn(app), "devora_db", 2.0, lambda server: record, users)
+    return Order(Login(Dsn(admin), ADMIN), Login(Dsn(app), "app"), "devora_db", 2.0, lambda server: record, users)
+
+
+def _app(double: Double) -> Login:
+    return Login(Dsn(double.urls()[1]), "mongo.app_url")
 
 
 def _freeze(double: Double, record: Path, users: tuple[str, ...] = ()) -> Frozen:
@@ -135,16 +140,14 @@ def test_refusals(tmp_path: Path) -> None:
 
 
 def test_a_canary_that_is_refused_beside_open_collections(tmp_path: Path) -> None:
-    from devora_console.mongo.freeze.canary import try_write
-
     with serving(Double()) as double:
         double.own_roles["shop", "devora_db"] = [replies.on("devora_db", "orders", ["find", "insert"])]
         double.users[APP] = [{"role": "shop", "db": "devora_db"}]
-        canary = try_write(Dsn(double.urls()[1]), "devora_db", 2.0)
+        canary = try_write(_app(double), "devora_db", 2.0)
         assert (canary.outcome, canary.open, canary.frozen) == (Outcome.REFUSED, ("orders",), False)
         double.die_after = "insert"
         double.users[APP] = WRITES
-        lost = try_write(Dsn(double.urls()[1]), "devora_db", 2.0)
+        lost = try_write(_app(double), "devora_db", 2.0)
         assert (lost.outcome, lost.frozen, lost.removed) == (Outcome.INCONCLUSIVE, None, True)
         assert double.collections == {}
 
@@ -156,6 +159,16 @@ def test_nobody_to_block(tmp_path: Path) -> None:
         assert (found.frozen, found.how, found.book.state) == (False, How.NOTHING, State.NOT_BLOCKED)
         assert "logs in as nobody" in found.notes[0]
         assert _unfreeze(double, tmp_path / "f").done[0].startswith("nothing was blocked")
+
+
+def test_credentials_that_are_missing(tmp_path: Path) -> None:
+    """A server with users refuses whoever is nobody: that is no freeze."""
+    with serving(Double()) as double:
+        double.application, double.requires_login = None, True
+        canary = try_write(_app(double), "devora_db", 2.0)
+        assert (canary.outcome, canary.code, canary.frozen) == (Outcome.INCONCLUSIVE, 13, None)
+        assert "logged in as nobody: mongo.app_url" in canary.words
+        assert _freeze(double, tmp_path / "f").frozen is False
 
 
 def test_others_who_write_are_named(tmp_path: Path) -> None:

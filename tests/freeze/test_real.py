@@ -14,7 +14,7 @@ from devora_console.config.secret import Dsn
 from devora_console.mongo.freeze.book import How, State
 from devora_console.mongo.freeze.canary import Outcome, try_write
 from devora_console.mongo.freeze.freezing import Order, freeze
-from devora_console.mongo.freeze.server import connected, examine
+from devora_console.mongo.freeze.server import Login, connected, examine
 from devora_console.mongo.freeze.silence import Question, watch_silence
 from devora_console.mongo.freeze.thawing import unfreeze
 
@@ -22,7 +22,7 @@ from devora_console.mongo.freeze.thawing import unfreeze
 def test_there_and_back(
     mongo_url: Dsn, mongo_client: MongoClient[dict[str, Any]], mongo_database: str, tmp_path: Path
 ) -> None:
-    with connected(mongo_url, "MONGO_URL", 5) as client:
+    with connected(Login(mongo_url, "MONGO_URL"), 5) as client:
         server = examine(client, mongo_database)
     if server.invents or not server.accounts:
         pytest.skip("this server has no users")
@@ -32,8 +32,10 @@ def test_there_and_back(
     database.users.insert_one({"_id": 1})
     database.command("createUser", "app", pwd=word, roles=["readWrite"])
     try:
-        app = Dsn(f"mongodb://app:{word}@{hosts}/{mongo_database}")
-        order = Order(mongo_url, app, mongo_database, 5.0, lambda identity: tmp_path / "freeze.json")
+        app = Login(Dsn(f"mongodb://app:{word}@{hosts}/{mongo_database}"), "mongo.app_url")
+        order = Order(
+            Login(mongo_url, "mongo.admin_url"), app, mongo_database, 5.0, lambda identity: tmp_path / "freeze.json"
+        )
         assert try_write(app, mongo_database, 5.0).outcome is Outcome.WENT_THROUGH
         found = freeze(order, lambda line: None)
         assert (found.frozen, found.how is How.WRITE_BLOCK) == (True, server.blocks_writes)

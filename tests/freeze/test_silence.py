@@ -24,6 +24,7 @@ from devora_console.mongo.freeze.counts import Counts, engine_writes, moved, ser
 from devora_console.mongo.freeze.digest import Content
 from devora_console.mongo.freeze.gate import silent_gate
 from devora_console.mongo.freeze.look import Counted, Reading
+from devora_console.mongo.freeze.server import Login
 from devora_console.mongo.freeze.silence import Question, Silence, judge, keep, watch_silence, words
 from devora_console.mongo.freeze.stream import position
 from devora_console.mongo.freeze.writers import writers_of
@@ -42,11 +43,14 @@ def test_a_write_after_the_record_is_named(
     database.users.insert_many([{"_id": n, "name": f"u{n}"} for n in range(1200)])
     database.orders.insert_many([{"_id": f"o{n}", "total": n} for n in range(50)])
     database.gone.insert_one({"x": 1})
-    asked, record = Question(mongo_url, mongo_database, 5.0), tmp_path / "silence.json"
+    asked, record = Question(Login(mongo_url, "MONGO_URL"), mongo_database, 5.0), tmp_path / "silence.json"
     first = watch_silence(asked, 0.1, quiet)
     assert (first.silent, first.changed) == (True, ())
     assert first.seconds >= 0.1
     keep(first, record)
+    nothing = watch_silence(Question(Login(mongo_url, "MONGO_URL"), mongo_database + "z", 5.0), 0.1, quiet)
+    assert isinstance(nothing.silent, Unknown)
+    assert mongo_database + "z" not in mongo_client.list_database_names()
 
     def after() -> dict[str, str]:
         found = watch_silence(asked, 0, quiet, record)
@@ -76,7 +80,7 @@ def test_a_write_after_the_record_is_named(
     assert both_ways.silent is False
     assert {each.collection for each in both_ways.changed} == {"fresh", "gone", "orders"}
     with pytest.raises(ConsoleError, match="and this is") as caught:
-        watch_silence(Question(mongo_url, mongo_database + "x", 5.0), 0, quiet, record)
+        watch_silence(Question(Login(mongo_url, "MONGO_URL"), mongo_database + "x", 5.0), 0, quiet, record)
     assert caught.value.exit_code is ExitCode.USAGE
 
 
@@ -89,7 +93,7 @@ async def test_the_gate(mongo_url: Dsn, mongo_client: Client, mongo_database: st
     assert (gate.id, gate.ttl.total_seconds()) == ("source.silent", 600)
     nothing = await gate.measure()
     assert (nothing.verdict, nothing.why) == (Verdict.UNKNOWN, "silence has not been recorded")
-    found = watch_silence(Question(mongo_url, mongo_database, 5.0), 0.1, quiet)
+    found = watch_silence(Question(Login(mongo_url, "MONGO_URL"), mongo_database, 5.0), 0.1, quiet)
     path = records.default_path(settings, records.SILENCE, found.reading.server)
     keep(found, path)
     good = await gate.measure()

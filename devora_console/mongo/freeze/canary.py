@@ -17,12 +17,12 @@ from bson.objectid import ObjectId
 from pymongo.errors import NotPrimaryError, OperationFailure, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from devora_console.config.secret import Dsn, scrub
+from devora_console.config.secret import scrub
 from devora_console.core.clock import iso, utc_now
 from devora_console.core.problems import ConsoleError
 from devora_console.core.safetext import one_line
 from devora_console.mongo.freeze.roles import writable
-from devora_console.mongo.freeze.server import Client, connected, said
+from devora_console.mongo.freeze.server import Client, Login, accounts_of, connected, said
 
 COLLECTION = "devora_console_canary"
 UNAUTHORIZED, WRITES_BLOCKED = 13, 371
@@ -58,16 +58,16 @@ class Canary:
         return self.outcome is Outcome.REFUSED and not self.open
 
 
-def try_write(app: Dsn, database: str, timeout_seconds: float) -> Canary:
+def try_write(app: Login, database: str, timeout_seconds: float) -> Canary:
     """Insert one document as the application, and remove it again if that went through.
 
     Raises ConsoleError when the server is not reached or refuses the login: then nothing was tried.
     """
-    with connected(app, "mongo.app_url", timeout_seconds, retry_writes=False) as client:
+    with connected(app, timeout_seconds, retry_writes=False) as client:
         return _try(client, app, database)
 
 
-def attempt(app: Dsn, database: str, timeout_seconds: float) -> Canary:
+def attempt(app: Login, database: str, timeout_seconds: float) -> Canary:
     """The same, never raising: a server that is not reached is inconclusive."""
     try:
         return try_write(app, database, timeout_seconds)
@@ -75,7 +75,7 @@ def attempt(app: Dsn, database: str, timeout_seconds: float) -> Canary:
         return Canary(Outcome.INCONCLUSIVE, error.problem.message, iso(utc_now()))
 
 
-def _try(client: Client, app: Dsn, database: str) -> Canary:
+def _try(client: Client, app: Login, database: str) -> Canary:
     existed = _exists(client, database)
     key = ObjectId()
     collection = client[database].get_collection(COLLECTION, write_concern=WriteConcern(w=1))
@@ -85,10 +85,10 @@ def _try(client: Client, app: Dsn, database: str) -> Canary:
     except NotPrimaryError as error:
         return _not_primary(client, error, at)
     except OperationFailure as error:
-        return _refused(client, error, database, at)
+        return _refused(client, error, app, database, at)
     except PyMongoError as error:
         removed = _remove(client, database, key, existed)
-        reason = one_line(scrub(str(error), app).partition(" (configured")[0], 120)
+        reason = one_line(scrub(str(error), app.url).partition(" (configured")[0], 120)
         left = "" if removed else f"; a document {key} may remain in {COLLECTION}"
         return Canary(Outcome.INCONCLUSIVE, f"no answer to the write ({reason}){left}", at, removed=removed)
     removed = _remove(client, database, key, existed)
@@ -96,13 +96,16 @@ def _try(client: Client, app: Dsn, database: str) -> Canary:
     return Canary(Outcome.WENT_THROUGH, f"the write went through, {gone}", at, removed=removed)
 
 
-def _refused(client: Client, error: OperationFailure, database: str, at: str) -> Canary:
+def _refused(client: Client, error: OperationFailure, app: Login, database: str, at: str) -> Canary:
     if error.code in _NOT_PRIMARY:
         return _not_primary(client, error, at)
     if error.code == WRITES_BLOCKED:
         return Canary(Outcome.REFUSED, "refused: the server blocks the writes of users", at, error.code)
     if error.code != UNAUTHORIZED:
         return Canary(Outcome.INCONCLUSIVE, f"refused for another reason: {said(error)}", at, error.code)
+    if not accounts_of(client):
+        words = f"refused, as this connection is logged in as nobody: {app.key} lacks the application's credentials"
+        return Canary(Outcome.INCONCLUSIVE, words, at, error.code)
     left = _still_writable(client, database)
     words = "refused: the application's user may not write"
     if left:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devora_console.config.secret import Dsn
 from devora_console.core.clock import iso, utc_now
 from devora_console.core.problems import refused, usage_error
 from devora_console.core.unknown import Unknown
 from devora_console.mongo.freeze import block, book
 from devora_console.mongo.freeze.book import Book, How, State
 from devora_console.mongo.freeze.canary import Canary, Outcome, attempt, try_write
-from devora_console.mongo.freeze.server import Account, Client, Server, connected, examine, same_server
+from devora_console.mongo.freeze.server import Account, Client, Login, Server, connected, examine, same_server
 
 Tell = Callable[[str], None]
 MAINTENANCE = Unknown(
@@ -28,8 +27,8 @@ class Order:
     is, for a server's identity; ``users`` (NAME or NAME@DATABASE) are named by a person, besides the one ``app`` logs
     in as. ``maintenance``: a person says that the application's maintenance mode is the freeze."""
 
-    admin: Dsn
-    app: Dsn
+    admin: Login
+    app: Login
     database: str
     timeout_seconds: float
     place: Callable[[str], Path]
@@ -52,7 +51,7 @@ class Frozen:
 
 def freeze(order: Order, tell: Tell) -> Frozen:
     """Freeze, or say why it is not frozen. Raises ConsoleError; with exit 4 nothing was blocked by this call."""
-    with connected(order.admin, "mongo.admin_url", order.timeout_seconds) as client:
+    with connected(order.admin, order.timeout_seconds) as client:
         server = examine(client, order.database)
         path = order.place(server.identity)
         standing = book.earlier(path, server.identity, order.database)
@@ -80,12 +79,12 @@ def freeze(order: Order, tell: Tell) -> Frozen:
 
 def _application(order: Order, server: Server) -> tuple[Account, ...]:
     """The application's users: as its own connection is logged in, and those that were named."""
-    with connected(order.app, "mongo.app_url", order.timeout_seconds) as client:
+    with connected(order.app, order.timeout_seconds) as client:
         found = examine(client, order.database)
     if not same_server(server, found):
         raise usage_error(
             "freeze_two_servers",
-            f"mongo.admin_url leads to {server.identity}, the application's to {found.identity}",
+            f"{order.admin.key} leads to {server.identity}, {order.app.key} to {found.identity}",
             "Have both name the same server",
         )
     return tuple(dict.fromkeys((*found.accounts, *(_account(each) for each in order.users))))
@@ -158,7 +157,7 @@ def _carry_out(
         planned.write(path)
     for each in planned.users:
         if each.changes:
-            tell(f"{each.account}: {_words(each.before)} becomes {_words(each.after)}")
+            tell(f"{each.account}: {_words(each.after)} instead of {_words(each.before)}")
             block.give(client, each.account, each.after)
     return planned.write(path, State.BLOCKED)
 

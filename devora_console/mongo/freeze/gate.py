@@ -12,7 +12,7 @@ from devora_console.core.gates import Gate, Measurement
 from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
 from devora_console.mongo.freeze import records
-from devora_console.mongo.freeze.server import connected, examine
+from devora_console.mongo.freeze.server import Login, connected, examine
 from devora_console.mongo.freeze.silence import Question, watch_silence, words
 
 TTL = timedelta(minutes=10)
@@ -37,13 +37,14 @@ def _measured(settings: Settings) -> Measurement:
     url, database = settings.mongo.url, settings.mongo.database
     if url is None:
         return _unknown("MongoDB is not configured", "Set MONGO_URL")
+    login = Login(url, "MONGO_URL")
     timeout = settings.mongo.server_selection_timeout_seconds
     try:
-        with connected(url, "MONGO_URL", timeout) as client:
+        with connected(login, timeout) as client:
             path = records.default_path(settings, records.SILENCE, examine(client, database).identity)
         if not path.exists():
             return _unknown("silence has not been recorded", _RECORD)
-        found = watch_silence(Question(url, database, timeout), 0, lambda line: None, path)
+        found = watch_silence(Question(login, database, timeout), 0, lambda line: None, path)
     except ConsoleError as error:
         return _unknown(error.problem.message, error.problem.remedy)
     except OSError as error:

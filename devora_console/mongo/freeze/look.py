@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from pymongo.errors import OperationFailure
 
 from devora_console.config.secret import Dsn
 from devora_console.core.clock import iso, span, utc_now
@@ -97,6 +99,9 @@ def look(client: Client, url: Dsn, server: str, database: str, timeout_seconds: 
 
 def _listed(client: Client, database: str) -> dict[str, str]:
     """Collections with documents of their own, each with its uuid; of a database that does not exist there are none."""
+    with suppress(OperationFailure):  # who may not list databases may still list collections
+        if database not in client.list_database_names():
+            return {}  # there are servers that would make it by being asked
     found = {}
     for entry in client[database].list_collections():
         name = str(entry["name"])

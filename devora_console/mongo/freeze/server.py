@@ -36,6 +36,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """How to connect, and the setting (or variable) that says so, for what goes wrong."""
+
+    url: Dsn
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """What was found at the other end. ``identity`` tells deployments apart; ``process`` is the server process, where
     it says. ``invents``: it answers ok to a command that does not exist, so that no "ok" of it proves anything.
@@ -62,8 +70,9 @@ class Server:
 
 
 @contextmanager
-def connected(url: Dsn, key: str, timeout_seconds: float, *, retry_writes: bool = True) -> Iterator[Client]:
-    """A client that reads from the primary; PyMongo's errors become ConsoleErrors that name the setting ``key``."""
+def connected(login: Login, timeout_seconds: float, *, retry_writes: bool = True) -> Iterator[Client]:
+    """A client that reads from the primary; PyMongo's errors become ConsoleErrors that name the setting."""
+    url, key = login.url, login.key
     try:
         client = _client(url, timeout_seconds, retry_writes)
     except ConsoleError as error:
@@ -140,7 +149,7 @@ def examine(client: Client, database: str) -> Server:
         sharded=sharded,
         invents=_invents(client),
         process=str(process) if process is not None else None,
-        accounts=_accounts(client),
+        accounts=accounts_of(client),
     )
 
 
@@ -164,7 +173,8 @@ def _version(client: Client) -> tuple[int, int] | Unknown:
     return int(numbers[0]), int(numbers[1])
 
 
-def _accounts(client: Client) -> tuple[Account, ...]:
+def accounts_of(client: Client) -> tuple[Account, ...]:
+    """The users a connection is logged in as; none where the server does not tell."""
     try:
         told = client.admin.command("connectionStatus")
     except OperationFailure:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from devora_console.config.secret import Dsn
 from devora_console.core.clock import iso, span
 from devora_console.core.console import Verdict
 from devora_console.core.safetext import one_line
@@ -18,7 +17,7 @@ from devora_console.mongo.freeze import records
 from devora_console.mongo.freeze.compare import Change, changes
 from devora_console.mongo.freeze.counts import Counts, moved
 from devora_console.mongo.freeze.look import Counted, Reading, Tell, look, read_record, require_same
-from devora_console.mongo.freeze.server import Client, Server, connected, examine
+from devora_console.mongo.freeze.server import Client, Login, Server, connected, examine
 from devora_console.mongo.freeze.stream import Stream
 
 CONTENT = "content"
@@ -57,7 +56,7 @@ class Silence:
 class Question:
     """Whose silence: the connection that reads, and how patient to be."""
 
-    url: Dsn
+    login: Login
     database: str
     timeout_seconds: float
 
@@ -68,7 +67,7 @@ def watch_silence(asked: Question, seconds: float, tell: Tell, against: Path | N
     Raises ConsoleError.
     """
     record = None if against is None else read_record(against)
-    with connected(asked.url, "MONGO_URL", asked.timeout_seconds) as client:
+    with connected(asked.login, asked.timeout_seconds) as client:
         server = examine(client, asked.database)
         if record is not None and against is not None:
             require_same(record, against, server.identity, asked.database)
@@ -93,7 +92,7 @@ def _window(client: Client, asked: Question, server: Server, seconds: float, tel
 
 
 def _look(client: Client, asked: Question, server: Server, tell: Tell) -> Counted:
-    return look(client, asked.url, server.identity, asked.database, asked.timeout_seconds, tell)
+    return look(client, asked.login.url, server.identity, asked.database, asked.timeout_seconds, tell)
 
 
 def judge(first: Counted, last: Counted, streamed: Mapping[str, int] | Unknown, seconds: float) -> Silence:
@@ -114,6 +113,8 @@ def judge(first: Counted, last: Counted, streamed: Mapping[str, int] | Unknown, 
             "the content is the same, but somebody wrote to this server, and which database is not told",
             "Grant clusterMonitor to this user, or stop what writes to other databases",
         )
+    if not first.reading.collections and not last.reading.collections:
+        silent = Unknown(f"there is no collection in {last.reading.database}", "Check DB_NAME")
     until = last.reading.as_of if Verdict.OK in own else last.reading.began
     return Silence(silent, seconds, last.reading, differ, tuple(evidence), first.reading.began, until)
 

@@ -30,7 +30,7 @@ def unfreeze(order: Order, tell: Tell) -> Thawed:
 
     Raises ConsoleError; exit 2 when there is no record, as then it is not known what was there before.
     """
-    with connected(order.admin, "mongo.admin_url", order.timeout_seconds) as client:
+    with connected(order.admin, order.timeout_seconds) as client:
         server = examine(client, order.database)
         path = order.place(server.identity)
         found = book.read(path)

@@ -9,10 +9,9 @@ from typing import Any
 
 from pymongo.errors import OperationFailure, PyMongoError
 
-from devora_console.config.secret import Dsn
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.mongo.freeze.server import OURS, connected, examine, said
+from devora_console.mongo.freeze.server import OURS, Login, connected, examine, said
 
 _OPS = frozenset({"insert", "update", "remove"})
 _COMMANDS = (
@@ -52,9 +51,9 @@ class Writers:
     connections: tuple[Connected, ...] | Unknown
 
 
-def read_writers(url: Dsn, key: str, database: str, timeout_seconds: float) -> Writers:
+def read_writers(login: Login, database: str, timeout_seconds: float) -> Writers:
     """Ask the server. Raises ConsoleError when it is not reached."""
-    with connected(url, key, timeout_seconds) as client:
+    with connected(login, timeout_seconds) as client:
         if examine(client, database).invents:
             lost = Unknown("this server does not list operations", "Look at what the application's processes do")
             return Writers(lost, lost)
