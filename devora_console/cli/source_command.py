@@ -38,7 +38,7 @@ def command() -> None:
 
 
 @door_command(command, "freeze")
-@click.option("--record", type=_FILE, metavar="FILE", help="Where what was there before is written, before blocking.")
+@click.option("--record", type=_FILE, metavar="FILE", help="Write down there, before blocking, what was before.")
 @click.option("--app-user", "users", multiple=True, metavar="NAME[@DATABASE]", help="A user to block (repeatable).")
 @click.option("--maintenance-is-the-freeze", "maintenance", is_flag=True, help="Accept that nothing can be blocked.")
 def _freeze(door: Door, record: Path | None, users: tuple[str, ...], maintenance: bool) -> Answer:
@@ -98,7 +98,7 @@ def _writers(door: Door) -> Answer:
     "--seconds",
     type=click.FloatRange(0.1, 86_400),
     metavar="N",
-    help=f"Time between two readings: {_SECONDS:g}, or with --against one reading only.",
+    help=f"Seconds between two readings: {_SECONDS:g} unless given; with --against alone it is read once.",
 )
 @click.option("--record", type=_FILE, metavar="FILE", help="Keep the digests in this file when it was silent.")
 @click.option("--against", type=_FILE, metavar="FILE", help="Compare with such a record.")

@@ -15,7 +15,7 @@ from devora_console.mongo.freeze.server import Account, Client, said
 
 # What a server says of setUserWriteBlockMode where roles have to do: not permitted, a standalone or an older feature
 # compatibility version, no such command.
-_NO_BLOCK_MODE = frozenset({13, 20, 59, 95})
+_NO_BLOCK_MODE = frozenset({13, 20, 59, 76, 115})
 _ON = 2
 _PATIENCE_SECONDS = 10.0
 _MOST_USERS = 200
