@@ -137,6 +137,20 @@ class MongoSettings(Section):
         description="Where MongoDB is: mongodb://host:27017 or mongodb+srv://host. Also MONGO_URL.",
         examples=["mongodb://localhost:27017"],
     )
+    admin_url: MongoUrl | None = Field(
+        default=None,
+        description="For 'source freeze' and 'source unfreeze' only: the same server with a user that may change the "
+        "roles of others (userAdminAnyDatabase) and, on a replica set of MongoDB 6.0 or later, block writes "
+        "(clusterAdmin or restore, and clusterMonitor). Not the application's user: that one loses its right to "
+        "write. Without it url. Better kept in the environment than here.",
+        examples=["mongodb://admin@localhost:27017/?authSource=admin"],
+    )
+    app_url: MongoUrl | None = Field(
+        default=None,
+        description="How the application itself connects, with its own credentials: a freeze is believed only when a "
+        "write with them is refused ('source canary'). Without it url. Better kept in the environment than here.",
+        examples=["mongodb://devora@localhost:27017/devora_db"],
+    )
     database: Annotated[str, AfterValidator(_database)] = Field(
         default="devora_db", description="The database to migrate. Also DB_NAME."
     )
@@ -314,6 +328,8 @@ class Settings(Section):
             self.postgres.dsn,
             self.postgres.superuser_dsn,
             self.mongo.url,
+            self.mongo.admin_url,
+            self.mongo.app_url,
             self.analytics.posthog_api_key,
             self.search.openai_api_key,
         )

@@ -22,6 +22,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "postgres.connect_timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "postgres.statement_timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "mongo.url": tuple(f"mongodb://h{n}" for n in range(5)),
+    "mongo.admin_url": tuple(f"mongodb://h{n}" for n in range(5)),
+    "mongo.app_url": tuple(f"mongodb://h{n}" for n in range(5)),
     "mongo.database": ("a", "b", "c", "d", "e"),
     "mongo.server_selection_timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "mongo.read_preference": ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"),
