@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,10 @@ class Started:
     session: int
     boot: str
 
+    def payload(self) -> dict[str, object]:
+        """What the journal says of it (:attr:`.events.Kind.STARTED`)."""
+        return {"pid": self.pid, "pid_start": self.pid_start, "boot_id": self.boot}
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -60,6 +64,10 @@ class Result:
     error: str
     began: str
     ended: str
+
+    def payload(self, *, ingested: bool) -> dict[str, object]:
+        """What the journal says of it (:attr:`.events.Kind.EXITED`); ``ingested``: found afterwards."""
+        return {**asdict(self), "ingested": ingested}
 
 
 class Standing(StrEnum):
@@ -92,7 +100,7 @@ def look(folder: Path, boot: str, current: str | None = None) -> Seen:
     started = read_started(folder)
     if boot != (current or machine.boot_id()):
         return Seen(Standing.UNKNOWN, "the machine was restarted since, and there is no result", started=started)
-    if not _held(folder / "alive.lock"):
+    if not held(folder / "alive.lock"):
         # It may have ended between the two looks: the result is there before the lock is let go.
         return _finished(folder) or Seen(Standing.UNKNOWN, _lost(started), started=started)
     if started is None:
@@ -146,7 +154,7 @@ def _json(path: Path) -> dict[str, Any] | Unknown | None:
     return said if isinstance(said, dict) else Unknown(f"{path} is not what a shim writes")
 
 
-def _held(path: Path) -> bool:
+def held(path: Path) -> bool:
     """Whether somebody holds the lock. Shared, so that two who look do not take each other for a command."""
     try:
         descriptor = os.open(path, os.O_RDONLY)

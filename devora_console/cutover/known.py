@@ -1,12 +1,14 @@
-"""Which secrets the console knows, and whether a text holds one."""
+"""Which secrets the console knows, and whether a text that is kept as it is holds one."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from devora_console.config.redact import credential_spans, credentials, is_sensitive, spellings
+from devora_console.config.redact import credential_spans, credentials, is_sensitive, redact_message, spellings
 from devora_console.config.secret import Secret
+from devora_console.core.problems import refused
+from devora_console.core.safetext import one_line
 
 _SHORTEST = 3  # shorter words would be found everywhere, and stars in their place would give them away
 _TELLING = 8  # shorter, or a mere word, found in a person's own text is no finding
@@ -32,6 +34,21 @@ def held_in(text: str, secrets: Iterable[Secret]) -> bool:
     A password that is a plain word, such as the name of a product, may stand in any text: that is no finding.
     """
     return any(_tells(word) and word in text for secret in secrets for word in secret.secrets())
+
+
+def refuse_secrets(payload: Mapping[str, object], secrets: Sequence[Secret]) -> None:
+    """Refuse (exit 4) a run whose runbook or variables, which the journal keeps word for word, give a secret away."""
+    variables = payload.get("variables")
+    named = {"the runbook": str(payload.get("text", ""))}
+    if isinstance(variables, Mapping):
+        named |= {f"the variable {name}": str(value) for name, value in variables.items()}
+    for name, text in named.items():
+        if held_in(text, secrets) or (name != "the runbook" and redact_message(text) != text):
+            raise refused(
+                "cutover_secret_in_runbook",
+                f"{one_line(name, 80)} holds a secret, which the journal would keep",
+                "Let the command take it from the environment.",
+            )
 
 
 def _tells(word: str) -> bool:

@@ -238,8 +238,10 @@ def main(folder: str, secrets: int) -> None:
         out = os.open(os.path.join(folder, "out.raw"), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         for name in ("pid.json.tmp", "result.json.tmp"):
             reserve(os.path.join(folder, name))
-    except (OSError, ValueError) as error:
-        refuse(str(error))
+    except OSError as error:
+        refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+    except ValueError as error:
+        refuse(f"what the console said is not whole: {error}")
     detached(folder)
     work(folder, spec, words, lock, out)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from devora_console.config.secret import Secret
@@ -18,7 +19,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.cutover import shim
 from devora_console.cutover.apart import machine
 from devora_console.cutover.apart.files import put
-from devora_console.cutover.attempt import Result, Seen, Spec, Standing, Started, is_same, look, read_started
+from devora_console.cutover.attempt import Result, Seen, Spec, Standing, Started, held, is_same, look, read_started
 from devora_console.cutover.known import held_in, words_of
 from devora_console.cutover.outputs import last_lines, tail
 
@@ -29,6 +30,7 @@ __all__ = [
     "Spec",
     "Standing",
     "Started",
+    "Stopped",
     "is_same",
     "last_lines",
     "look",
@@ -140,25 +142,56 @@ def _reported(folder: Path, process: subprocess.Popen[bytes]) -> Started | Unkno
 # --- stopping ---------------------------------------------------------------------------------------
 
 
-def stop(folder: Path, grace: float = shim.GRACE_SECONDS) -> str:
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What stopping did: whether nothing of the group runs any more, and how that went, in words."""
+
+    gone: bool
+    words: str
+
+
+def stop(folder: Path, grace: float = shim.GRACE_SECONDS) -> Stopped:
     """End a command and what it left in its process group: ask, and after ``grace`` seconds kill.
 
     Nothing is signalled but the group that the shim wrote down, in the same boot and session: a number that was given
-    to another process since is left alone. What was done, in words; the result is written by the shim.
+    to another process since is left alone. The result is written by the shim, as ever.
     """
     started = read_started(folder)
+    if (folder / "result.json").exists():
+        return Stopped(True, "nothing to stop: it has ended")
     if started is None:
-        return "nothing to stop: it is not known to have been started"
-    if (folder / "result.json").exists() or started.boot != machine.boot_id() or not _members(started):
-        return "nothing to stop: it has ended"
+        running = held(folder / "alive.lock")
+        return Stopped(not running, "it is only being started" if running else "nothing to stop: nothing runs")
+    if started.boot != machine.boot_id():
+        return Stopped(True, "nothing to stop: the machine was restarted since")
+    if not _members(started):
+        seen = held(folder / "alive.lock")
+        hidden = "what runs of it is not in its process group, or is hidden from this user"
+        return Stopped(not seen, hidden if seen else "nothing to stop: it has ended")
+    try:
+        return _stopped(started, grace)
+    except PermissionError:
+        return Stopped(False, "it may not be stopped from here: it runs as another user")
+
+
+def _stopped(started: Started, grace: float) -> Stopped:
     _signal(started, signal.SIGTERM, signal.SIGCONT)
-    give_up = time.monotonic() + grace
+    if _empty(started, grace):
+        return Stopped(True, "ended when it was asked to")
+    _signal(started, signal.SIGKILL)
+    if _empty(started, _PATIENCE):
+        return Stopped(True, f"killed: it had not ended {grace:g} s after it was asked to")
+    left = ", ".join(map(str, _members(started)[:5]))
+    return Stopped(False, f"it was killed, but still there are: {left}")
+
+
+def _empty(started: Started, seconds: float) -> bool:
+    give_up = time.monotonic() + seconds
     while _members(started):
         if time.monotonic() >= give_up:
-            _signal(started, signal.SIGKILL)
-            return f"killed: it had not ended {grace:g} s after it was asked to"
+            return False
         time.sleep(_POLL * 5)
-    return "ended when it was asked to"
+    return True
 
 
 def _members(started: Started) -> list[int]:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -113,6 +114,16 @@ def test_a_kind_of_a_newer_console_changes_nothing(begin: Begin) -> None:
     other.close()
     assert journal.append(Kind.NOTE, {"text": "after"}).seq == 3
     assert journal.events(1)[0].kind == "moon.phase"
+    assert verify(journal.folder).good
+
+
+def test_threads_share_a_journal(begin: Begin) -> None:
+    journal = begin()
+    token = journal.take_driver("ana")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: journal.append(Kind.LEASE, {"state": str(n)}, token=token), range(40)))
+        list(pool.map(lambda _: journal.state(), range(8)))
+    assert journal.state().last_seq == 42
     assert verify(journal.folder).good
 
 

@@ -20,9 +20,14 @@ from devora_console.core.unknown import Unknown
 from devora_console.cutover import supervise
 from devora_console.cutover.apart import machine
 from devora_console.cutover.apart.files import put
-from devora_console.cutover.attempt import _held
+from devora_console.cutover.attempt import held
+from devora_console.cutover.events import Kind
+from devora_console.cutover.journal import home
+from devora_console.cutover.journal.verify import Verified, verify
 from devora_console.cutover.shim import NOT_STARTED
-from devora_console.cutover.supervise import NotStarted, Result, Spec, Standing, Started, look
+from devora_console.cutover.state import StepState
+from devora_console.cutover.supervise import NotStarted, Result, Spec, Standing, Started, Stopped, look
+from tests.cutover.conftest import Begin
 from tests.eventually import eventually
 
 BOOT = machine.boot_id()
@@ -88,7 +93,7 @@ def test_it_is_in_a_session_without_terminal(attempt: Path) -> None:
     assert child[4] == shim[4] == "0"  # no terminal
     assert who.session not in (os.getsid(0), who.shim)  # who leads a session could get a terminal
     assert look(attempt, BOOT).standing is Standing.RUNNING
-    assert supervise.stop(attempt) == "ended when it was asked to"
+    assert supervise.stop(attempt) == Stopped(True, "ended when it was asked to")
     assert ended(attempt).signal == signal.SIGTERM
 
 
@@ -150,7 +155,7 @@ def test_the_shim_is_killed_and_the_command_runs_on(attempt: Path) -> None:
     (attempt / "go").touch()  # it prints, and nobody reads: that must not end it
     time.sleep(0.2)
     assert look(attempt, BOOT).standing is Standing.UNSUPERVISED
-    assert supervise.stop(attempt) == "ended when it was asked to"
+    assert supervise.stop(attempt) == Stopped(True, "ended when it was asked to")
     seen = look(attempt, BOOT)
     assert (seen.standing, seen.result) == (Standing.UNKNOWN, None)
     assert "without a result" in seen.reason
@@ -161,7 +166,7 @@ def test_both_are_killed(attempt: Path) -> None:
     os.kill(who.shim, signal.SIGKILL)
     os.kill(who.pid, signal.SIGKILL)
     assert eventually(lambda: look(attempt, BOOT).standing is Standing.UNKNOWN)
-    assert "nothing to stop" in supervise.stop(attempt)
+    assert "nothing to stop" in supervise.stop(attempt).words
 
 
 @pytest.mark.parametrize("how", ["killed", "hung up"])
@@ -210,6 +215,50 @@ def test_after_a_restart_of_the_machine_nothing_is_known(attempt: Path) -> None:
     assert look(attempt, "another boot").standing is Standing.ENDED  # what was written down stays true
 
 
+def test_an_end_between_two_looks_is_not_missed(attempt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started(attempt, "true")
+    ended(attempt)
+    (attempt / "result.json").rename(attempt / "later")
+
+    def ends_meanwhile(path: Path) -> bool:
+        (attempt / "later").rename(attempt / "result.json")
+        return False
+
+    monkeypatch.setattr("devora_console.cutover.attempt.held", ends_meanwhile)
+    assert look(attempt, BOOT).standing is Standing.ENDED
+
+
+def test_a_driver_that_dies_lets_another_one_drive_while_its_step_runs(begin: Begin) -> None:
+    journal = begin()
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom devora_console.cutover import supervise\n"
+        "from devora_console.cutover.events import Kind\n"
+        "from devora_console.cutover.journal import home\n"
+        "from devora_console.cutover.journal.store import Journal\n"
+        "journal = Journal.open(Path(sys.argv[1]), 'bob')\ntoken = journal.take_driver('bob')\n"
+        "journal.append(Kind.INTENT, {}, step='first', attempt=1, token=token)\n"
+        "folder = home.make_attempt_folder(journal.folder, 'first', 1)\n"
+        "who = supervise.start(folder, supervise.Spec(['sleep', '60']))\n"
+        "journal.append(Kind.STARTED, who.payload(), step='first', attempt=1, token=token)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(journal.folder)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    token = journal.take_driver("ana")
+    step = journal.state().step("first")
+    (tried,) = step.attempts
+    folder = home.attempt_folder(journal.folder, "first", tried.number)
+    seen = look(folder, tried.boot)
+    assert (token, step.state, seen.standing) == (2, StepState.RUNNING, Standing.RUNNING)
+    assert seen.started
+    assert (tried.pid, tried.pid_start) == (seen.started.pid, seen.started.pid_start)
+    assert supervise.stop(folder).gone
+    said = ended(folder).payload(ingested=True)
+    journal.append(Kind.EXITED, said, step="first", attempt=1, token=token)
+    assert journal.state().step("first").attempts[0].signal == signal.SIGTERM
+    assert verify(journal.folder) == Verified(6, 1, journal.events()[-1].hash, True, ())
+
+
 def test_a_console_that_dies_before_the_secrets_are_told_starts_nothing(attempt: Path) -> None:
     reader, writer = os.pipe()
     os.close(writer)
@@ -232,15 +281,15 @@ _DAEMON = (
 )
 
 
-def test_a_daemon_that_holds_the_lock_and_the_pipe_hinders_nothing(attempt: Path) -> None:
+def test_a_daemon_that_holds_the_lock_and_the_pipe_hinders_nothing(attempt: Path, quick: None) -> None:
     who = started(attempt, *python(_DAEMON))
     result = ended(attempt)
     assert result.rc == 0
     daemon = int(said(attempt).split()[1])
     try:
-        assert _held(attempt / "alive.lock")
+        assert held(attempt / "alive.lock")
         assert not is_gone(daemon)
-        assert "nothing to stop" in supervise.stop(attempt)
+        assert "nothing to stop" in supervise.stop(attempt).words
         time.sleep(0.5)
         assert not is_gone(daemon)  # what it prints is still read, if not kept
         assert result.out_bytes == len(said(attempt))
@@ -298,10 +347,10 @@ def test_what_takes_too_long_is_ended_with_all_its_group(
 def test_stopping_asks_first_and_then_kills(attempt: Path) -> None:
     who = started(attempt, "sh", "-c", f"({_STUBBORN}) & {_STUBBORN}")
     assert eventually(lambda: said(attempt).count(b"ready") == 2)
-    assert supervise.stop(attempt, grace=0.2).startswith("killed")
+    assert supervise.stop(attempt, grace=0.2).words.startswith("killed")
     assert ended(attempt).signal == signal.SIGKILL
     assert machine.group(who.pid, who.session) == []
-    assert supervise.stop(attempt) == "nothing to stop: it has ended"
+    assert supervise.stop(attempt) == Stopped(True, "nothing to stop: it has ended")
 
 
 def test_a_number_that_somebody_else_got_is_never_signalled(attempt: Path) -> None:
@@ -312,7 +361,7 @@ def test_a_number_that_somebody_else_got_is_never_signalled(attempt: Path) -> No
             said: dict[str, object] = {"shim": 1, "shim_start": 1.0, "pid": other.pid, "session": session}
             said |= {"pid_start": machine.start_time(other.pid), "boot_id": BOOT} | wrong
             put(str(attempt), "pid.json", said)
-            assert supervise.stop(attempt, grace=0) == "nothing to stop: it has ended"
+            assert "nothing to stop" in supervise.stop(attempt, grace=0).words
             assert other.poll() is None
     finally:
         other.kill()

@@ -24,7 +24,7 @@ _LETTERS = st.lists(st.sampled_from([b"a", b"b", b"c"]), max_size=40).map(b"".jo
 _WORDS = st.lists(_LETTERS.filter(lambda word: 1 <= len(word) <= 6), max_size=4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(text=_LETTERS, words=_WORDS, cuts=st.lists(st.integers(0, 40), max_size=8))
 def test_a_stream_is_redacted_wherever_it_is_cut(text: bytes, words: list[bytes], cuts: list[int]) -> None:
     redactor = Redactor(words)

@@ -12,7 +12,8 @@ def boot_id() -> str:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
     except FileNotFoundError:
-        return _said("sysctl", "-n", "kern.bootsessionuuid")
+        # Where nothing tells, a restart shows all the same: no lock outlives it.
+        return _said("sysctl", "-n", "kern.bootsessionuuid") or "unknown"
 
 
 def start_time(pid: int) -> float | None:
@@ -59,5 +60,8 @@ def group(number: int, session: int) -> list[int]:
 def _said(*argv: str) -> str:
     import subprocess  # noqa: PLC0415 - slow to load, and of use only where there is no /proc
 
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    except FileNotFoundError:
+        return ""
     return done.stdout.strip()

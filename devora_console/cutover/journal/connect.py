@@ -30,6 +30,7 @@ def writer(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS: through the cache of the disk too
         connection.execute("PRAGMA foreign_keys = ON")
         return _known(path, connection)
     except sqlite3.Error as error:

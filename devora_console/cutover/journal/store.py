@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from devora_console.config.redact import redact_message
 from devora_console.config.secret import Secret, scrub
 from devora_console.core.problems import refused
 from devora_console.core.safetext import one_line
@@ -24,7 +23,7 @@ from devora_console.cutover.events import GENESIS, Event, Kind, body, chained
 from devora_console.cutover.fold import fold
 from devora_console.cutover.journal import connect, disk, home, rows
 from devora_console.cutover.journal.lock import DriverLock
-from devora_console.cutover.known import held_in
+from devora_console.cutover.known import refuse_secrets
 from devora_console.cutover.state import Run
 
 FREE = frozenset(
@@ -84,7 +83,7 @@ class Journal:
         The runbook's ``text`` and the ``variables`` are kept word for word, so that their hash stays true; one that
         holds a secret is refused (exit 4) and nothing is made.
         """
-        _refuse_secrets(payload, secrets)
+        refuse_secrets(payload, secrets)
         disk.check_room(folder)
         path = home.make_run(folder, run)
         os.close(os.open(path / home.JOURNAL, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -289,17 +288,3 @@ class Journal:
             yield
         except sqlite3.Error as error:
             raise rows.failed(self.path, error) from None
-
-
-def _refuse_secrets(payload: Mapping[str, object], secrets: Sequence[Secret]) -> None:
-    variables = payload.get("variables")
-    named = {"the runbook": str(payload.get("text", ""))}
-    if isinstance(variables, Mapping):
-        named |= {f"the variable {name}": str(value) for name, value in variables.items()}
-    for name, text in named.items():
-        if held_in(text, secrets) or (name != "the runbook" and redact_message(text) != text):
-            raise refused(
-                "cutover_secret_in_runbook",
-                f"{one_line(name, 80)} holds a secret, which the journal would keep",
-                "Let the command take it from the environment.",
-            )
