@@ -56,6 +56,8 @@ def launch(argv: list[str], cwd: str | None, pipe: Pipe, lock: int) -> tuple[int
         return pid, opener
     try:
         os.setpgid(0, 0)
+        for each in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
         os.close(opener)
         if os.read(gate, 1) != b"1":
             os._exit(126)
@@ -64,8 +66,6 @@ def launch(argv: list[str], cwd: str | None, pipe: Pipe, lock: int) -> tuple[int
         os.dup2(pipe.into, 2)
         os.set_inheritable(lock, True)
         os.set_inheritable(pipe.out, True)
-        for each in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)
         if cwd:
             os.chdir(cwd)
         os.execvp(argv[0], argv)  # noqa: S606 - a program with its arguments, never a shell

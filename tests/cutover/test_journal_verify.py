@@ -13,7 +13,7 @@ import pytest
 
 from devora_console.core.unknown import Unknown
 from devora_console.cutover.events import Kind, body, chained
-from devora_console.cutover.journal import home, rows
+from devora_console.cutover.journal import connect, home, rows
 from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.journal.verify import Verified, Wrong, digest, verify
 from tests.cutover.conftest import Begin
@@ -156,6 +156,13 @@ def test_a_head_that_stayed_behind_does_no_harm(written: Path) -> None:
     with Journal.open(written, "ana") as journal:
         journal.append(Kind.NOTE, {"text": "eight"})
     assert json.loads((written / home.HEAD).read_text())["seq"] == 8
+
+
+def test_a_head_never_goes_back(written: Path) -> None:
+    with Journal.watch(written) as journal:
+        fifth, last = journal.events()[4], journal.events()[-1]
+    connect.tell_head(written, fifth)  # somebody who added it at the same time, and was slower
+    assert connect.head(written) == (last.seq, last.hash)
 
 
 def test_lost_guards_are_told(written: Path) -> None:
