@@ -9,8 +9,11 @@ from pathlib import Path
 
 from devora_console.config.secret import Secret
 from devora_console.core.console import Verdict
+from devora_console.core.problems import ExitCode, Problem
+from devora_console.core.unknown import Unknown
 from devora_console.cutover import supervise
 from devora_console.cutover.events import Kind
+from devora_console.cutover.journal import home
 from devora_console.cutover.model import Command, Probe, Step
 from devora_console.cutover.probes import Answer, Prober, settle
 from devora_console.cutover.record import Record
@@ -45,10 +48,6 @@ class Stepper:
         self.tripped = ""
         """The guardrail that stopped the latest step; empty while none did."""
 
-    def folder_of(self, step: str, attempt: int, *, undo: bool) -> Path:
-        """Where an attempt keeps its output and its result."""
-        return self._folder / "steps" / (f"{step}.{attempt}" + (".undo" if undo else ""))
-
     async def launch(self, step: Step, command: Command, *, undo: bool) -> None:
         """Write down that it may have been started, then start it."""
         standing = self._record.run.step(step.id)
@@ -66,15 +65,23 @@ class Stepper:
             attempt=number,
         )
         self._guard_at, self._guard_row, self.tripped = 0.0, 0, ""
+        try:
+            started = await asyncio.to_thread(self._start, step.id, number, command, undo)
+        except supervise.NotStarted as error:
+            bad = StepState.UNDO_FAILED if undo else StepState.FAILED
+            await self._state(step, bad, str(error.problem), "driver")
+            return
+        if not isinstance(started, Unknown):  # otherwise a look tells what became of it
+            await self._record.add(Kind.STARTED, {**started.payload(), "undo": undo}, step=step.id, attempt=number)
+
+    def _start(self, step: str, number: int, command: Command, undo: bool) -> supervise.Started | Unknown:
         spec = supervise.Spec(command.argv, command.cwd, command.timeout_seconds, self._limit)
-        folder = self.folder_of(step.id, number, undo=undo)
-        started = await asyncio.to_thread(
-            supervise.start, folder, spec, self._secrets, {**self._environ, **command.env}
-        )
-        if started is None:
-            return  # look() tells what became of it
-        said = {"pid": started.pid, "pid_start": started.pid_start, "boot_id": started.boot, "undo": undo}
-        await self._record.add(Kind.STARTED, said, step=step.id, attempt=number)
+        try:
+            folder = home.make_attempt_folder(self._folder, step, number, undo=undo)
+        except OSError as error:
+            problem = Problem("cutover_not_started", f"nothing was started: {error.strerror}", "Make room on the disk")
+            raise supervise.NotStarted(problem, ExitCode.STOPPED) from None
+        return supervise.start(folder, spec, self._secrets, {**self._environ, **command.env})
 
     async def follow(self, step: Step) -> bool:
         """Look what became of a step in flight; whether it moved."""
@@ -84,13 +91,13 @@ class Stepper:
         attempt = standing.attempts[-1]
         if standing.state is StepState.UNDOING and attempt.exited and attempt.rc == 0 and not attempt.timed_out:
             return await self._verify(step, undo=True)
-        seen = await asyncio.to_thread(supervise.look, self.folder_of(step.id, attempt.number, undo=attempt.undo))
+        seen = await asyncio.to_thread(supervise.look, self._place(step.id, attempt), attempt.boot)
         if seen.result is not None:
             await self._ended(step, attempt, seen.result)
             return True
-        if seen.running:
+        if seen.standing in (supervise.Standing.RUNNING, supervise.Standing.UNSUPERVISED):
             late = time.clock_gettime(time.CLOCK_BOOTTIME) - attempt.intent_mono - _limit_of(step, attempt.undo)
-            if seen.unsupervised and late > _LATE:  # whoever kept its time is dead
+            if seen.standing is supervise.Standing.UNSUPERVISED and late > _LATE:  # whoever kept its time is dead
                 await self.stop(step)
             await self._guard(step, attempt)
             return False
@@ -99,16 +106,7 @@ class Stepper:
 
     async def _ended(self, step: Step, attempt: Attempt, result: supervise.Result) -> None:
         if not attempt.exited:
-            said = {
-                "rc": result.rc,
-                "signal": result.signal,
-                "seconds": result.seconds,
-                "timed_out": result.timed_out,
-                "out_bytes": result.out_bytes,
-                "out_sha": result.out_sha,
-                "dropped_bytes": result.dropped_bytes,
-                "undo": attempt.undo,
-            }
+            said = {**result.payload(ingested=attempt.pid is None), "undo": attempt.undo}
             await self._record.add(Kind.EXITED, said, step=step.id, attempt=attempt.number)
         bad = StepState.UNDO_FAILED if attempt.undo else StepState.FAILED
         if self.tripped:
@@ -220,9 +218,10 @@ class Stepper:
         """End what runs of a step: asked first, forced later. Its state is what its result then says."""
         standing = self._record.run.step(step.id)
         if standing.attempts and not standing.attempts[-1].exited:
-            attempt = standing.attempts[-1]
-            folder = self.folder_of(step.id, attempt.number, undo=attempt.undo)
-            await asyncio.to_thread(supervise.stop, folder)
+            await asyncio.to_thread(supervise.stop, self._place(step.id, standing.attempts[-1]))
+
+    def _place(self, step: str, attempt: Attempt) -> Path:
+        return home.attempt_folder(self._folder, step, attempt.number, undo=attempt.undo)
 
     def forget(self) -> None:
         """Ask no further."""
