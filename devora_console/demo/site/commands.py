@@ -7,7 +7,7 @@ from pathlib import Path
 
 from devora_console.demo.site import saved
 from devora_console.demo.site.place import INSTANCES, Place
-from devora_console.demo.site.running import Starting, begin, end, failed, finish, living
+from devora_console.demo.site.running import READY_SECONDS, Starting, begin, end, failed, finish, living
 from devora_console.demo.site.web import FAILURES, ask
 
 _DRAIN_SECONDS = 30.0
@@ -71,7 +71,7 @@ def postgres_env(place: Place, env: dict[str, str]) -> dict[str, str]:
     return kept | {"POSTGRES_DSN": dsn, "APP_RELEASE": place.about().releases["postgres"]}
 
 
-def restart(place: Place, instance: str) -> str:
+def restart(place: Place, instance: str, seconds: float = READY_SECONDS) -> str:
     """As ``docker compose restart``: the same container again, so the environment it was created with.
 
     A changed environment is not applied. It is here because the walk has to notice.
@@ -80,15 +80,15 @@ def restart(place: Place, instance: str) -> str:
         env = place.env(f"{instance}.made.env")
         if not env:
             raise failed("restart", f"{instance} has never been created")
-        finish(place, begin(place, instance, env))
+        finish(place, begin(place, instance, env), seconds)
     return f"{instance} restarted with the environment it was created with ({backend_of_env(env)})"
 
 
-def recreate(place: Place, instance: str) -> str:
+def recreate(place: Place, instance: str, seconds: float = READY_SECONDS) -> str:
     """As ``docker compose up -d --force-recreate``: a new process with the environment as it is now."""
     with place.locked():
         env = place.env(f"{instance}.env")
-        _create(place, instance, env)
+        _create(place, instance, env, seconds)
     return f"{instance} recreated on {backend_of_env(env)}, release {env.get('APP_RELEASE')}"
 
 
@@ -127,6 +127,8 @@ def route(place: Place, percent: int, read_only: bool) -> str:
                 raise failed(
                     "route", f"{instance} does not answer: nobody is sent there", f"run: site deploy {instance}"
                 )
+        if percent and not read_only and place.env("green.made.env").get("APP_READ_ONLY") == "1":
+            raise failed("route", "green refuses writes", "run: site deploy green; or route with --read-only")
         place.change_flags(green_percent=percent, read_only=read_only)
     return f"{percent} % of the visitors go to green" + (", to read; all writes go to blue" if read_only else "")
 
@@ -166,13 +168,13 @@ def traffic(place: Place, on: bool) -> str:
     return "traffic has started"
 
 
-def _create(place: Place, instance: str, env: dict[str, str]) -> None:
+def _create(place: Place, instance: str, env: dict[str, str], seconds: float = READY_SECONDS) -> None:
     if backend_of_env(env) == "none":
         raise failed("env", f"{instance}'s environment names no database")
     # Ended before the record of its environment changes: what is recorded is never better than what runs.
     end(place, instance)
     place.write_env(f"{instance}.made.env", env)
-    finish(place, begin(place, instance, env))
+    finish(place, begin(place, instance, env), seconds)
 
 
 def _healthy(place: Place, instance: str) -> bool:

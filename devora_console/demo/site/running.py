@@ -19,7 +19,8 @@ from devora_console.demo.site.service import TAKEN, WORD
 from devora_console.demo.site.web import FAILURES, ask
 
 _ENDING = ((signal.SIGTERM, 8.0), (signal.SIGKILL, 3.0))
-_READY_SECONDS = 30.0
+READY_SECONDS = 30.0
+"""How long a process is waited for, unless told otherwise."""
 _ATTEMPTS = 4
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "COVERAGE_FILE")
 
@@ -63,13 +64,13 @@ def begin(place: Place, name: str, environment: Mapping[str, str] | None = None)
     return starting
 
 
-def finish(place: Place, starting: Starting) -> None:
+def finish(place: Place, starting: Starting, seconds: float = READY_SECONDS) -> None:
     """Wait until the very process that was started answers. ConsoleError (exit 1) when it does not, with its words.
 
     A script that was killed may have left one that came up only now: then that one is ended, and ours started again.
     """
     for _ in range(_ATTEMPTS):
-        code = _wait_ready(place, starting)
+        code = _wait_ready(place, starting, seconds)
         if code is None:
             return
         if code != TAKEN:
@@ -100,9 +101,9 @@ def end(place: Place, name: str) -> bool:
         os.close(handle)
 
 
-def _wait_ready(place: Place, starting: Starting) -> int | None:
+def _wait_ready(place: Place, starting: Starting, seconds: float) -> int | None:
     """None once it answers, or the exit code it ended with. ConsoleError (exit 1) when it takes too long."""
-    deadline, reason = time.monotonic() + _READY_SECONDS, "it does not answer"
+    deadline, reason = time.monotonic() + seconds, "it does not answer"
     child = starting.children[-1]
     while time.monotonic() < deadline:
         found = _answer(place, starting.name)
@@ -113,7 +114,7 @@ def _wait_ready(place: Place, starting: Starting) -> int | None:
         if not child.running:
             return child.process.returncode
         time.sleep(0.03)
-    raise failed("not_ready", f"{starting.name} is not ready after {_READY_SECONDS:.0f} s: {reason}")
+    raise failed("not_ready", f"{starting.name} is not ready after {seconds:g} s: {reason}")
 
 
 def _answer(place: Place, name: str) -> dict[str, object] | None:

@@ -6,6 +6,7 @@ Exit codes: 0 good or yes, 1 not so or no, 2 usage, 3 no answer or too little to
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -16,13 +17,15 @@ from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.demo.processes import alive
 from devora_console.demo.site import commands, smoke
 from devora_console.demo.site.place import INSTANCES, Place
+from devora_console.demo.site.running import READY_SECONDS
 from devora_console.demo.site.web import FAILURES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without these signs
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without these signs
     options = _parser().parse_args(arguments)
     place = Place(options.folder.absolute())
     try:
@@ -72,11 +75,11 @@ def _switch(place: Place, options: argparse.Namespace) -> int:
 
 
 def _restart(place: Place, options: argparse.Namespace) -> int:
-    return _say(True, commands.restart(place, options.instance))
+    return _say(True, commands.restart(place, options.instance, options.within))
 
 
 def _recreate(place: Place, options: argparse.Namespace) -> int:
-    return _say(True, commands.recreate(place, options.instance))
+    return _say(True, commands.recreate(place, options.instance, options.within))
 
 
 def _deploy(place: Place, options: argparse.Namespace) -> int:
@@ -185,8 +188,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("backend", choices=("postgres", "mongo"))
     one.add_argument("--from", dest="from_file", type=Path, metavar="FILE", help="mongo: what state --save has kept")
     one.add_argument("--check", action="store_true", help="change nothing: 0 when the file names that one, 1 if not")
-    add("restart", "Restart with the environment the process was created with: changes are NOT applied.", instance=True)
-    add("recreate", "Start anew with the environment file as it is now, and wait until it answers.", instance=True)
+    for name, about in (
+        ("restart", "Restart with the environment the process was created with: changes are NOT applied."),
+        ("recreate", "Start anew with the environment file as it is now, and wait until it answers."),
+    ):
+        one = add(name, about, instance=True)
+        one.add_argument("--within", type=float, default=READY_SECONDS, help="seconds to wait (default: 30)")
     one = add("deploy", "Have green run on PostgreSQL, or blue as its environment file says.")
     one.add_argument("which", choices=INSTANCES)
     one.add_argument("--read-only", action="store_true", help="green: refuse writes")

@@ -25,7 +25,7 @@ from devora_console.demo.site.place import SERVICES, About, Flags, Place, write
 _RELEASES = {"mongo": "sha256:" + "5eed" * 16, "postgres": "sha256:" + "9a11" * 16}
 # Below the ports that connections get by themselves: one of those could sit on ours while it is free for a moment.
 _PORTS = range(20_000, 32_000)
-_STATUSES = ("inactive", "active", "canceled", "past_due", "trialing")
+_STATUSES = ["inactive", "active", "canceled", "past_due", "trialing"]
 
 
 class Site:
@@ -152,15 +152,30 @@ def _free_ports() -> dict[str, int]:
 
 
 def _somebody(mongo: Dsn, database: str) -> str:
-    """The address of a user with a project and a conversation, all of them plain enough to be migrated."""
+    """The address of a user with conversations, all so plain that a migration takes them.
+
+    What visitors write there has to be found again after a cutover; a conversation in quarantine would not be.
+    """
     client: MongoClient[dict[str, Any]] = MongoClient(mongo.reveal(), serverSelectionTimeoutMS=5_000)
     with client:
         db = client[database]
-        for project in db["projects"].find({}, {"user_id": 1, "conversation_id": 1, "name": 1}):
-            user = db["users"].find_one({"id": project.get("user_id")})
-            talk = db["conversations"].find_one({"id": project.get("conversation_id")}, {"messages": 1})
-            if not (user and talk and talk.get("messages") and project.get("name")):
+        for user in db["users"].find({"subscription_status": {"$in": _STATUSES}}, {"id": 1, "email": 1}):
+            shown = {"conversation_id": 1, "name": 1}
+            named = list(db["projects"].find({"user_id": user.get("id")}, shown))
+            talks = [each["conversation_id"] for each in named if each.get("conversation_id")]
+            if not talks or len(set(talks)) < len(talks) or not all(each.get("name") for each in named):
                 continue
-            if user.get("subscription_status") in _STATUSES and isinstance(user.get("email"), str):
+            found = list(db["conversations"].find({"id": {"$in": talks}}, {"messages": 1}))
+            if len(found) == len(talks) and all(_plain(each.get("messages")) for each in found):
                 return str(user["email"])
     raise usage_error("site.nobody", f"{database} has no user with a project and a conversation")
+
+
+def _plain(messages: object) -> bool:
+    if not isinstance(messages, list) or not messages:
+        return False
+    good = all(
+        isinstance(each, dict) and each.get("role") in ("user", "assistant", "system") and each.get("content")
+        for each in messages
+    )
+    return good and len({each.get("id") for each in messages}) == len(messages)
