@@ -24,6 +24,7 @@ from devora_console.config.thresholds import (
     PlansSettings,
     QueriesSettings,
 )
+from devora_console.config.variables import SiteVariables
 
 DERIVED = {"derived": True}
 MONGO_SCHEMES = ("mongodb", "mongodb+srv")
@@ -233,13 +234,19 @@ class CutoverSettings(Section):
         "(devora-console config path).",
         examples=["/var/lib/devora-console/cutover"],
     )
-    vars: dict[str, str] = Field(
-        default={},
-        description="Values for the runbook's variables, such as the commands and addresses of this site.",
+    vars: SiteVariables = Field(
+        default=SiteVariables(),
+        description="Values for the runbook's variables, such as the commands and addresses of this site: the table "
+        "[cutover.vars], or NAME=VALUE words. What a profile says adds to what the top of the file says. No secrets: "
+        "they are shown.",
         examples=[{"front_url": "https://devora.example", "site": "/opt/devora/site.sh"}],
     )
     window_minutes: float | None = Field(
-        default=None, gt=0, le=10_080, description="Minutes that the window lasts, instead of what the runbook says."
+        default=None,
+        gt=0,
+        le=10_080,
+        description="Minutes that the window lasts, instead of what the runbook says.",
+        examples=[90.0],
     )
     notify_url: ApiKey | None = Field(
         default=None,
