@@ -164,8 +164,7 @@ def configured(door: Door, demo: _Demo) -> None:
 def _open(door: Door, demo: _Demo, traffic: bool, with_site: bool) -> int:
     mongo = demo.endpoints.mongo
     with ExitStack() as stack:
-        if with_site:
-            site = _site(demo)
+        if with_site and (site := _site(door, demo)) is not None:
             demo.settled.write_config(demo.owner, mongo, site.variables())
             door.narrate(f"the application is at {site.front_url} in a moment; its script is {site.script}")
             stack.enter_context(running(site))
@@ -175,11 +174,15 @@ def _open(door: Door, demo: _Demo, traffic: bool, with_site: bool) -> int:
         return open_console(door)
 
 
-def _site(demo: _Demo) -> Site:
-    """The site's folder; its processes come later."""
+def _site(door: Door, demo: _Demo) -> Site | None:
+    """The site's folder; its processes come later. The demo does without one that cannot be had."""
     app = login_dsn(demo.endpoints.postgres, APPLICATION, demo.settled.app_password())
     site = Site(demo.home / "site", demo.endpoints.mongo, DATABASE, app)
-    site.make()
+    try:
+        site.make()
+    except ConsoleError as error:
+        door.narrate(f"! no site: {error.problem}")
+        return None
     return site
 
 

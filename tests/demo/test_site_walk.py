@@ -139,21 +139,21 @@ async def test_green_takes_a_share_to_look_then_all(stage: Stage) -> None:
     assert json.loads(stage.did("metrics", "green", "--json"))["errors"] == 0
 
 
-def test_each_sees_what_is_theirs(stage: Stage) -> None:
-    one, other = Visitor(stage.site.app_url), Visitor(stage.site.app_url)
+def test_each_sees_what_is_theirs(standing: Stage) -> None:
+    one, other = Visitor(standing.site.app_url), Visitor(standing.site.app_url)
     one.login("user0@example.org")
     other.login("user1@example.org")
     mine = one.ask("/conversations").json()["conversations"][0]["id"]
     assert other.ask(f"/messages?conversation={mine}").json()["messages"] == []
     assert other.ask("/messages", "POST", {"conversation": mine, "content": "x"}).status == 404
     assert one.ask("/search?q=message 1".replace(" ", "%20")).json()["found"]
-    assert Visitor(stage.site.app_url).ask("/me").status == 401
+    assert Visitor(standing.site.app_url).ask("/me").status == 401
     assert one.ask("/nowhere").status == 404
     assert one.ask("/messages", "POST", {"conversation": mine}).status == 400
     once = {"id": "6f1b2d2c-8a35-4bd9-9f0e-000000000001", "conversation": mine, "content": "once"}
     assert [one.ask("/messages", "POST", once).status for _ in range(2)] == [201, 201]
-    assert stage.contents().count("once") == 1
-    found = ask(stage.site.app_url + "/metrics.json").json()
+    assert standing.contents().count("once") == 1
+    found = ask(standing.site.app_url + "/metrics.json").json()
     assert found["requests"] == found["samples"] >= 10
     assert found["p95_ms"] > 0
 

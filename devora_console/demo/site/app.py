@@ -2,6 +2,7 @@
 
 ``python -m devora_console.demo.site.app FOLDER blue|green`` with ``POSTGRES_DSN``, or ``MONGO_URL`` and ``DB_NAME``;
 ``APP_RELEASE`` stands for the digest of the image; ``APP_SECRET`` signs sessions; ``APP_READ_ONLY=1`` refuses writes.
+It listens on this machine only, and an address is all that a login takes: the people in its data do not exist.
 """
 
 from __future__ import annotations
@@ -33,12 +34,18 @@ class Meter:
     def __init__(self) -> None:
         self.since = datetime.now(UTC)
         self._lock = threading.Lock()
-        self._requests = self._errors = 0
+        self._requests = self._errors = self._under_way = 0
         self._took: deque[float] = deque(maxlen=_KEPT)
 
-    def note(self, status: int, seconds: float) -> None:
-        """One request was answered."""
+    def begin(self) -> None:
+        """One request has come in."""
         with self._lock:
+            self._under_way += 1
+
+    def note(self, status: int, seconds: float) -> None:
+        """It was answered."""
+        with self._lock:
+            self._under_way -= 1
             self._requests += 1
             self._errors += status >= 500
             self._took.append(seconds)
@@ -53,6 +60,7 @@ class Meter:
                 "errors": self._errors,
                 "p95_ms": p95,
                 "samples": len(took),
+                "under_way": self._under_way,
                 "since": self.since.isoformat(),
             }
 
@@ -72,6 +80,7 @@ class App:
         """Answer a request, and count it."""
         if request.path in _UNCOUNTED:
             return self._health() if request.path == "/health" else self._metrics()
+        self._meter.begin()
         began, status = time.monotonic(), 500
         try:
             reply = self._route(request)

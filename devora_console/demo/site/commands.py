@@ -29,11 +29,29 @@ def maintenance(place: Place, on: bool) -> str:
                 found = ask(place.url("front") + "/-/front", timeout=5.0).json()
             except FAILURES:
                 raise failed("front", "the flag is set, but the front does not answer", "run: site start") from None
-            if found.get("maintenance") is on and (not on or found.get("under_way") == 0):
-                return "maintenance is on, and no request is under way" if on else "maintenance is off"
+            if found.get("maintenance") is on and not on:
+                return "maintenance is off"
+            busy = "the front" if found.get("maintenance") is not on or found.get("under_way") else _busy(place)
+            if not busy:
+                return "maintenance is on, and no request is under way"
             if time.monotonic() > deadline:
-                raise failed("drain", f"maintenance is on, but {found.get('under_way')} requests are still under way")
+                raise failed("drain", f"the flag is set, but requests may still be under way in {busy}")
             time.sleep(0.02)
+
+
+def _busy(place: Place) -> str:
+    """An instance that works on a request, or does not say; '' when none does.
+
+    The front gives up waiting sooner than an instance gives up working: it may be done there and not here.
+    """
+    for name in INSTANCES:
+        if living(place, name) is not None:
+            try:
+                if ask(place.url(name) + "/metrics.json", timeout=5.0).json().get("under_way") != 0:
+                    return name
+            except FAILURES:
+                return name
+    return ""
 
 
 def save_state(place: Place, instance: str, file: Path) -> str:

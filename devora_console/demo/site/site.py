@@ -114,9 +114,12 @@ class Site:
         """End it, whatever a script is doing: what comes up from now on ends by itself."""
         with suppress(ConsoleError):  # there never was one
             self.place.write_about(replace(self.place.about(), closed=True))
-            for name in SERVICES:
-                if (run := self.place.run(name)) is not None:
-                    end_process(run.mark, ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)))
+            self._end()
+
+    def _end(self) -> None:
+        for name in SERVICES:
+            if (run := self.place.run(name)) is not None:
+                end_process(run.mark, ((signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0)))
 
     def __enter__(self) -> Site:
         self.start()
@@ -130,6 +133,8 @@ class Site:
     def _about(self) -> About:
         try:
             found = self.place.about()
+            if found.owner != own_mark():
+                self._end()  # what an owner that died has left, before it takes us for that one
             ports, email = found.ports, self._email or found.email
         except ConsoleError:
             ports, email = _free_ports(), self._email or _somebody(self._mongo, self._database)
