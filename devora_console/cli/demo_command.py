@@ -14,7 +14,7 @@ import click
 
 from devora_console import schema
 from devora_console.cli.console_command import open_console, require_terminal
-from devora_console.cli.demo_site import running, standing_in
+from devora_console.cli.demo_site import SHORTENED, running, standing_in
 from devora_console.cli.demo_verdict import judge
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
@@ -165,7 +165,7 @@ def _open(door: Door, demo: _Demo, traffic: bool, with_site: bool) -> int:
     mongo = demo.endpoints.mongo
     with ExitStack() as stack:
         if with_site and (site := _site(door, demo)) is not None:
-            demo.settled.write_config(demo.owner, mongo, site.variables())
+            demo.settled.write_config(demo.owner, mongo, {**site.variables(), **SHORTENED})
             door.narrate(f"the application is at {site.front_url} in a moment; its script is {site.script}")
             stack.enter_context(running(site))
         configured(door, demo)

@@ -105,6 +105,8 @@ async def test_green_takes_a_share_to_look_then_all(stage: Stage) -> None:
     stage.did("deploy", "green", "--read-only")
     assert "already" in stage.did("deploy", "green", "--read-only")
     assert "refuses writes" in stage.refused("route", "10")
+    stage.did("sync", "read-only")
+    stage.refused("sync", "command")
     stage.did("route", "50", "--read-only")
     assert _health(site.green_url)["writes"] == "read-only"
     stage.did("smoke", "--instance", "green", "--expect", "postgres", "--read-only")
@@ -127,8 +129,13 @@ async def test_green_takes_a_share_to_look_then_all(stage: Stage) -> None:
     assert all(now == "green" for now, was in zip(then, sides, strict=True) if was == "green")
 
     assert "visitors are sent to blue" in stage.refused("retire", "blue")
-    stage.did("deploy", "green")
+    stage.did("maintenance", "on")
     stage.did("route", "100")
+    stage.did("sync", "read-only")
+    stage.did("deploy", "green")
+    assert "green takes writes" in stage.refused("sync", "read-only")
+    stage.did("smoke", "--instance", "green", "--expect", "postgres")
+    stage.did("maintenance", "off")
     assert _health(site.front_url)["instance"] == "green"
     stage.refused("retire", "green")
     stage.did("retire", "blue")
@@ -136,7 +143,13 @@ async def test_green_takes_a_share_to_look_then_all(stage: Stage) -> None:
     assert json.loads(stage.did("status", "--json"))["blue"]["pid"] is None
     assert "too few" in stage.refused("metrics", "green", "--against", "green", code=3)
     assert stage.refused("metrics", "blue", code=3)
-    assert json.loads(stage.did("metrics", "green", "--json"))["errors"] == 0
+    counted = json.loads(stage.did("metrics", "green", "--json"))
+    # Tests of our own and questions about its health are nobody's visit, and no sample.
+    assert (counted["requests"], counted["errors"], counted["p95_ms"]) == (0, 0, None)
+    assert Visitor(site.front_url).ask("/").status == 200
+    assert json.loads(stage.did("metrics", "green", "--json"))["requests"] == 1
+    stage.did("stop")
+    assert stage.refused("sync", "read-only", code=3)
 
 
 def test_each_sees_what_is_theirs(standing: Stage) -> None:

@@ -22,10 +22,10 @@ from devora_console.demo.site.backend import Backend, backend_of
 from devora_console.demo.site.place import Place
 from devora_console.demo.site.service import become
 from devora_console.demo.site.tokens import holder, mint
-from devora_console.demo.site.web import Refusal, Reply, Request, Server, as_json
+from devora_console.demo.site.web import UNCOUNTED, Refusal, Reply, Request, Server, as_json
 
 _KEPT = 2_000  # durations that the 95th percentile is of
-_UNCOUNTED = ("/health", "/metrics.json")  # questions about the application are not its traffic
+_ABOUT = ("/health", "/metrics.json")  # questions about the application are not its traffic
 
 
 class Meter:
@@ -42,10 +42,12 @@ class Meter:
         with self._lock:
             self._under_way += 1
 
-    def note(self, status: int, seconds: float) -> None:
-        """It was answered."""
+    def end(self, status: int, seconds: float, counted: bool) -> None:
+        """It was answered; ``counted`` unless it was a test of the site's own."""
         with self._lock:
             self._under_way -= 1
+            if not counted:
+                return
             self._requests += 1
             self._errors += status >= 500
             self._took.append(seconds)
@@ -78,7 +80,7 @@ class App:
 
     def answer(self, request: Request) -> Reply:
         """Answer a request, and count it."""
-        if request.path in _UNCOUNTED:
+        if request.path in _ABOUT:
             return self._health() if request.path == "/health" else self._metrics()
         self._meter.begin()
         began, status = time.monotonic(), 500
@@ -89,7 +91,7 @@ class App:
             status = refusal.status
             raise
         finally:
-            self._meter.note(status, time.monotonic() - began)
+            self._meter.end(status, time.monotonic() - began, UNCOUNTED not in request.headers)
         return reply
 
     @property

@@ -145,7 +145,9 @@ def route(place: Place, percent: int, read_only: bool) -> str:
                 raise failed(
                     "route", f"{instance} does not answer: nobody is sent there", f"run: site deploy {instance}"
                 )
-        if percent and not read_only and place.env("green.made.env").get("APP_READ_ONLY") == "1":
+        flags, green = place.flags(), place.env("green.made.env")
+        open_now = flags is not None and not flags.maintenance
+        if open_now and percent and not read_only and green.get("APP_READ_ONLY") == "1":
             raise failed("route", "green refuses writes", "run: site deploy green; or route with --read-only")
         place.change_flags(green_percent=percent, read_only=read_only)
     return f"{percent} % of the visitors go to green" + (", to read; all writes go to blue" if read_only else "")

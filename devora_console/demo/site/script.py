@@ -102,7 +102,14 @@ def _metrics(place: Place, options: argparse.Namespace) -> int:
     if options.against is None:
         return _show(found, options.json)
     control = smoke.metrics(place, options.against)
-    good, words = smoke.compare(found, control, options.floor, options.error_points, options.p95_ratio)
+    return _judge(*smoke.compare(found, control, options.floor, options.error_points, options.p95_ratio))
+
+
+def _sync(place: Place, options: argparse.Namespace) -> int:
+    return _judge(*smoke.sync(place, options.kind))
+
+
+def _judge(good: bool | None, words: str) -> int:
     if good is None:
         sys.stdout.write(f"? {words}\n")
         return int(ExitCode.CONNECT)
@@ -159,6 +166,7 @@ _COMMANDS = {
     "retire": _retire,
     "route": _route,
     "metrics": _metrics,
+    "sync": _sync,
     "session": _session,
     "smoke": _smoke,
     "status": _status,
@@ -209,6 +217,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--floor", type=int, default=50, help="requests that both need (default: 50)")
     one.add_argument("--error-points", type=float, default=1.0, help="percentage points of errors more (default: 1)")
     one.add_argument("--p95-ratio", type=float, default=1.5, help="times as long a p95 (default: 1.5)")
+    one = add("sync", "Whether what keeps both databases in step holds: 0 yes, found out by trying; 1 no; 3 unknown.")
+    one.add_argument("kind", choices=("read-only", "command"))
     one = add("session", "Log in and keep the session in a file, for a smoke test later.", instance=True)
     one.add_argument("--save", type=Path, required=True, metavar="FILE")
     one = add("smoke", "Health, login, reading, writing, search; each line ✓ or ✗.", instance=True)

@@ -67,6 +67,7 @@ class Site:
             "app_url": self.app_url,
             "blue_url": self.app_url,
             "green_url": self.green_url,
+            "sync": "read-only",
         }
 
     def make(self) -> None:

@@ -30,7 +30,7 @@ class Smoke:
 
     def run(self, token_file: Path | None, read_only: bool) -> bool:
         """Everything in order; True when all of it is good."""
-        visitor = Visitor(self._url)
+        visitor = Visitor(self._url, counted=False)
         try:
             if not self._health(visitor):
                 return False
@@ -93,7 +93,7 @@ class Smoke:
 
     def _old_session(self, file: Path) -> None:
         session = saved.session(file)
-        me = Visitor(self._url, session.token).ask("/me")
+        me = Visitor(self._url, session.token, counted=False).ask("/me")
         good = me.status == 200 and me.json().get("id") == session.user
         words = f"of {session.at}, from {session.backend}: " + (session.email if good else f"refused ({me.status})")
         self._check(good, "session from before", words)
@@ -103,16 +103,36 @@ def keep_session(place: Place, instance: str, file: Path) -> str:
     """Log in and keep the token. One that is kept already stays, if it is good: it is older, which is its worth."""
     if file.exists():
         old = saved.session(file)
-        if Visitor(place.url(instance), old.token).ask("/me").status != 200:
+        if Visitor(place.url(instance), old.token, counted=False).ask("/me").status != 200:
             raise failed("session", f"{file} holds a session of {old.at} that is refused", "name another file")
         return f"a session of {old.at} was saved already, and is good"
-    about, visitor = place.about(), Visitor(place.url(instance))
+    about, visitor = place.about(), Visitor(place.url(instance), counted=False)
     user = visitor.login(about.email)
     if user is None:
         raise failed("session", f"{about.email} cannot log in")
     backend = str(visitor.ask("/health").json().get("backend"))
     saved.keep_session(file, saved.Session(visitor.token, user, about.email, backend, saved.now()))
     return f"saved: a session of {about.email} on {backend}"
+
+
+def sync(place: Place, kind: str) -> tuple[bool | None, str]:
+    """Whether what keeps both databases in step holds now, found out by trying; None when it cannot be told.
+
+    Here it is that green takes no writes. There is no copying between the databases: ``command`` is always a no.
+    """
+    if kind != "read-only":
+        return False, "this site copies nothing between the databases"
+    visitor, message = Visitor(place.url("green"), counted=False), str(uuid.uuid4())
+    talks = [] if visitor.login(place.about().email) is None else visitor.ask("/conversations").json()["conversations"]
+    if not talks:
+        return None, "green lets nobody try: its user has no conversation, or cannot log in"
+    conversation = str(talks[0]["id"])
+    said = {"id": message, "conversation": conversation, "content": "Essai"}
+    status = visitor.ask("/messages", "POST", said).status
+    if status == 201:
+        visitor.ask(f"/messages?conversation={conversation}&id={message}", "DELETE")
+        return False, "green takes writes: they would be missing in blue's database"
+    return (True, "green refuses writes") if status == 403 else (None, f"green answers {status} to a write")
 
 
 def metrics(place: Place, instance: str) -> dict[str, Any]:

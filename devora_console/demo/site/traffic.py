@@ -21,7 +21,7 @@ from devora_console.demo.site.web import FAILURES
 
 WRITTEN, UNSURE = "traffic.jsonl", "traffic.unsure.jsonl"
 _PAUSE = 0.15  # seconds between two requests of a visitor
-_VISIT = 40  # requests of one visit; the next may see the other side
+_VISIT = 20  # requests of one visit; the next may see the other side
 
 
 class Crowd:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from devora_console.demo.site.web import Answered, ask
+from devora_console.demo.site.web import UNCOUNTED, Answered, ask
 
 
 class Visitor:
-    """Somebody with a browser. Calls raise what :func:`devora_console.demo.site.web.ask` raises."""
+    """Somebody with a browser. Calls raise what :func:`devora_console.demo.site.web.ask` raises.
 
-    def __init__(self, url: str, token: str = "") -> None:
-        self.url, self.token = url, token
+    ``counted``: is one of the visitors whom the application's counters are about; a test of ours is not.
+    """
+
+    def __init__(self, url: str, token: str = "", *, counted: bool = True) -> None:
+        self.url, self.token, self._counted = url, token, counted
         self._cookie = ""
 
     def ask(self, target: str, method: str = "GET", body: dict[str, Any] | None = None) -> Answered:
         """One request with cookie and token; a cookie that is given is kept."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        if not self._counted:
+            headers[UNCOUNTED] = "1"
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         if self._cookie:

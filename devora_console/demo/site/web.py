@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 _LARGEST = 1_000_000  # bytes of a request
+UNCOUNTED = "x-uncounted"
+"""A header of requests that are nobody's visit."""
 _PATIENCE = 15.0  # seconds for a peer that says nothing
 
 
