@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 
 from devora_console.core.clock import utc_now
-from devora_console.cutover import gating, undo
+from devora_console.cutover import gating
 from devora_console.cutover.baking import Oven
 from devora_console.cutover.events import Kind
 from devora_console.cutover.ground import OVER, STUCK, Ground
 from devora_console.cutover.model import Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
+from devora_console.cutover.undo import by_nobody, remaining
 from devora_console.cutover.voting import RUN_SCOPE, counted
 
 _TICK = 0.25
@@ -183,7 +184,7 @@ class Driver:
         flight = next((each for each in ground.runbook.steps if run.step(each.id).state in IN_FLIGHT), None)
         if flight is not None:
             return await ground.stepper.follow(flight)
-        left = undo.remaining(run, ground.runbook)
+        left = remaining(run, ground.runbook)
         if not left:
             await ground.run_state(RunState.ROLLED_BACK, run.reason)
             return True
@@ -193,11 +194,16 @@ class Driver:
             return await ground.stepper.resolve(step)
         if standing.state is StepState.UNDO_FAILED:
             return False  # a person decides
-        if step.undo is None or step.undo.command is None:
-            words = step.undo.words if step.undo else "nothing to undo"
-            await ground.step_state(step, StepState.UNDONE, words, "runbook")
-        else:
+        if step.undo is not None and step.undo.command is not None:
             await ground.stepper.launch(step, step.undo.command, undo=True)
+        elif step.undo is not None and by_nobody(step.undo):
+            await ground.step_state(step, StepState.UNDONE, step.undo.words, "runbook")
+        else:
+            words = step.undo.words if step.undo else "nothing takes this step back"
+            missing = f"a person: {words}"
+            if (standing.state, standing.reason) == (StepState.WAITING, missing):
+                return False
+            await ground.step_state(step, StepState.WAITING, missing, "driver")
         return True
 
 

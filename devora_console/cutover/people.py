@@ -177,7 +177,9 @@ class People:
         ground = self._ground
         async with ground.busy:
             step, standing = self._step(name), ground.run.step(name)
-            if standing.state not in (*STUCK, StepState.UNDO_FAILED):
+            back = ground.run.state is RunState.ROLLING_BACK
+            by_hand = back and standing.state is StepState.WAITING
+            if standing.state not in (*STUCK, StepState.UNDO_FAILED) and not by_hand:
                 raise refused("not_stuck", f"{name} is {standing.state.value}", _SEE)
             if ground.beyond() and len(counted(ground.run, name, 2, ground.plan_sha, utc_now()).people) < 2:
                 raise refused(
@@ -185,13 +187,13 @@ class People:
                     f"past the point of no return two people say what became of {name}",
                     f"Each of them: cutover vote --scope {name} --go --reason ...",
                 )
-            undoing = standing.state is StepState.UNDO_FAILED or (standing.attempts and standing.attempts[-1].undo)
-            if undoing:
+            last = standing.attempts[-1] if standing.attempts else None
+            if by_hand or standing.state is StepState.UNDO_FAILED or (last is not None and last.undo):
                 state = StepState.UNDONE if done else StepState.UNDO_FAILED
             else:
                 state = StepState.PASSED if done else StepState.PENDING
             await ground.step_state(step, state, reason, "person")
-            if ground.run.state is not RunState.ROLLING_BACK:
+            if not back:
                 await ground.run_state(RunState.PAUSED, f"{name} was decided by {ground.me}: go on when ready")
         ground.wake.set()
 

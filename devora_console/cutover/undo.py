@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from devora_console.cutover.model import Runbook, Step, StepKind
+from devora_console.cutover.model import Runbook, Step, StepKind, Undo
 from devora_console.cutover.state import ENDED, IN_FLIGHT, Run, StepStanding, StepState
 from devora_console.cutover.timing import Expected, Timings, Total, total, undo_time
 from devora_console.cutover.words import undo_words
@@ -124,6 +124,11 @@ def is_touched(standing: StepStanding) -> bool:
             return True
 
 
+def by_nobody(undo: Undo) -> bool:
+    """Whether there is nothing to take back, as the runbook says with a reason."""
+    return undo.command is None and undo.words.startswith("nothing to undo:")
+
+
 def _says(step: Step) -> bool:
     return step.undo is not None or step.kind in (StepKind.COMMAND, StepKind.MANUAL)
 
@@ -132,7 +137,7 @@ def _way(step: Step, number: int, state: StepState, timings: Timings) -> WayBack
     undo = step.undo
     if undo is None:  # after the point of no return only
         return WayBack(step.id, number, step.title, How.PERSON, "nothing takes this step back", None, state)
-    how = How.COMMAND if undo.command else How.NOTHING if undo.words.startswith("nothing to undo:") else How.PERSON
+    how = How.COMMAND if undo.command else How.NOTHING if by_nobody(undo) else How.PERSON
     return WayBack(step.id, number, step.title, how, undo_words(undo), undo_time(step, timings), state)
 
 
