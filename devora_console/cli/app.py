@@ -19,6 +19,7 @@ _COMMANDS = {
     "profile": ("profile", "Look at the source before anything is migrated."),
     "migrate": ("migrate", "Convert every document: as a dry run, or for real."),
     "verify": ("verify", "Compare source and target, to the field."),
+    "backup": ("backup", "Take, judge, adopt, list and restore backups of both servers."),
     "queries": ("queries", "The statements that cost most, over an interval or since the reset."),
     "quarantine": ("quarantine", "Documents that could not be converted."),
     "health": ("health", "Cache, bloat, vacuum, sizes, I/O, wraparound, sequences, settings."),

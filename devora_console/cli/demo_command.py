@@ -96,7 +96,7 @@ def set_up(door: Door, servers: DemoServers, scale: Scale, seed: int) -> _Demo:
             planted = truth(scale, seed)
     with _timed(seconds, "schema"):
         owner = asyncio.run(_target(door, endpoints, settled))
-    settled.write_env(owner, endpoints.mongo)
+    settled.write_env(owner, endpoints.postgres, endpoints.mongo)
     return _Demo(endpoints, owner, planted, servers.home, seconds)
 
 
@@ -126,6 +126,7 @@ def configured(door: Door, demo: _Demo) -> None:
     door.effective = load(
         overrides={
             "postgres.dsn": demo.owner.reveal(),
+            "postgres.superuser_dsn": demo.endpoints.postgres.reveal(),
             "mongo.url": demo.endpoints.mongo.reveal(),
             "mongo.database": DATABASE,
             "environment": "demo",

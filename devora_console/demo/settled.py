@@ -37,10 +37,11 @@ class Settled:
             _write(path, secrets.token_urlsafe(24))
         return Secret(path.read_text("utf-8").strip())
 
-    def write_env(self, postgres: Dsn, mongo: Dsn) -> None:
+    def write_env(self, postgres: Dsn, superuser: Dsn, mongo: Dsn) -> None:
         """A ``.env`` like the guide's: commands run in the home, from another terminal, reach these servers."""
         lines = {
             "POSTGRES_DSN": postgres.reveal(),
+            "DEVORA_CONSOLE__POSTGRES__SUPERUSER_DSN": superuser.reveal(),
             "MONGO_URL": mongo.reveal(),
             "DB_NAME": DATABASE,
             "ENVIRONMENT": "demo",
