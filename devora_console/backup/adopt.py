@@ -114,7 +114,7 @@ def _bson(context: Context, path: Path, database: str | None) -> _Found:
         "mongodump",
         one_line(str(tool), 40) if tool else "unknown",
         one_line(str(server), 40) if server else None,
-        database or folder.database or folder.folder.name,
+        database or folder.database,
         None,
         (_BY_TIMES, _BY_BORDER),
     )
@@ -160,5 +160,5 @@ def _manifest(context: Context, path: Path, form: Form, found: _Found, database:
         contents=tuple(replace(each, sha256=shas.get(each.file or "")) for each in found.contents),
         adopted=True,
         notes=found.notes,
-        judged=(Judged(Level.COMPLETE, utc_now(), "what was read when it was adopted"),),
+        judged=(Judged(Level.COMPLETE, utc_now(), "every byte was read when it was adopted"),),
     )

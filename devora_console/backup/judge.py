@@ -42,13 +42,20 @@ _LOST = (
     Finding.NOT_RESTORED,
 )
 
+_SINCE = (
+    "If the server was written to since, this is no fault of the backup: take a new one after the freeze, or judge it "
+    "by itself with --against manifest"
+)
+
+_READ = {Level.EXISTS: "sizes as they were", Level.COMPLETE: "every byte read, checksums as they were"}
+
 
 class Against(StrEnum):
     """What the counts of a backup are compared with."""
 
     AUTO = "auto"
     LIVE = "live"
-    SNAPSHOT = "snapshot"
+    MANIFEST = "manifest"
 
 
 @dataclass(slots=True)
@@ -61,6 +68,7 @@ class _Look:
     level: Level = Level.NONE
     compared_with: str = ""
     contents: tuple[Content, ...] = ()
+    live: list[Content] | None = None
     differences: tuple[Difference, ...] = ()
     notes: list[str] = field(default_factory=list)
 
@@ -174,15 +182,19 @@ def _own(look: _Look, live: Live | None) -> None:
 
 async def _counts(context: Context, look: _Look, against: Against, live: Live | None) -> None:
     if live is None or not _with_live(look.manifest, against):
-        if look.manifest.adopted or look.manifest.kind is Kind.MONGO:
-            raise Unsound(
-                Finding.UNKNOWN,
-                "its manifest has no counts of a server to compare with, only what was found in the backup",
-                "Compare with the server: --against live",
-            )
-        look.compared_with = SNAPSHOT
-        return
-    found = await live.contents(context)
+        if not look.manifest.adopted and look.manifest.kind is Kind.POSTGRES:
+            look.compared_with = SNAPSHOT
+            return
+        if look.asked is Level.RESTORED:
+            look.compared_with = "its manifest alone"
+            look.notes.append("no server was counted when it was taken: only what is in it was compared")
+            return
+        raise Unsound(
+            Finding.UNKNOWN,
+            "its manifest has no counts of a server to compare with, only what was found in the backup",
+            "Compare with the server: --against live",
+        )
+    found = look.live = await live.contents(context)
     look.compared_with = f"{live.label} now"
     look.differences = compare(found, look.contents)
     if look.differences:
@@ -190,7 +202,7 @@ async def _counts(context: Context, look: _Look, against: Against, live: Live | 
             Finding.DIFFERS,
             f"it is complete, and the server is not what is in it: "
             f"{named(look.differences, 'on the server now', 'in the backup')}",
-            "When the server has been written to since, take a new one after the freeze",
+            _SINCE,
         )
 
 
@@ -210,7 +222,8 @@ async def _restored(context: Context, look: _Look) -> None:
                 error.problem.remedy,
             ) from None
     else:
-        _, differences = await try_postgres(context, look.path, manifest)
+        contents, differences = await try_postgres(context, look.path, manifest)
+        differences += _uncounted(look, contents)
     look.differences = differences
     if differences:
         raise Unsound(
@@ -222,10 +235,23 @@ async def _restored(context: Context, look: _Look) -> None:
     look.compared_with += f"; restored into a scratch database and compared: {words}"
 
 
+def _uncounted(look: _Look, restored: tuple[Content, ...]) -> tuple[Difference, ...]:
+    """Tables whose rows the dump does not tell (INSERTs), compared with the server. Raises :class:`Unsound`."""
+    names = {each.name for each in look.contents if each.count is None}
+    if names and look.live is None:
+        raise Unsound(
+            Finding.UNKNOWN,
+            f"it can be restored, and nothing tells how many rows {len(names)} tables should have: they are INSERTs",
+            "Compare with the server: --against live",
+        )
+    wanted = [each for each in look.live or () if each.name in names]
+    return compare(wanted, [each for each in restored if each.name in names])
+
+
 def _tried(manifest: Manifest) -> str:
     digests = sum(1 for each in manifest.contents if each.digest)
     counted = sum(1 for each in manifest.contents if each.count is not None)
-    parts = [f"row counts of {counted} tables", f"digests of {digests}"]
+    parts = [f"row counts of {counted} tables", *([f"digests of {digests}"] if digests else [])]
     return ", ".join(parts + (["numbers of indexes, constraints and functions"] if manifest.objects else []))
 
 
@@ -240,7 +266,7 @@ def _with_digests(look: _Look) -> tuple[Content, ...]:
 
 def _record(look: _Look) -> str:
     """Keep the level in the manifest, for gates and lists; '' or why it could not be kept."""
-    reached = Judged(look.level, utc_now(), look.compared_with or "its manifest")
+    reached = Judged(look.level, utc_now(), look.compared_with or _READ[look.level])
     kept = [each for each in look.manifest.judged if each.level is not look.level]
     try:
         look.manifest = replace(look.manifest, judged=(*kept, reached))

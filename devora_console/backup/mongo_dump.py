@@ -98,7 +98,7 @@ def _manifest(server: MongoServer, taken: _Taken, started: datetime) -> Manifest
         files=taken.files,
         contents=contents,
         notes=(NOT_A_MOMENT,),
-        judged=(Judged(Level.COMPLETE, ended, "what was written"),),
+        judged=(Judged(Level.COMPLETE, ended, "checksums were taken as it was written"),),
     )
 
 
@@ -172,6 +172,9 @@ def _metadata(layout: Layout) -> bytes:
 def _stem(name: str) -> str:
     """A collection's file name: percent-escaped as mongodump does it, shortened when a file system would refuse it;
     the metadata has the whole name.
+
+    >>> _stem('a.b/c d'), len(_stem('é' * 200)) < 250
+    ('a.b%2Fc%20d', True)
     """
     escaped = quote(name, safe="")
     if len(escaped) <= _LONGEST_NAME:

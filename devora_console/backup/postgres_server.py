@@ -103,7 +103,8 @@ async def objects(conn: Connection) -> dict[str, int]:
 
 async def contents(conn: Connection) -> list[str]:
     """What a database that should be empty holds: ``table public.users``."""
-    return [f"{row['kind']} {row['name']}" for row in await conn.fetch(sql(_PACKAGE, "contents"))]
+    found = [f"{row['kind']} {row['name']}" for row in await conn.fetch(sql(_PACKAGE, "contents"))]
+    return sorted(found, key=lambda each: not each.startswith("table "))  # what hurts most comes first
 
 
 async def count(conn: Connection, schema: str, name: str) -> int:

@@ -26,7 +26,7 @@ def require_manifest(path: Path) -> Manifest:
     """The manifest of a backup. Raises ConsoleError (exit 2) with what to do when it has none."""
     if not path.exists():
         raise usage_error(
-            "backup_missing", f"{shown_path(path)}: there is no such backup", "devora-console backup list"
+            "backup_missing", f"{shown_path(path)}: there is no such backup", "See devora-console backup list"
         )
     if path.name.endswith(PARTIAL):
         raise usage_error(

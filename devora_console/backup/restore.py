@@ -61,7 +61,10 @@ def _compared(manifest: Manifest) -> str:
     things = "collections" if manifest.kind is Kind.MONGO else "tables"
     counted = sum(1 for each in manifest.contents if each.count is not None)
     digests = sum(1 for each in manifest.contents if each.digest)
-    words = [f"counts of {counted} {things}", f"digests of {digests}"]
+    words = [
+        f"counts of {counted} {things}",
+        f"digests of {digests}" if digests else "no digests, as it was made elsewhere",
+    ]
     if manifest.objects:
         words.append("numbers of " + ", ".join(manifest.objects))
     elif manifest.kind is Kind.MONGO:

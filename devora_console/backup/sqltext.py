@@ -12,7 +12,7 @@ from devora_console.backup.stop import Stop
 
 _COPY = re.compile(rb"COPY (.+?)(?: \((.*)\))? FROM stdin;")
 _HEADER = re.compile(rb"-- (?:Data for )?Name: ")
-_DATA = re.compile(rb"-- Data for Name: .*; Type: TABLE DATA;")
+_DATA = re.compile(rb"-- Data for Name: (.*); Type: TABLE DATA; Schema: (.*?);")
 _FROM = re.compile(rb"-- Dumped from database version (\S+)")
 _BY = re.compile(rb"-- Dumped by pg_dump version (\S+)")
 _ENCODING = re.compile(rb"SET client_encoding = '(\w+)';")
@@ -50,6 +50,7 @@ class SqlText:
     tool_version: str | None = None
     encoding: str = "UTF8"
     lines: int = 0
+    heading: tuple[str, str] = ("", "")
 
 
 def read_sql(stream: IO[bytes], stop: Stop) -> SqlText:
@@ -69,7 +70,10 @@ def read_sql(stream: IO[bytes], stop: Stop) -> SqlText:
                 found.cut = f"within the rows of {shown(table.schema, table.name)}, after {table.digest.count}"
                 return found
         elif in_data and line.startswith(b"INSERT INTO "):
-            _insert(found, line)
+            # The next lines may be anything, as values have line ends of their own: the heading told the name.
+            schema, name = found.heading
+            found.tables.append(TableRows(schema, name, (), inserts=True))
+            in_data = False
         elif encoding := _ENCODING.match(line):
             found.encoding = encoding[1].decode()
     return found
@@ -78,7 +82,11 @@ def read_sql(stream: IO[bytes], stop: Stop) -> SqlText:
 def _comment(found: SqlText, line: bytes, in_data: bool) -> bool:
     """Take a comment in; tells whether rows of a table follow."""
     if _HEADER.match(line):
-        return bool(_DATA.match(line))
+        data = _DATA.match(line)
+        if data:
+            name, schema = (part.decode("utf-8", "surrogateescape") for part in data.groups())
+            found.heading = (schema, name)
+        return data is not None
     text = line.rstrip()
     if text == _TRAILER:
         found.trailer = True
@@ -118,25 +126,13 @@ def _table(begin: re.Match[bytes]) -> TableRows:
     return TableRows(names[0] if len(names) > 1 else "", names[-1], columns)
 
 
-def _insert(found: SqlText, line: bytes) -> None:
-    words = line.decode("utf-8", "surrogateescape")[len("INSERT INTO ") :]
-    names = list(identifiers(words, stop_at=" "))
-    schema, name = (names[0] if len(names) > 1 else "", names[-1])
-    if not found.tables or (found.tables[-1].schema, found.tables[-1].name) != (schema, name):
-        found.tables.append(TableRows(schema, name, (), inserts=True))
-
-
-def identifiers(text: str, stop_at: str = "") -> Iterator[str]:
+def identifiers(text: str) -> Iterator[str]:
     """The names of a list as pg_dump writes it, without their quotes.
 
     >>> list(identifiers('public."Odd ""one"" x"')), list(identifiers('id, "user", x'))
     (['public', 'Odd "one" x'], ['id', 'user', 'x'])
     """
-    for match in re.finditer(r'"((?:[^"]|"")*)"|([^\s",.()]+)|( )', text):
-        if match[3] is not None:
-            if stop_at:
-                return
-            continue
+    for match in re.finditer(r'"((?:[^"]|"")*)"|([^\s",.()]+)', text):
         yield match[2] if match[2] is not None else match[1].replace('""', '"')
 
 

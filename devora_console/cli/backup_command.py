@@ -90,7 +90,7 @@ def _postgres(door: Door, out: Path | None, ignore_space: bool) -> Answer:
     type=click.Choice([each.value for each in Against]),
     default=Against.AUTO.value,
     show_default=True,
-    help="Compare counts with the server now (live), or with those counted when it was taken (snapshot). auto: live, "
+    help="Compare counts with the server now (live), or with its manifest alone. auto: live, "
     "but for a PostgreSQL backup that the console took.",
 )
 @click.option(
@@ -182,7 +182,7 @@ def _database(door: Door, place: Path) -> str:
 def _find(context: Context, given: str | None, newest: str | None) -> Path:
     """The backup that is meant: a path, a name on the shelf, a folder of backups (its newest), or a kind's newest."""
     if (given is None) == (newest is None):
-        raise usage_error("backup_which", "say which backup: PATH or --newest", "devora-console backup list")
+        raise usage_error("backup_which", "say which backup: PATH or --newest", "See devora-console backup list")
     if newest is not None:
         return _newest(context.shelf, Kind(newest))
     path = Path(given or "")
@@ -205,7 +205,9 @@ def _newest(shelf: Path, kind: Kind) -> Path:
         if each.manifest is not None and each.manifest.kind is kind:
             return each.path
     raise usage_error(
-        "backup_none", f"there is no backup of {kind} in {one_line(str(shelf), 160)}", f"devora-console backup {kind}"
+        "backup_none",
+        f"there is no backup of {kind} in {one_line(str(shelf), 160)}",
+        f"Take one: devora-console backup {kind}",
     )
 
 

@@ -176,7 +176,10 @@ def _notes(out: Console, notes: Sequence[str]) -> None:
 
 def _reached(manifest: Manifest) -> str:
     tried = manifest.reached(manifest.level)
-    return f"level {manifest.level}, by {tried.compared_with}" if tried else "not judged yet"
+    if tried is None:
+        return "not judged yet"
+    agrees = "agrees with " if tried.level.rank >= Level.COUNTS.rank else ""
+    return f"level {manifest.level}: {agrees}{tried.compared_with}"
 
 
 def _counts(contents: Sequence[Content]) -> dict[str, int | None]:
