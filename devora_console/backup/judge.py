@@ -33,14 +33,7 @@ from devora_console.core.clock import span, utc_now
 from devora_console.core.problems import ConsoleError, ExitCode
 
 # What it was before, it is no longer: levels above the one reached now are struck from its manifest.
-_LOST = (
-    Finding.MISSING,
-    Finding.EMPTY,
-    Finding.TRUNCATED,
-    Finding.CHANGED,
-    Finding.UNREADABLE,
-    Finding.NOT_RESTORED,
-)
+_LOST = {Finding.MISSING, Finding.EMPTY, Finding.TRUNCATED, Finding.CHANGED, Finding.UNREADABLE, Finding.NOT_RESTORED}
 
 _SINCE = (
     "If the server was written to since, this is no fault of the backup: take a new one after the freeze, or judge it "
@@ -138,7 +131,14 @@ async def _levels(context: Context, look: _Look, against: Against) -> None:
     live = await live_of(context, look.manifest.kind) if _wants_server(look, against) else None
     _own(look, live)
     await _counts(context, look, against, live)
-    look.level = Level.COUNTS
+    uncounted = sum(1 for each in look.contents if each.count is None)
+    if uncounted and look.asked is Level.COUNTS:
+        raise Unsound(
+            Finding.UNKNOWN,
+            f"rows of {uncounted} tables are INSERTs, which cannot be counted before they are restored",
+            "Try it: --level restored --against live",
+        )
+    look.level = Level.COMPLETE if uncounted else Level.COUNTS
     if look.asked is Level.RESTORED:
         await _restored(context, look)
         look.level = Level.RESTORED

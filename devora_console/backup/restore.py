@@ -65,6 +65,8 @@ def _compared(manifest: Manifest) -> str:
         f"counts of {counted} {things}",
         f"digests of {digests}" if digests else "no digests, as it was made elsewhere",
     ]
+    if counted < len(manifest.contents):
+        words.append(f"{len(manifest.contents) - counted} {things} NOT compared: their rows are INSERTs")
     if manifest.objects:
         words.append("numbers of " + ", ".join(manifest.objects))
     elif manifest.kind is Kind.MONGO:

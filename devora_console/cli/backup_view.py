@@ -116,7 +116,7 @@ def print_restored(out: Console, found: Restored) -> None:
     _head(out, found.path, found.manifest)
     _contents(out, found.manifest.kind, _counts(found.contents))
     sign = "✓" if found.ok else "✗"
-    verdict = "every comparison agrees" if found.ok else f"{len(found.differences)} comparisons do not agree"
+    verdict = "what was compared agrees" if found.ok else f"{len(found.differences)} comparisons do not agree"
     _line(out, f"{sign} restored into {found.database}; compared: {found.compared}; {verdict}")
     if found.ok and found.manifest.kind is Kind.POSTGRES:
         _line(out, "  Statistics may be missing: ANALYZE it before it is used (devora-console act analyze --database).")

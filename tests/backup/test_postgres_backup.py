@@ -221,6 +221,8 @@ async def test_inserts_are_proven_by_the_server_alone(
 ) -> None:
     path = (await _made(context, tmp_path, servers, database, "--inserts")).rename(tmp_path / "inserts.sql")
     await adopt(context, path)
+    counted = await judge(context, path, Level.COUNTS, against=Against.LIVE)
+    assert (counted.finding, counted.level) == (Finding.UNKNOWN, Level.COMPLETE)
     alone = await judge(context, path, Level.RESTORED, against=Against.MANIFEST)
     assert (alone.finding, alone.ok) == (Finding.UNKNOWN, False)
     found = await judge(context, path, Level.RESTORED, against=Against.LIVE)
