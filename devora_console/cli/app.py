@@ -20,6 +20,7 @@ _COMMANDS = {
     "migrate": ("migrate", "Convert every document: as a dry run, or for real."),
     "verify": ("verify", "Compare source and target, to the field."),
     "source": ("source", "Freeze MongoDB for the cutover, prove that nothing writes to it, and take it back."),
+    "backup": ("backup", "Take, judge, adopt, list and restore backups of both servers."),
     "queries": ("queries", "The statements that cost most, over an interval or since the reset."),
     "quarantine": ("quarantine", "Documents that could not be converted."),
     "health": ("health", "Cache, bloat, vacuum, sizes, I/O, wraparound, sequences, settings."),

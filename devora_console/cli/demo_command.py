@@ -114,7 +114,7 @@ def set_up(door: Door, servers: DemoServers, scale: Scale, seed: int) -> _Demo:
             planted = truth(scale, seed)
     with _timed(seconds, "schema"):
         owner = asyncio.run(_target(door, endpoints, settled))
-    settled.write_env(owner, endpoints.mongo)
+    settled.write_env(owner, endpoints.postgres, endpoints.mongo)
     settled.write_config(owner, endpoints.mongo, {})
     return _Demo(endpoints, owner, planted, settled, seconds)
 
@@ -152,6 +152,7 @@ def configured(door: Door, demo: _Demo) -> None:
         config_file=door.config_file,
         overrides={
             "postgres.dsn": demo.owner.reveal(),
+            "postgres.superuser_dsn": demo.endpoints.postgres.reveal(),
             "mongo.url": demo.endpoints.mongo.reveal(),
             "mongo.database": DATABASE,
             "environment": "demo",

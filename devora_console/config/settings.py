@@ -112,7 +112,8 @@ class PostgresSettings(Section):
     )
     superuser_dsn: PostgresDsn | None = Field(
         default=None,
-        description="A superuser's connection, for 'schema bootstrap' only: roles, database, extensions.",
+        description="A superuser's connection, for 'schema bootstrap' (roles, database, extensions) and for the "
+        "databases that backups are restored into; nothing else uses it.",
         examples=["postgresql://postgres@localhost/postgres"],
     )
     connect_timeout_seconds: float = Field(default=10.0, gt=0, le=600, description="Seconds to wait for a connection.")

@@ -48,9 +48,12 @@ class Settled:
             _write(path, secrets.token_urlsafe(24))
         return Secret(path.read_text("utf-8").strip())
 
-    def write_env(self, postgres: Dsn, mongo: Dsn) -> None:
+    def write_env(self, postgres: Dsn, superuser: Dsn, mongo: Dsn) -> None:
         """A ``.env`` like the guide's: commands run in the home, from another terminal, reach these servers."""
-        lines = application_variables(postgres, mongo) | {CONFIG_VARIABLE: str(self.config)}
+        lines = application_variables(postgres, mongo) | {
+            "DEVORA_CONSOLE__POSTGRES__SUPERUSER_DSN": superuser.reveal(),
+            CONFIG_VARIABLE: str(self.config),
+        }
         _write(self.home / _ENV, "".join(f"{name}={value}\n" for name, value in lines.items()))
 
     @property
