@@ -20,6 +20,7 @@ _COMMANDS = {
     "migrate": ("migrate", "Convert every document: as a dry run, or for real."),
     "verify": ("verify", "Compare source and target, to the field."),
     "queries": ("queries", "The statements that cost most, over an interval or since the reset."),
+    "can-commit": ("can_commit", "Whether Devora may be switched to the target, and what is missing."),
     "quarantine": ("quarantine", "Documents that could not be converted."),
     "health": ("health", "Cache, bloat, vacuum, sizes, I/O, wraparound, sequences, settings."),
     "explain": ("explain", "The plan of a statement as a tree, the hot node marked and explained."),

@@ -222,6 +222,8 @@ def _step_state(step: StepStanding, event: Event) -> StepStanding:
     said: Mapping[str, Any] = event.payload
     state = StepState(said["state"])
     changes: dict[str, Any] = {"state": state, "reason": said.get("reason", ""), "by": said.get("by", "")}
+    if state is StepState.PASSED:
+        changes |= {"passed": True, "touched": True}
     if state in _FINAL:
         changes["ended"] = event.at
         if said.get("seconds") is not None:

@@ -104,6 +104,7 @@ class StepStanding:
     samples: int = 0
     evidence: str = ""
     touched: bool = False  # it was started once: undo has something to look at
+    passed: bool = False  # it was green once, whatever came after
 
 
 @dataclass(frozen=True, slots=True)
