@@ -25,6 +25,7 @@ from devora_console.migration.mapping_file import load_mapping
 from devora_console.services.gates import DATA, measure, registry
 
 _group = click.Group("root")
+_ROOM = 140
 _SIGNS = {Verdict.OK: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?", Verdict.STALE: "~"}
 
 
@@ -99,15 +100,21 @@ def _clause(gate: Gate, found: Measurement, now: datetime) -> Clause:
 
 
 def _print(out: Console, clauses: tuple[Clause, ...], good: bool) -> None:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (_SIGNS.get(each.verdict, "!"), each.verdict.value, each.id, each.value, each.threshold, span(each.age_seconds))
         for each in clauses
     ]
-    out.print(plain_table(("", "", "condition", "found", "needed", "age"), rows, right=(5,)))
+    headers: tuple[str, ...] = ("", "", "condition", "found", "needed", "age")
+    if out.width < _ROOM:  # what is needed stands below then, where it lacks
+        headers = (*headers[:4], headers[5])
+        rows = [(*row[:4], row[5]) for row in rows]
+    out.print(plain_table(headers, rows, right=(len(headers) - 1,)))
     out.print()
     missing = [each for each in clauses if each.verdict is not Verdict.OK]
     for each in missing:
         out.print(Text(f"{_SIGNS.get(each.verdict, '!')} {each.title}: {one_line(each.why or each.value, 400)}"))
+        if out.width < _ROOM:
+            out.print(Text(f"  needed: {each.threshold}"))
         if each.remedy:
             out.print(Text(f"  → {one_line(each.remedy, 400)}"))
     met = f"{len(clauses) - len(missing)} of {len(clauses)} conditions are met"

@@ -151,7 +151,7 @@ def monitoring_gate(watching: Callable[[], Awaitable[Measurement]], urls: str) -
         if not answers:
             value += "; no other watching is configured"
             hint = "Set monitoring_url in [cutover.vars] to an address of PostHog, Sentry, ..."
-            remedy = f"{remedy} {hint}".strip() if verdict is Verdict.UNKNOWN else remedy
+            remedy = "; ".join(filter(None, (remedy, hint))) if verdict is Verdict.UNKNOWN else remedy
         why = (
             f"Looked at pg_stat_statements as the configured role, and at {len(answers)} addresses; no redirect counts."
         )

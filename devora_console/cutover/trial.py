@@ -14,8 +14,8 @@ from devora_console.config.secret import Secret, scrub
 from devora_console.core.safetext import one_line, safe
 from devora_console.core.unknown import Unknown
 
-_KEPT_BYTES = 16_000  # more than is told, so that a secret cut in two at the beginning is not told
-_TOLD = 2000
+_KEPT_BYTES = 4000  # more than is told, so that a secret cut in two at the beginning is not told
+_TOLD = 1000
 _POLITE_SECONDS = 5.0
 _DRAIN_SECONDS = 1.0
 
@@ -53,20 +53,28 @@ class _Output:
 async def tried(argv: Sequence[str], seconds: float, secrets: Sequence[Secret] = ()) -> Trial | Unknown:
     """Run it to its end; after ``seconds`` its whole group is ended. Unknown when it cannot be started."""
     began = time.monotonic()
+    # A pipe of our own: the end of one that belongs to the process would be waited for as well.
+    ours, theirs = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=theirs,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
+        os.close(ours)
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return Unknown(f"{one_line(argv[0], 80)} cannot be started: {said}", "Correct tests in [cutover.vars]")
+    finally:
+        os.close(theirs)
     output = _Output()
-    assert process.stdout is not None
-    draining = asyncio.create_task(output.drain(process.stdout))
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", buffering=0)
+    )
+    draining = asyncio.create_task(output.drain(reader))
     timed_out = False
     try:
         await asyncio.wait_for(process.wait(), seconds)
@@ -80,6 +88,7 @@ async def tried(argv: Sequence[str], seconds: float, secrets: Sequence[Secret] =
         # What it has left behind may hold the pipe open for as long as it likes.
         await asyncio.wait({draining}, timeout=_DRAIN_SECONDS)
         draining.cancel()
+        transport.close()
     tail = safe(scrub(output.tail.decode(errors="replace"), *secrets)[-_TOLD:])
     assert process.returncode is not None
     return Trial(process.returncode, time.monotonic() - began, timed_out, output.bytes, tail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -75,7 +75,7 @@ class Scene:
 
 def dry_run_gate(scene: Scene) -> Gate:
     """``migration.dry_run``."""
-    threshold = f"a dry run of this mapping, source and target that was not refused; quarantine within {scene.budget}"
+    threshold = f"passed for this mapping, source and target; at most {scene.budget} to quarantine"
 
     async def measure() -> Measurement:
         source = await scene.ask(lambda found: found.identity)
@@ -135,7 +135,7 @@ def _outdated(verdict: DryRun, version: int | None) -> str:
 
 def _judged(verdict: DryRun, budget: str, threshold: str) -> Measurement:
     why = (
-        f"Begun {iso(verdict.through)} on {one_line(verdict.source)}: {verdict.documents} documents to migrate, "
+        f"Begun {_second(verdict.through)} on {one_line(verdict.source)}: {verdict.documents} documents to migrate, "
         f"{verdict.archived} to archive, {verdict.ignored} ignored."
     )
     rules = ", ".join(f"{rule} {count}" for rule, count in list(verdict.rules.items())[:5])
@@ -163,13 +163,17 @@ def _judged(verdict: DryRun, budget: str, threshold: str) -> Measurement:
     return Measurement(ok, value, threshold, why, remedy, true_at=verdict.through, evidence=evidence)
 
 
+def _second(moment: datetime) -> str:
+    return iso(moment.replace(microsecond=0))
+
+
 def _ago(verdict: DryRun) -> str:
     return f"{span(max(0.0, (utc_now() - verdict.at).total_seconds()))} ago"
 
 
 def collections_gate(scene: Scene) -> Gate:
     """``collections.mapped``."""
-    threshold = "each is mapped, archived, or ignored by name"
+    threshold = "each mapped, archived, or ignored by name"
 
     async def measure() -> Measurement:
         names = await scene.ask(lambda found: [each.name for each in found.collections()])
@@ -209,7 +213,7 @@ def mapped(mapping: Mapping, names: list[str], threshold: str) -> Measurement:
 
 def verification_gate(scene: Scene) -> Gate:
     """``verification.fresh``."""
-    threshold = f"no difference at level digest or deeper, {span(STALE_SECONDS)} old at most, nothing copied since"
+    threshold = f"0 differences at level digest or deeper, {span(STALE_SECONDS)} old at most"
 
     async def measure() -> Measurement:
         source = await scene.ask(lambda found: found.identity)
@@ -230,11 +234,11 @@ async def _verification(scene: Scene, connection: Connection, source: str, thres
     found = await latest(connection, scene.mapping.hash, float("inf"))
     if found is None:
         return not_known(Unknown("no verification of this target is recorded", _VERIFY), threshold)
-    said = f"the newest verification, begun {iso(found.through)} at level {found.level},"
+    said = f"the newest verification, begun {_second(found.through)} at level {found.level},"
     reason = _of_other_things(found, source, await identity(connection))
     if reason:
         return not_known(Unknown(f"{said} does not count: {reason}", _VERIFY), threshold)
-    why = f"By {one_line(found.holder, 80)} on {one_line(found.source, 120)}, ended {iso(found.at)}."
+    why = f"By {one_line(found.holder, 80)} on {one_line(found.source, 120)}, ended {_second(found.at)}."
     evidence: dict[str, object] = {
         "level": found.level,
         "differences": found.differences,
@@ -243,7 +247,7 @@ async def _verification(scene: Scene, connection: Connection, source: str, thres
         "source": found.source,
         "target": found.target,
     }
-    counted = f"at level {found.level} in {found.rows} rows, {iso(found.through)}"
+    counted = f"at level {found.level} in {found.rows} rows, {_second(found.through)}"
     if not found.ok:
         where = f" (not in order: {listed(found.wrong)})" if found.wrong else ""
         value, verdict = f"{found.differences} differences{where} {counted}", Verdict.FAIL

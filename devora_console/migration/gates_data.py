@@ -27,7 +27,7 @@ _VECTOR_SECONDS = 300.0
 
 def quarantine_gate(scene: Scene) -> Gate:
     """``quarantine.empty``."""
-    threshold = "no document that is not waived by name, after a copy that came to its end"
+    threshold = "none open, after a copy that came to its end"
 
     async def measure() -> Measurement:
         return await asked(

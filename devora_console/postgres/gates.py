@@ -28,6 +28,7 @@ SECONDS = 60.0
 _GRACE_SECONDS = 30.0
 _NAMED = 5
 _CHANGED_PERCENT, _CHANGED_ROWS = 10, 50  # what autovacuum tolerates by default, too
+_COUNTS_AT_ONCE = 15  # from this version on a copy has its rows counted before it takes statistics
 
 TTL = timedelta(minutes=10)
 """What can change at any moment counts for so long."""
@@ -85,7 +86,7 @@ def listed(names: Sequence[str], most: int = _NAMED) -> str:
 
 def sequences_gate(target: Target) -> Gate:
     """``sequences.ahead``."""
-    threshold = "the next value of each is beyond the last one in its column"
+    threshold = "each is beyond the last value in its column"
 
     async def measure() -> Measurement:
         return await asked(target, lambda connection: _sequences(connection, threshold), threshold=threshold)
@@ -143,7 +144,7 @@ async def _sequences(connection: Connection, threshold: str) -> Measurement:
 
 def statistics_gate(target: Target) -> Gate:
     """``statistics.analyzed``."""
-    threshold = f"analyzed, and since then at most {_CHANGED_PERCENT} % of the rows changed (or {_CHANGED_ROWS})"
+    threshold = f"at most {_CHANGED_PERCENT} % of the rows changed since (or {_CHANGED_ROWS})"
 
     async def measure() -> Measurement:
         return await asked(target, lambda connection: _statistics(connection, threshold), threshold=threshold)
@@ -162,30 +163,36 @@ async def _statistics(connection: Connection, threshold: str) -> Measurement:
     if await connection.fetchval("SELECT current_setting('track_counts') = 'off'"):
         return not_known(Unknown("track_counts is off: nothing is counted", "Set track_counts = on"), threshold)
     rows = await connection.fetch(sql(HERE, "gate_statistics"))
-    filled = [row for row in rows if row["filled"]]
     if not rows:
         return not_known(Unknown("schema public has no table", "devora-console schema apply"), threshold)
+    return _analyzed(rows, threshold, late=connection.get_server_version().major < _COUNTS_AT_ONCE)
+
+
+def _analyzed(rows: Sequence[asyncpg.Record], threshold: str, *, late: bool) -> Measurement:
+    """``late``: rows may be counted only after the ANALYZE that has seen them, so many are no proof."""
+    filled = [row for row in rows if row["filled"]]
     stale: list[str] = []
-    lost: list[str] = []
+    doubtful: list[str] = []
     for row in filled:
         name = row["name"]
-        if row["analyzed"] is None:
-            (stale if row["untouched"] else lost).append(f"{name} never" if row["untouched"] else name)
+        if row["analyzed"] is None and row["untouched"]:
+            stale.append(f"{name} never")
+        elif row["analyzed"] is None:
+            doubtful.append(f"{name} has no moment recorded: the counters were reset, or the server crashed, since")
         elif row["changed"] > max(_CHANGED_ROWS, _CHANGED_PERCENT / 100 * max(0.0, row["rows"])):
-            stale.append(f"{name}, {row['changed']} rows changed since")
+            words = f"{name}, {row['changed']} rows changed since"
+            (doubtful if late else stale).append(words + " or were counted late" * late)
     moments: list[datetime] = [row["analyzed"] for row in filled if row["analyzed"] is not None]
-    remedy = "devora-console act analyze, for each of them" if stale or lost else ""
     evidence: dict[str, object] = {"tables": len(rows), "filled": len(filled), "stale": len(stale)}
     why = f"pg_stat_all_tables of {len(rows)} tables, {len(filled)} of which hold anything."
     if moments:
         evidence["oldest"] = iso(min(moments))
         why += f" The one analyzed longest ago was at {iso(min(moments))}."
-    if stale:
-        value = f"{len(stale)} of {len(filled)} not: {listed(stale)}"
-        return Measurement(Verdict.FAIL, value, threshold, why, remedy, evidence=evidence)
-    if lost:
-        why = f"{listed(lost)}: no moment is recorded. The server's counters were reset, or it crashed, since"
-        return Measurement(Verdict.UNKNOWN, "not known", threshold, why, remedy, evidence=evidence)
+    if stale or doubtful:
+        verdict = Verdict.FAIL if stale else Verdict.UNKNOWN
+        value = f"{len(stale)} of {len(filled)} not: {listed(stale)}" if stale else "not known"
+        why = f"{listed(doubtful)}. {why}" if doubtful else why
+        return Measurement(verdict, value, threshold, why, "devora-console act analyze TABLE", evidence=evidence)
     if not filled:
         return Measurement(Verdict.OK, "every table is empty", threshold, why, evidence=evidence)
     age = span(max(0.0, (utc_now() - min(moments)).total_seconds()))

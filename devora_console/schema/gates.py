@@ -28,7 +28,7 @@ _GUARDS = frozenset({"table", "constraint", "index", "trigger"})
 
 def drift_gate(target: Target) -> Gate:
     """``schema.drift``."""
-    threshold = "every version applied as this console has it, and no difference from what they made"
+    threshold = "every version applied, no difference from what they made"
 
     async def measure() -> Measurement:
         return await asked(target, lambda connection: _drift(connection, threshold), threshold=threshold)
@@ -82,7 +82,7 @@ def _wrong(found: Status, result: CheckResult) -> tuple[str, str] | None:
 
 def constraints_gate(target: Target) -> Gate:
     """``constraints.validated``."""
-    threshold = "none missing, set aside, not validated, not valid or switched off"
+    threshold = "none missing, set aside, not valid or switched off"
 
     async def measure() -> Measurement:
         return await asked(target, lambda connection: _constraints(connection, threshold), threshold=threshold)

@@ -11,13 +11,14 @@ fixture       is
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from devora_console import schema
 from devora_console.config.secret import Dsn
@@ -31,6 +32,13 @@ from tests.conftest import DatabaseFrom, TemplateDatabase
 from tests.migration.world import DATABASE, World, execute, user, verify
 
 Place = Callable[..., Awaitable[Scene]]
+
+
+def cases(table: Iterable[str], *plain: str) -> list[ParameterSet]:
+    """The names of a table of cases: the plain run asks ``plain`` only, for each is a database of its own."""
+    names = list(table)
+    assert set(plain) <= set(names)
+    return [pytest.param(name, marks=() if name in plain else (pytest.mark.slow,)) for name in names]
 
 
 @pytest.fixture(scope="session")

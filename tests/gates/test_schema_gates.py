@@ -9,7 +9,7 @@ import pytest
 from devora_console.config.secret import Dsn
 from devora_console.core.console import Verdict
 from devora_console.schema.gates import constraints_gate, drift_gate
-from tests.gates.conftest import Place, do, measured, scene_of
+from tests.gates.conftest import Place, cases, do, measured, scene_of
 
 _FK = "invoices_user_id_fkey"
 _AGAIN = f"ALTER TABLE invoices ADD CONSTRAINT {_FK} FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE"
@@ -90,7 +90,18 @@ CONSTRAINTS = {
 }
 
 
-@pytest.mark.parametrize("case", CONSTRAINTS)
+@pytest.mark.parametrize(
+    "case",
+    cases(
+        CONSTRAINTS,
+        "as it was left",
+        "a foreign key that was not validated",
+        "an index that is gone",
+        "an index that is not valid",
+        "an index set aside in the middle of a load",
+        "the triggers of foreign keys switched off",
+    ),
+)
 async def test_constraints_hold(place: Place, case: str) -> None:
     statements, verdict, words = CONSTRAINTS[case]
     scene = await place()
@@ -136,7 +147,7 @@ DRIFT = {
 }
 
 
-@pytest.mark.parametrize("case", DRIFT)
+@pytest.mark.parametrize("case", cases(DRIFT, "as it was applied", "a column more", "an older version"))
 async def test_the_schema_is_as_applied(place: Place, case: str) -> None:
     statements, verdict, words = DRIFT[case]
     scene = await place()
