@@ -59,6 +59,7 @@ def registry(
         read_preference=settings.mongo.read_preference,
     )
     found = Registry()
+    # One line for each domain: whoever has further ones (backups, tools, disk, the frozen source) adds a function here.
     for gates in (_migration(scene), _schema(target), _server(target), _walk(settings, target, rehearsals)):
         for gate in gates:
             found.add(gate)
