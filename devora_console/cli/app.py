@@ -22,6 +22,7 @@ _COMMANDS = {
     "source": ("source", "Freeze MongoDB for the cutover, prove that nothing writes to it, and take it back."),
     "backup": ("backup", "Take, judge, adopt, list and restore backups of both servers."),
     "queries": ("queries", "The statements that cost most, over an interval or since the reset."),
+    "can-commit": ("can_commit", "Whether Devora may be switched to the target, and what is missing."),
     "quarantine": ("quarantine", "Documents that could not be converted."),
     "health": ("health", "Cache, bloat, vacuum, sizes, I/O, wraparound, sequences, settings."),
     "explain": ("explain", "The plan of a statement as a tree, the hot node marked and explained."),

@@ -115,7 +115,7 @@ def set_up(door: Door, servers: DemoServers, scale: Scale, seed: int) -> _Demo:
     with _timed(seconds, "schema"):
         owner = asyncio.run(_target(door, endpoints, settled))
     settled.write_env(owner, endpoints.postgres, endpoints.mongo)
-    settled.write_config(owner, endpoints.mongo, {})
+    settled.write_config(owner, endpoints.postgres, endpoints.mongo, {})
     return _Demo(endpoints, owner, planted, settled, seconds)
 
 
@@ -166,7 +166,7 @@ def _open(door: Door, demo: _Demo, traffic: bool, with_site: bool) -> int:
     mongo = demo.endpoints.mongo
     with ExitStack() as stack:
         if with_site and (site := _site(door, demo)) is not None:
-            demo.settled.write_config(demo.owner, mongo, {**site.variables(), **SHORTENED})
+            demo.settled.write_config(demo.owner, demo.endpoints.postgres, mongo, {**site.variables(), **SHORTENED})
             door.narrate(f"the application is at {site.front_url} in a moment; its script is {site.script}")
             stack.enter_context(running(site))
         configured(door, demo)

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from devora_console.core.clock import utc_now
 from devora_console.core.console import Verdict
+from devora_console.core.unknown import Unknown
 
 
 class GateClass(StrEnum):
@@ -46,6 +47,11 @@ class Measurement:
     def speaks_of(self) -> datetime:
         """The moment its age is counted from."""
         return self.true_at or self.measured_at
+
+
+def not_known(reason: Unknown, threshold: str = "", value: str = "not known") -> Measurement:
+    """What could not be found out, and what would make it known."""
+    return Measurement(Verdict.UNKNOWN, value, threshold, reason.reason, reason.remedy)
 
 
 @dataclass(frozen=True, slots=True)

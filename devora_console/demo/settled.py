@@ -61,10 +61,10 @@ class Settled:
         """The demo's configuration file."""
         return self.home / _CONFIG
 
-    def write_config(self, postgres: Dsn, mongo: Dsn, variables: Mapping[str, str]) -> None:
+    def write_config(self, postgres: Dsn, superuser: Dsn, mongo: Dsn, variables: Mapping[str, str]) -> None:
         """A configuration file with these servers and a runbook's variables: ``--config`` with it works anywhere."""
         tables = {
-            "postgres": {"dsn": postgres.reveal()},
+            "postgres": {"dsn": postgres.reveal(), "superuser_dsn": superuser.reveal()},
             "mongo": {"url": mongo.reveal(), "database": DATABASE},
             "cutover": {"home": str(self.home / "cutover")},
             "cutover.vars": variables,

@@ -23,12 +23,17 @@ from tests.pty.terminal import Terminal
 def test_the_demos_file_tells_a_runbook_where_the_site_is(tmp_path: Path) -> None:
     settled = Settled(tmp_path, filled=True)
     word = 'a "quoted" \\ wörd'
-    settled.write_config(Dsn("postgresql://ana@h/devora_db"), Dsn("mongodb://h"), {"site": "/x y/site", "odd": word})
+    settled.write_config(
+        Dsn("postgresql://ana@h/devora_db"),
+        Dsn("postgresql://su@h/x"),
+        Dsn("mongodb://h"),
+        {"site": "/x y/site", "odd": word},
+    )
     found = load(config_file=settled.config, environ={}, cwd=tmp_path).settings
     assert dict(found.cutover.vars) == {"site": "/x y/site", "odd": word}
     assert found.cutover.home == tmp_path / "cutover"
     assert found.environment == "demo"
-    settled.write_env(Dsn("postgresql://ana@h/devora_db"), Dsn("mongodb://h"))
+    settled.write_env(Dsn("postgresql://ana@h/devora_db"), Dsn("postgresql://su@h/x"), Dsn("mongodb://h"))
     assert dict(load(environ={}, cwd=tmp_path).settings.cutover.vars)["site"] == "/x y/site"
 
 
