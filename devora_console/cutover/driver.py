@@ -109,7 +109,7 @@ class Driver:
                 return False
             await ground.step_state(step, StepState.WAITING, missing, "driver")
             return True
-        if not await ground.lease.confirm():
+        if not await ground.lease.take():
             await ground.run_state(RunState.PAUSED, f"the lease in the target is not certain: {ground.lease.why}")
             return True
         if ground.run.state is RunState.BAKING and step.kind is not StepKind.WAIT:
