@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from textwrap import wrap
 
@@ -29,6 +30,7 @@ from devora_console.postgres.indexes import (
     measure,
     read,
 )
+from devora_console.postgres.indexes.advised import Advice
 from devora_console.postgres.watch.guest import Guest
 from devora_console.tui.render.advice import advice_headline, advice_lines
 from devora_console.tui.render.indexes import amount, grouped, headline, of_what, state, title, window_words
@@ -95,7 +97,7 @@ def _answer(snapshot: IndexesSnapshot, findings: Sequence[Finding]) -> Answer:
         "indexes": snapshot.count,
         "size_bytes": snapshot.size_bytes,
         "findings": findings,
-        "suggested": snapshot.advice,
+        "suggested": _asked(snapshot.advice),
         "notes": snapshot.notes,
         "thresholds": snapshot.thresholds,
     }
@@ -122,6 +124,13 @@ def _answer(snapshot: IndexesSnapshot, findings: Sequence[Finding]) -> Answer:
         _lines(out, "thresholds: ", ", ".join(f"{name} {value:g}" for name, value in snapshot.thresholds.items()))
 
     return Answer(keys, people, ExitCode.NEGATIVE if failed else ExitCode.DONE)
+
+
+def _asked(advice: Advice | Unknown | None) -> object:
+    """Which statements were asked, and why the others suggest nothing; what they suggest is among the findings."""
+    if not isinstance(advice, Advice):
+        return advice
+    return {each.name: getattr(advice, each.name) for each in fields(advice) if each.name != "suggestions"}
 
 
 def _print(out: Console, finding: Finding, members: Sequence[Finding]) -> None:

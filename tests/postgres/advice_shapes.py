@@ -9,11 +9,13 @@ from typing import Any
 TABLES = (
     """CREATE TABLE big (id int PRIMARY KEY, customer int, city int, region int, status text, flag boolean, doc jsonb,
        note text, code varchar(20), at timestamptz, lonely int, skewed int, served int, broken int, indexed int,
-       other int, "Odd ""name" int, spot point) WITH (autovacuum_enabled = off)""",
+       other int, "Odd ""name" int, spot point, tenth int,
+       early int) WITH (autovacuum_enabled = off)""",
     """INSERT INTO big SELECT i, i % 2000, i % 100, (i / 100) % 20, (ARRAY['new', 'paid', 'sent'])[1 + i % 3],
        i % 2 = 0, '{}', repeat('n', 20) || i, 'c' || i, now() - i * interval '1 minute',
        CASE WHEN i % 1000 > 0 THEN i END,
-       CASE WHEN i % 10 > 0 THEN 0 ELSE i END, i % 2000, i % 2000, i % 10, i % 2000, i % 2000, point(i, i)
+       CASE WHEN i % 10 > 0 THEN 0 ELSE i END, i % 2000, i % 2000, i % 10, i % 2000, i % 2000, point(i, i), i % 10,
+       i / 2000
        FROM generate_series(1, 20000) AS i""",
     "CREATE INDEX ON big (served, city)",
     "CREATE INDEX ON big (indexed)",
@@ -79,6 +81,9 @@ SHAPES = (
         ("customer",),
     ),
     Shape("partitioned", "SELECT sum(id) FROM parted WHERE k = $1", (5,), ("k",)),
+    Shape("in the table's order", "SELECT sum(id) FROM big WHERE early = $1", (5,), ("early",)),
+    Shape("on every page", "SELECT sum(id) FROM big WHERE tenth = $1", (5,), words="% of the cost"),
+    Shape("collation", 'SELECT sum(id) FROM big WHERE note = $1 COLLATE "C"', ("n",), words="under another collation"),
     Shape("few values", "SELECT sum(id) FROM big WHERE status = $1", ("new",), words="status leaves about 33 %"),
     Shape("a boolean", "SELECT sum(id) FROM big WHERE flag", (), words="flag leaves about 50 %"),
     Shape(

@@ -47,7 +47,7 @@ def _advice(snapshot: IndexesSnapshot) -> Advice:
     return snapshot.advice
 
 
-async def _ids(dsn: Dsn) -> dict[str, int]:
+async def _ids(dsn: Dsn) -> dict[str, str]:
     """Queryids by the mark in the text."""
     connection = await asyncpg.connect(dsn.reveal())
     try:
@@ -55,21 +55,21 @@ async def _ids(dsn: Dsn) -> dict[str, int]:
             "SELECT substring(query FROM '^[A-Z]+ /\\* mark (.+?) \\*/') AS mark, queryid FROM pg_stat_statements"
             " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-        return {row["mark"]: row["queryid"] for row in rows if row["mark"]}
+        return {row["mark"]: str(row["queryid"]) for row in rows if row["mark"]}
     finally:
         await connection.close()
 
 
-def _wanted(snapshot: IndexesSnapshot) -> dict[int, Finding]:
+def _wanted(snapshot: IndexesSnapshot) -> dict[str, Finding]:
     """The finding that names each statement."""
-    found: dict[int, Finding] = {}
+    found: dict[str, Finding] = {}
     for each in snapshot.of(Kind.SUGGESTED):
         if each.suggestion is not None:
             found |= {gain.statement.queryid: each for gain in each.suggestion.gains}
     return found
 
 
-def _why(refusals: Sequence[Refusal], queryid: int) -> str:
+def _why(refusals: Sequence[Refusal], queryid: str) -> str:
     return "".join(each.words for each in refusals if queryid in each.statements)
 
 
@@ -110,14 +110,15 @@ async def test_a_finding_says_what_speaks_for_it_and_what_it_costs(watched: Dsn,
     assert "20000 inserts" in notes
     assert found["k"].remedy_sql.startswith('CREATE INDEX "parted_k_idx" ON ONLY public.parted (k);\n')
     assert "Judged by the statistics of parted_" in "\n".join(found["k"].notes)
-    guessed = found["code"].size_bytes
+    guessed = {key: found[key].size_bytes for key in ("code", "customer")}
     for each in found.values():
         await execute(watched, *each.remedy_sql.splitlines())
     connection = await asyncpg.connect(watched.reveal())
-    size = await connection.fetchval("SELECT pg_relation_size('big_code_idx')")
+    for key, size in guessed.items():
+        made = await connection.fetchval(f"SELECT pg_relation_size('big_{key}_idx')")
+        assert isinstance(size, int)
+        assert 0.8 < size / made < 1.25, key
     await connection.close()
-    assert isinstance(guessed, int)
-    assert 0.8 < guessed / size < 1.25
     again = await read(guest, EASY, advice=snapshot.advice)
     assert _advice(again).suggestions == ()  # made meanwhile: not suggested any more, without asking anew
     assert _advice(await read_advised(guest, EASY)).suggestions == ()

@@ -22,6 +22,16 @@ _HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """What a plan does not show of its statement. ``listed``: the text was shortened, so that one value may stand for
+    many; ``collated``: it names a collation, which conditions leave out.
+    """
+
+    listed: bool = False
+    collated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """Columns in the order of the index, each with the part of the rows it leaves; ``rows`` of the table by statistics,
     ``left`` of them behind the index. ``notes``: what else the condition says.
@@ -59,15 +69,13 @@ def rows_of(table: TableFacts) -> float:
 
 
 def choose(
-    scan: Scan, table: TableFacts, columns: Columns, catalogue: Catalogue, settings: IndexesSettings, *, listed: bool
+    scan: Scan, table: TableFacts, columns: Columns, catalogue: Catalogue, settings: IndexesSettings, text: Text
 ) -> Wanted | str | Unknown:
-    """The columns, or why there are none. ``listed``: the statement's text was shortened, so that one value may stand
-    for many.
-    """
+    """The columns, or why there are none."""
     rows = rows_of(table)
     if rows < settings.suggest_rows:
         return f"{table.title} is small: {rows:.0f} rows (indexes.suggest_rows = {settings.suggest_rows:g})"
-    said = _weigh(scan, table, columns, rows, listed=listed)
+    said = _weigh(scan, table, columns, rows, text)
     good, poor = _sorted_out(said.weighed.values(), settings)
     bounds = ", ".join(dict.fromkeys(said.ranged))
     if not good:
@@ -102,7 +110,7 @@ class _Said:
     unknown: Unknown | None = None
 
 
-def _weigh(scan: Scan, table: TableFacts, columns: Columns, rows: float, *, listed: bool) -> _Said:
+def _weigh(scan: Scan, table: TableFacts, columns: Columns, rows: float, text: Text) -> _Said:
     every = [*scan.by, *scan.condition]
     said = _Said({}, [], [each.words for each in every if isinstance(each, Unread)])
     for each in every:
@@ -111,12 +119,14 @@ def _weigh(scan: Scan, table: TableFacts, columns: Columns, rows: float, *, list
             continue
         if why := column.unfit(each):
             said.against.append(why)
+        elif text.collated and column.category == "S":
+            said.against.append(f"{each.column} may be compared under another collation (COLLATE)")
         elif each.how == RANGE:
             said.ranged.append(each.column)
         elif (hidden := column.unknown(table.quoted)) is not None:
             said.unknown = said.unknown or hidden
         else:
-            many = listed and each.how == EQUAL and each.literal is None
+            many = text.listed and each.how == EQUAL and each.literal is None
             compared = Compared(each.column, ANY, 10) if many else each
             found = _Weighed(compared, column, column.leaves(compared, rows))
             before = said.weighed.get(each.column)

@@ -19,7 +19,7 @@ _SECONDS = 10.0
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column. ``base`` is its type without its domain. ``key.families`` know its equality: none where no btree
-    sorts it. ``width`` in bytes.
+    sorts it. ``width`` in bytes; ``correlation`` of its order with the table's, -1 to 1.
 
     Statistics are None where there are none: ``distinct`` as PostgreSQL keeps it (negative: a part of the rows),
     ``common`` values with their ``shares`` of the rows.
@@ -29,9 +29,11 @@ class Column:
     base: str
     category: str
     readable: bool
+    secured: bool
     nulls: float | None
     distinct: float | None
     width: int
+    correlation: float
     common: tuple[str, ...]
     shares: tuple[float, ...]
 
@@ -48,6 +50,10 @@ class Column:
 
     def unknown(self, table: str) -> Unknown | None:
         """Why it is not known what a value leaves."""
+        if self.secured:
+            return Unknown(
+                f"statistics of {table} are hidden by its row security", "Look as a role that bypasses it, or its owner"
+            )
         if not self.readable:
             return Unknown(f"statistics of {table}.{self.key.name} may not be read", f"GRANT SELECT ON {table}")
         if self.distinct is None or self.nulls is None:
@@ -93,9 +99,11 @@ async def read_columns(guest: Guest, wanted: Iterable[tuple[int, str]]) -> Colum
             base=row["base"],
             category=row["category"],
             readable=row["readable"],
+            secured=row["secured"],
             nulls=row["nulls"],
             distinct=row["distinct"],
             width=row["width"] or 0,
+            correlation=row["correlation"] or 0.0,
             common=tuple(row["common"] or ()),
             shares=tuple(row["shares"] or ()),
         )

@@ -8,9 +8,9 @@ from devora_console.config.thresholds import IndexesSettings
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.advice.choose import Wanted, rows_of
 from devora_console.postgres.advice.columns import Columns
-from devora_console.postgres.advice.costs import index_bytes, row_bytes, writes_per_day
+from devora_console.postgres.advice.costs import size_of, writes_per_day
 from devora_console.postgres.advice.scans import Read, Scan
-from devora_console.postgres.indexes.advised import Asking, Gain, Refusal, Suggestion
+from devora_console.postgres.indexes.advised import Gain, Refusal, Suggestion
 from devora_console.postgres.indexes.facts import Catalogue, TableFacts
 
 
@@ -30,11 +30,11 @@ class Refusals:
     """Statements by the reason that was given for them."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, str], list[int]] = {}
+        self._held: dict[tuple[str, str], list[str]] = {}
 
     def add(self, queryid: int, why: Unknown) -> None:
         """One more."""
-        self._held.setdefault((why.reason, why.remedy), []).append(queryid)
+        self._held.setdefault((why.reason, why.remedy), []).append(str(queryid))
 
     def refusals(self) -> tuple[Refusal, ...]:
         """Those of most statements first."""
@@ -50,7 +50,10 @@ def places(read: Read, catalogue: Catalogue, settings: IndexesSettings) -> tuple
         )
     known = {(table.schema, table.name): table for table in catalogue.tables.values()}
     scans = [(known[scan.schema, scan.table], scan) for scan in read.scans if (scan.schema, scan.table) in known]
+    strange = next((scan for scan in read.scans if (scan.schema, scan.table) not in known), None)
     if not scans:
+        if strange is not None:
+            return f"what it reads is no table of a user schema here: {strange.schema}.{strange.table}"
         if read.later:
             return Unknown("which partitions it reads depends on its parameters", "Give values: explain --sql TEXT")
         return "no condition of it throws rows of a table away: nothing that an index on a column would find"
@@ -83,6 +86,13 @@ def _top(table: TableFacts, scans: list[tuple[TableFacts, Scan]], catalogue: Cat
     return root if len({each.oid for each, _ in scans if above(each).oid == root.oid}) > 1 else table
 
 
+def _now(scan: Scan) -> str:
+    """What is read as things are."""
+    if scan.by:
+        return f"those that {scan.index or 'the indexes it uses'} finds"
+    return f"all in the order of {scan.index}, until there are enough" if scan.index else "all"
+
+
 class Gathered:
     """What was found so far."""
 
@@ -94,13 +104,10 @@ class Gathered:
         self._block_size = block_size
         self._held: dict[tuple[int, tuple[str, ...]], Suggestion] = {}
 
-    def add(
-        self, place: Place, wanted: Wanted, columns: Columns, asking: Asking, before: float, after: float | Unknown
-    ) -> None:
+    def add(self, place: Place, wanted: Wanted, columns: Columns, gain: Gain) -> None:
         """One more statement that would gain by an index on ``wanted``."""
         table = place.table
         names = tuple(each.key.name for each in wanted.columns)
-        gain = Gain(asking, before, place.percent, after)
         there = self._held.get((table.oid, names))
         if there is not None:
             self._held[table.oid, names] = replace(there, gains=(*there.gains, gain))
@@ -109,16 +116,18 @@ class Gathered:
         if place.judged.oid != table.oid:
             rows = self._rows(table)
             notes.append(f"Judged by the statistics of {place.judged.title}, one of its partitions.")
-        each = row_bytes(wanted)
+        size = size_of(wanted, rows, self._block_size)
         self._held[table.oid, names] = Suggestion(
             table_oid=table.oid,
             columns=names,
             rows=rows,
             rows_left=wanted.left * rows / wanted.rows,
-            size_bytes=index_bytes(rows, each, self._block_size),
-            row_bytes=each,
+            size_bytes=size.size,
+            entry_bytes=size.entry,
+            rows_per_entry=size.shared,
             writes_per_day=writes_per_day(table, self.catalogue),
             gains=(gain,),
+            instead_of=_now(place.scan),
             keys=tuple(columns[table.oid, name].key for name in names),
             nulls=wanted.nulls,
             notes=tuple(notes),

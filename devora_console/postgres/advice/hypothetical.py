@@ -23,11 +23,11 @@ _AGAIN_HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The index the planner would use, and what the statement would cost with it."""
+class Answer:
+    """An index, and what the statement would cost with it, Unknown where the planner could not be asked."""
 
     wanted: Wanted
-    cost: float
+    cost: float | Unknown
 
 
 async def ask_planner(
@@ -38,18 +38,18 @@ async def ask_planner(
     wanted: Wanted,
     before: Read,
     settings: IndexesSettings,
-) -> Asked | str | Unknown:
-    """What the planner makes of the columns; why it would not use them; or why it cannot be asked.
+) -> Answer | str:
+    """What the planner makes of the columns, or why it would not use them.
 
     Raises ConsoleError when the connection is lost, which takes hypothetical indexes with it.
     """
     if table.partitioned:
-        return Unknown("the planner was not asked: hypopg knows no indexes of partitioned tables")
+        return Answer(wanted, Unknown("hypopg knows no indexes of partitioned tables"))
     costs: list[float] = []
     for count in range(1, len(wanted.columns) + 1):
         found = await _cost_with(guest, statement, author, table, [each.key.quoted for each in wanted.columns[:count]])
         if isinstance(found, Unknown):
-            return found
+            return Answer(wanted, found)
         costs.append(before.cost if found is None else found)
     best = len(costs)
     if best > 1 and costs[-1] > _AGAIN_HALF * costs[0]:
@@ -61,7 +61,7 @@ async def ask_planner(
             f" cost {before.cost:.0f} -> {min(costs):.0f} (indexes.suggest_saving_percent ="
             f" {settings.suggest_saving_percent:g})"
         )
-    return Asked(wanted.first(best), costs[best - 1])
+    return Answer(wanted.first(best), costs[best - 1])
 
 
 async def _cost_with(
@@ -73,15 +73,16 @@ async def _cost_with(
     make = f"SELECT indexrelid::bigint AS oid, indexname::text AS name FROM {schema}.hypopg_create_index($1)"  # noqa: S608 - a quoted schema
     made = await guest.query(make, definition)
     if isinstance(made, Unknown):
-        return Unknown(f"the planner was not asked: hypopg: {made.reason}", made.remedy)
+        return Unknown(f"hypopg: {made.reason}", made.remedy)
     try:
         top = await document(guest, statement, author=author)
     finally:
         if not guest.connection.is_closed():
             drop = f"SELECT {schema}.hypopg_drop_index($1::bigint::oid)"
             for row in made:
-                await guest.query(drop, row["oid"])
+                if isinstance(await guest.query(drop, row["oid"]), Unknown):
+                    guest.connection.terminate()  # with the session it goes, and no later plan can be wrong by it
     if isinstance(top, Unknown):
-        return Unknown(f"the planner was not asked: {top.reason}", top.remedy)
+        return Unknown(f"with the index it has no plan: {top.reason}", top.remedy)
     read = read_scans(top)
     return read.cost if {row["name"] for row in made} & read.indexes else None

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from devora_console.config.thresholds import IndexesSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.advice.choose import choose
+from devora_console.postgres.advice.choose import Text, choose
 from devora_console.postgres.advice.columns import Columns, read_columns
 from devora_console.postgres.advice.condition import Compared
+from devora_console.postgres.advice.costs import fetch_cost
 from devora_console.postgres.advice.gather import Gathered, Place, places
-from devora_console.postgres.advice.hypothetical import ask_planner
+from devora_console.postgres.advice.hypothetical import Answer, ask_planner
 from devora_console.postgres.advice.scans import Read, read_scans
-from devora_console.postgres.indexes.advised import Advice, Asking
+from devora_console.postgres.indexes.advised import Advice, Asking, Gain
 from devora_console.postgres.indexes.facts import Catalogue
 from devora_console.postgres.indexes.read import judged, read_catalogue
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot
@@ -26,6 +27,7 @@ from devora_console.postgres.statements.judge import share_since
 from devora_console.postgres.watch.guest import Guest
 
 _SECONDS = 20.0  # for all plans together, and again for those with hypothetical indexes; the rest is counted
+_LATE = Unknown("the others took too long to ask for all", "Ask again, or plan fewer")
 _NO_HYPOPG = Unknown("hypopg is not installed in this database", "CREATE EXTENSION hypopg; lets the planner be asked")
 
 
@@ -78,6 +80,7 @@ def _slow(each: Statement, settings: IndexesSettings) -> bool:
 class _Planned:
     """A statement with its plan, and the tables it reads in vain."""
 
+    queryid: int
     asking: Asking
     sentence: Sentence
     author: Author | None
@@ -109,14 +112,14 @@ async def _planned(
         elif isinstance(wanted, Unknown):
             gathered.unknown.add(each.key.queryid, wanted)
         else:
-            found.append(_Planned(_asking(each, listed), sentence, author, read, wanted))
+            found.append(_Planned(each.key.queryid, _asking(each, listed), sentence, author, read, wanted))
     return found
 
 
 def _asking(each: Statement, listed: StatementsSnapshot) -> Asking:
     total = each.total
     return Asking(
-        queryid=each.key.queryid,
+        queryid=str(each.key.queryid),
         user=each.user,
         calls=total.calls,
         mean_ms=total.exec_ms / total.calls,
@@ -138,7 +141,7 @@ async def _weigh(guest: Guest, planned: list[_Planned], gathered: Gathered, unti
     columns = await read_columns(guest, pairs) if pairs else {}
     for plan in planned:
         if isinstance(columns, Unknown):
-            gathered.unknown.add(plan.asking.queryid, columns)
+            gathered.unknown.add(plan.queryid, columns)
         else:
             await _weigh_one(guest, plan, columns, gathered, until)
 
@@ -147,28 +150,48 @@ async def _weigh_one(guest: Guest, plan: _Planned, columns: Columns, gathered: G
     """Every table it reads in vain; why there is nothing to suggest counts only where nothing was suggested."""
     settings, catalogue = gathered.settings, gathered.catalogue
     against: list[str | Unknown] = []
+    collated = any(token.value == "collate" for token in plan.sentence.tokens)
+    text = Text(plan.sentence.squashed, collated)
     done = False
     for place in plan.places:
-        wanted = choose(place.scan, place.judged, columns, catalogue, settings, listed=plan.sentence.squashed)
+        wanted = choose(place.scan, place.judged, columns, catalogue, settings, text)
         if isinstance(wanted, str | Unknown):
             against.append(wanted)
             continue
-        after: float | Unknown = _NO_HYPOPG
-        if "hypopg" in guest.host.extensions and time.monotonic() >= until:
-            after = Unknown("the others took too long to ask for all", "Ask again, or plan fewer")
-        elif "hypopg" in guest.host.extensions:
-            answer = await ask_planner(guest, plan.sentence, plan.author, place.table, wanted, plan.read, settings)
-            if isinstance(answer, str):
-                against.append(answer)
-                continue
-            after = answer if isinstance(answer, Unknown) else answer.cost
-            wanted = wanted if isinstance(answer, Unknown) else answer.wanted
-        gathered.add(place, wanted, columns, plan.asking, plan.read.cost, after)
+        answer: Answer | str = Answer(wanted, _NO_HYPOPG)
+        if "hypopg" in guest.host.extensions:
+            late = time.monotonic() >= until
+            answer = (
+                Answer(wanted, _LATE)
+                if late
+                else await ask_planner(guest, plan.sentence, plan.author, place.table, wanted, plan.read, settings)
+            )
+        gain = answer if isinstance(answer, str) else _gain(plan, place, answer, settings)
+        if isinstance(gain, str) or isinstance(answer, str):
+            against.append(str(gain))
+            continue
+        gathered.add(place, answer.wanted, columns, gain)
         done = True
     if done:
         return
     unknown = next((each for each in against if isinstance(each, Unknown)), None)
     if unknown is not None:
-        gathered.unknown.add(plan.asking.queryid, unknown)
+        gathered.unknown.add(plan.queryid, unknown)
     else:
-        gathered.declined.add(plan.asking.queryid, Unknown("; ".join(str(each) for each in against)))
+        gathered.declined.add(plan.queryid, Unknown("; ".join(str(each) for each in against)))
+
+
+def _gain(plan: _Planned, place: Place, answer: Answer, settings: IndexesSettings) -> Gain | str:
+    """What the index saves: as the planner says, or else as it would reckon with the rows that are left."""
+    before, after = plan.read.cost, answer.cost
+    if not isinstance(after, Unknown):
+        return Gain(plan.asking, before, place.percent, 100 * (1 - after / before), after)
+    fetched = fetch_cost(answer.wanted, place.judged.pages) * place.scan.loops
+    saved = place.percent * max(0.0, 1 - fetched / max(place.scan.cost, 0.01))
+    if saved >= settings.suggest_saving_percent:
+        return Gain(plan.asking, before, place.percent, saved, after)
+    keys = ", ".join(each.key.name for each in answer.wanted.columns)
+    return (
+        f"an index on {place.table.title} ({keys}) would leave about {answer.wanted.left:.0f} rows, and save"
+        f" {saved:.0f} % of the cost (indexes.suggest_saving_percent = {settings.suggest_saving_percent:g})"
+    )

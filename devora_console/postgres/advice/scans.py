@@ -16,7 +16,8 @@ _BY_INDEX = ("Index Scan", "Index Only Scan", "Bitmap Heap Scan")
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One scan with a condition that is checked row by row. ``cost`` is the planner's, by itself over all its loops.
+    """One scan with a condition that is checked row by row. ``cost`` is the planner's, by itself over all its
+    ``loops``.
 
     ``by``: what an index found it by, nothing where every row is read; ``index``: which one, empty where all of a table
     is read.
@@ -28,7 +29,7 @@ class Scan:
     condition: tuple[Compared | Unread, ...]
     by: tuple[Compared | Unread, ...]
     cost: float
-    rows: float
+    loops: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Read:
 def read_scans(top: Mapping[str, Any]) -> Read:
     """The scans with a filter of a plan made with VERBOSE."""
     nodes = shares.flatten(top)
-    costs = shares.self_costs(nodes)
-    found = [scan for at, node in enumerate(nodes) if (scan := _scan(nodes, at, costs[at])) is not None]
+    costs, loops = shares.self_costs(nodes), shares.expected_loops(nodes)
+    found = [scan for at, node in enumerate(nodes) if (scan := _scan(nodes, at, costs[at], loops[at])) is not None]
     return Read(
         cost=nodes[0].number("Total Cost"),
         scans=tuple(found),
@@ -56,7 +57,7 @@ def read_scans(top: Mapping[str, Any]) -> Read:
     )
 
 
-def _scan(nodes: Sequence[Drawn], at: int, cost: float) -> Scan | None:
+def _scan(nodes: Sequence[Drawn], at: int, cost: float, loops: float) -> Scan | None:
     node = nodes[at]
     kind, alias = node.word("Node Type"), node.word("Alias")
     if kind not in (_WHOLE, *_BY_INDEX) or not node.word("Filter"):
@@ -66,7 +67,7 @@ def _scan(nodes: Sequence[Drawn], at: int, cost: float) -> Scan | None:
     if kind == "Bitmap Heap Scan":
         below = [each for each in nodes if each.parent == at]
         index = next((each.word("Index Name") for each in below if each.word("Index Name")), "")
-        cost += sum(each.number("Total Cost") for each in below)
+        cost += loops * sum(each.number("Total Cost") for each in below)
     return Scan(
         schema=node.word("Schema"),
         table=node.word("Relation Name"),
@@ -74,5 +75,5 @@ def _scan(nodes: Sequence[Drawn], at: int, cost: float) -> Scan | None:
         condition=tuple(read_condition(node.word("Filter"), alias)),
         by=tuple(read_condition(by, alias)) if by else (),
         cost=cost,
-        rows=node.number("Plan Rows"),
+        loops=loops,
     )

@@ -12,9 +12,11 @@ from devora_console.postgres.statements.snapshot import Share
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A slow statement. ``share`` is its part of the time of all statements since the reset; ``text`` as it is."""
+    """A slow statement. ``queryid`` is text, as 64 bits would not survive every reader of JSON. ``share``: its part of
+    the time of all statements since the reset; ``text`` as it is.
+    """
 
-    queryid: int
+    queryid: str
     user: str | Unknown
     calls: int
     mean_ms: float
@@ -26,20 +28,21 @@ class Asking:
 @dataclass(frozen=True, slots=True)
 class Gain:
     """What one statement would gain. Costs are in the planner's units, ``cost_after`` Unknown where it was not asked;
-    ``scan_percent``: what reading the table takes of the statement's cost.
+    ``scan_percent``: what reading the table takes of that, ``saved_percent``: what the index would save of it.
     """
 
     statement: Asking
     cost_before: float
     scan_percent: float
+    saved_percent: float
     cost_after: float | Unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """An index that does not exist. ``rows`` of the table now, ``rows_left`` of them to look at with the index, both by
-    statistics. ``size_bytes`` is estimated, without deduplication; ``writes_per_day`` are rows of it.
-    ``keys`` are its columns as the catalogue has them; ``nulls``: it is to find NULL.
+    statistics. ``size_bytes`` is estimated, ``rows_per_entry`` where equal values are stored once.
+    ``instead_of``: what is read now. ``keys`` are its columns as the catalogue has them; ``nulls``: it is to find NULL.
     """
 
     table_oid: int
@@ -47,9 +50,11 @@ class Suggestion:
     rows: float
     rows_left: float
     size_bytes: int
-    row_bytes: int
+    entry_bytes: int
+    rows_per_entry: float
     writes_per_day: float | Unknown
     gains: tuple[Gain, ...]
+    instead_of: str = "all"
     keys: tuple[KeyColumn, ...] = ()
     nulls: bool = False
     notes: tuple[str, ...] = ()
@@ -60,7 +65,7 @@ class Refusal:
     """Why some statements suggest nothing: ``words`` for all of ``statements`` (queryids)."""
 
     words: str
-    statements: tuple[int, ...]
+    statements: tuple[str, ...]
     remedy: str = ""
 
 

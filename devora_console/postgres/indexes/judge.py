@@ -38,7 +38,9 @@ def judge(
     used = usage_findings(catalogue, settings, keepers(catalogue, keys.serving()), settled)
     bloated = (each for each in bloat_findings(catalogue, settings) if each.oid not in settled)
     advised = advice.suggestions if isinstance(advice, Advice) else ()
-    named = [finding_of(each, catalogue, settings) for each in advised]
+    named = (
+        [] if not isinstance(advice, Advice) else [finding_of(each, advice, catalogue, settings) for each in advised]
+    )
     read_whole = suggested(catalogue, settings, [each.table_oid for each in advised])
     every = chain(broken, redundant, missing, bloated, used, named, read_whole)
     notes = (*catalogue.notes, *_unreadable(catalogue), *left_out)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from devora_console.config.thresholds import IndexesSettings
-from devora_console.core.clock import span
+from devora_console.core.clock import iso, span
 from devora_console.core.console import Verdict
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.indexes.advised import Asking, Gain, Suggestion
+from devora_console.postgres.indexes.advised import Advice, Asking, Gain, Suggestion
 from devora_console.postgres.indexes.facts import Catalogue, TableFacts
 from devora_console.postgres.indexes.snapshot import LIKELY, Finding, Kind, no
 from devora_console.postgres.indexes.sqltext import create_missing
@@ -18,16 +18,19 @@ _ASKED = f"{LIKELY}: the planner would use it, which is an estimate, not a measu
 _UNASKED = "an estimate from statistics; the planner was not asked"
 
 
-def finding_of(each: Suggestion, catalogue: Catalogue, settings: IndexesSettings) -> Finding:
+def finding_of(each: Suggestion, advice: Advice, catalogue: Catalogue, settings: IndexesSettings) -> Finding:
     """The line, its reasons, what it costs, and the SQL."""
     table = catalogue.tables[each.table_oid]
     best = each.gains[0]
     asked = not isinstance(best.cost_after, Unknown)
     count = len(each.gains)
     whose = "a slow statement" if count == 1 else f"{count} slow statements"
-    reason = f"estimate: {whose} would look at about {_rows(each.rows_left)} of {_rows(each.rows)} rows instead of all"
+    reason = (
+        f"estimate: {whose} would look at about {_rows(each.rows_left)} of {_rows(each.rows)} rows instead of"
+        f" {each.instead_of}"
+    )
     if asked:
-        reason += f"; the planner would use it: cost {best.cost_before:.0f} -> {best.cost_after:.0f}"
+        reason += f"; the planner would use it: cost {best.cost_before:.0f} -> {best.cost_after:.0f} (not measured)"
     columns = [(key.name, key.quoted) for key in each.keys]
     return Finding(
         kind=Kind.SUGGESTED,
@@ -44,7 +47,11 @@ def finding_of(each: Suggestion, catalogue: Catalogue, settings: IndexesSettings
         else no(_UNASKED),
         remedy_sql=create_missing(table, catalogue.partitions_of().get(table.oid, ()), columns),
         key=", ".join(each.columns),
-        notes=(*(_gain(gain) for gain in each.gains[:_NAMED]), *_costs(each, table, catalogue), *_how(each, settings)),
+        notes=(
+            *(_gain(gain) for gain in each.gains[:_NAMED]),
+            *_costs(each, table, catalogue),
+            *_how(each, advice, settings),
+        ),
         suggestion=each,
     )
 
@@ -52,10 +59,12 @@ def finding_of(each: Suggestion, catalogue: Catalogue, settings: IndexesSettings
 def _gain(gain: Gain) -> str:
     of = gain.statement
     text = of.text if isinstance(of.text, str) else f"? {of.text.reason}"
-    after = "" if isinstance(gain.cost_after, Unknown) else f" -> {gain.cost_after:.0f}, by the planner's estimate"
+    after = "" if isinstance(gain.cost_after, Unknown) else f", {gain.cost_after:.0f} with the index"
+    saved = f"the index would save about {gain.saved_percent:.0f} %"
     return (
-        f"Statement {of.queryid}: mean {of.mean_ms:.1f} ms, {of.calls} calls, {_share(of)}; the scan is"
-        f" {gain.scan_percent:.0f} % of its cost of {gain.cost_before:.0f}{after}: {one_line(text, 160)}"
+        f"Statement {of.queryid}: mean {of.mean_ms:.1f} ms, {of.calls} calls, {_share(of)}; reading the table is"
+        f" {gain.scan_percent:.0f} % of its cost ({gain.cost_before:.0f} by the planner's estimate{after}), {saved}:"
+        f" {one_line(text, 160)}"
     )
 
 
@@ -67,30 +76,37 @@ def _share(of: Asking) -> str:
 
 
 def _costs(each: Suggestion, table: TableFacts, catalogue: Catalogue) -> list[str]:
-    found = [
-        f"Size by estimate: {each.rows:.0f} rows x {each.row_bytes} bytes (head 8, values, padding, pointer 4) in pages"
-        " filled to 90 %. Values that repeat are stored once for many rows, so it may be a third of that.",
-    ]
-    writes = table.index_writes
-    if isinstance(each.writes_per_day, Unknown):
-        found.append(f"Writes: {writes} rows would have been written to it, since when is unknown.")
+    if each.rows_per_entry > 1:
+        entry = f"6 bytes, and {each.entry_bytes} for every {each.rows_per_entry:.0f} rows of equal values"
     else:
-        window = catalogue.window
-        seconds = 0.0 if isinstance(window, Unknown) or isinstance(window.seconds, Unknown) else window.seconds
+        entry = f"{each.entry_bytes} bytes (head 8, values, padding, pointer 4)"
+    found = [f"Size by estimate: {each.rows:.0f} rows x {entry}, in pages filled to 90 %; it grows with use."]
+    if not isinstance(catalogue.situation, Unknown) and catalogue.situation.in_recovery:
+        return [*found, "Writes: ? this is a standby, which counts none. The index has to be made on the primary."]
+    window = catalogue.window
+    seconds = window if isinstance(window, Unknown) else window.seconds
+    counted = (
+        f"{table.index_writes} inserts, deletes and updates other than HOT"
+        f" {'since nobody knows when' if isinstance(seconds, Unknown) else f'in {span(seconds)}'}"
+    )
+    if isinstance(each.writes_per_day, Unknown):
         found.append(
-            f"Writes: about {each.writes_per_day:.0f} rows a day would be written to it as well ({writes} inserts,"
-            f" deletes and updates other than HOT in {span(seconds)})."
+            f"Writes: each of them would write to it as well: {counted}; a day's: ? {each.writes_per_day.reason}."
         )
+    else:
+        found.append(f"Writes: about {each.writes_per_day:.0f} rows a day would be written to it as well ({counted}).")
     if table.hot_updated:
         found.append(
             f"{table.hot_updated} updates of the table were HOT; those that change an indexed column are not any more."
         )
     if table.changed_since_analyze > 0.5 * max(1.0, each.rows):
-        found.append(f"Statistics are old: {table.changed_since_analyze} rows changed since ANALYZE.")
+        found.append(
+            f"Statistics may be old: by the counters {table.changed_since_analyze} rows changed since ANALYZE."
+        )
     return found
 
 
-def _how(each: Suggestion, settings: IndexesSettings) -> list[str]:
+def _how(each: Suggestion, advice: Advice, settings: IndexesSettings) -> list[str]:
     found = list(each.notes)
     if len(each.columns) > 1:
         found.append("Rows left are reckoned as if the columns had nothing to do with each other.")
@@ -98,7 +114,10 @@ def _how(each: Suggestion, settings: IndexesSettings) -> list[str]:
     if isinstance(after, Unknown):
         found.append(f"Estimate from statistics, planner not asked: {after.reason}. {after.remedy}".rstrip())
     else:
-        found.append("The planner was asked with hypopg, for values it does not know; nothing was measured.")
+        found.append("The planner was asked with hypopg; nothing was measured.")
+    found.append(
+        f"Plans are of {iso(advice.as_of)[:19]}Z, for values that are not known and taken to be of the columns' types."
+    )
     found.append(
         "thresholds: "
         + ", ".join(

@@ -14,10 +14,12 @@ SELECT c.oid::bigint AS table_oid,
           JOIN pg_catalog.pg_amop f ON f.amopopr = e.amopopr AND f.amoppurpose = 's'
          WHERE e.amopfamily = o.opcfamily AND e.amopstrategy = 3 AND e.amoppurpose = 's'
            AND e.amoplefttype = o.opcintype AND e.amoprighttype = o.opcintype) AS families,
-       has_column_privilege(c.oid, a.attnum, 'SELECT') AND NOT row_security_active(c.oid) AS readable,
+       has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable,
+       row_security_active(c.oid) AS secured,
        s.null_frac::float8 AS nulls,
        s.n_distinct::float8 AS distinct,
        s.avg_width AS width,
+       s.correlation::float8 AS correlation,
        CASE WHEN b.typcategory IN ('N', 'S', 'D', 'B', 'E', 'I', 'T') THEN s.most_common_vals::text::text[] END AS common,
        CASE WHEN b.typcategory IN ('N', 'S', 'D', 'B', 'E', 'I', 'T') THEN s.most_common_freqs::float8[] END AS shares
   FROM unnest($1::bigint[], $2::text[]) AS w (table_oid, name)

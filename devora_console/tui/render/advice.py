@@ -44,11 +44,16 @@ def advice_lines(snapshot: IndexesSnapshot) -> list[str]:
     if not isinstance(advice, Advice):
         return []
     every = sum(len(each.statements) for each in advice.unknown)
-    found = [f"? {len(each.statements)} of {advice.asked} {_of(each)}" for each in advice.unknown[:_LISTED]]
+    found = [
+        f"? {len(each.statements)} of {advice.asked} could not be judged {_of(each)}"
+        for each in advice.unknown[:_LISTED]
+    ]
     if len(advice.unknown) > _LISTED:
         rest = every - sum(len(each.statements) for each in advice.unknown[:_LISTED])
         found.append(f"? {rest} of {advice.asked} for other reasons; --json gives all")
-    found += [f"{len(each.statements)} of {advice.asked} {_of(each)}" for each in advice.declined[:_LISTED]]
+    found += [
+        f"{len(each.statements)} of {advice.asked} would gain by none {_of(each)}" for each in advice.declined[:_LISTED]
+    ]
     if len(advice.declined) > _LISTED:
         rest = sum(len(each.statements) for each in advice.declined[_LISTED:])
         found.append(f"{rest} of {advice.asked} for other reasons; --json gives all")

@@ -154,7 +154,7 @@ def headline(snapshot: IndexesSnapshot) -> str:
         parts.append(f'"unused" is unknown: {snapshot.unused_unknown}')
     if isinstance(snapshot.advice, Advice) and snapshot.advice.suggestions:
         number = len(snapshot.advice.suggestions)
-        parts.append("1 index is suggested" if number == 1 else f"{whole(number)} indexes are suggested")
+        parts.append(("1 index is" if number == 1 else f"{whole(number)} indexes are") + " suggested, by estimate")
     of_all = f"{plural(snapshot.count, 'index', 'indexes')}, {size(snapshot.size_bytes)}"
     if not parts:
         return f"No finding: {of_all}." if snapshot.count else "There are no indexes in user schemas."
