@@ -57,8 +57,8 @@ def test_suggested(run: Run, empty_database: Dsn) -> None:
         "CREATE TABLE t (id int PRIMARY KEY, who int, what text)",
         "INSERT INTO t SELECT i, i % 2000, repeat('x', 300) FROM generate_series(1, 30000) i",
         "ANALYZE t",
-        *["SELECT count(*), pg_sleep(0.03) FROM t WHERE who = 5"] * 50,
-        *["SELECT count(*), pg_sleep(0.03) FROM t WHERE lower(what) = 'x'"] * 2,
+        *["SELECT count(*), pg_sleep(0.021) FROM t WHERE who = 5"] * 50,
+        *["SELECT count(*), pg_sleep(0.021) FROM t WHERE lower(what) = 'x'"] * 2,
     )
     asked = run("indexes", "--suggested", "--json", **environment)
     (finding,) = asked.json()["findings"]

@@ -179,6 +179,7 @@ async def test_thresholds_and_the_most_that_are_planned(watched: Dsn, enter: Ent
     assert any("indexes.suggest_cost = 1e+06" in each.words for each in dear.declined)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (_HYPOPG / "lib" / "hypopg.so").exists(), reason="hypopg is not installed here")
 async def test_the_planner_is_asked_with_hypopg_and_nothing_is_left(enter: Enter) -> None:
     preload = ("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all")
