@@ -63,12 +63,12 @@ def _fetch(version: str, work: Path) -> None:
 
 
 @contextmanager
-def server(major: int, *more: str) -> Iterator[Dsn]:
+def server(major: int, *more: str, native: Path | None = None) -> Iterator[Dsn]:
     """A running server without password or network, as its superuser sees it; gone at the end.
 
-    ``more`` are settings beside ours, as ``name=value``.
+    ``more`` are settings beside ours, as ``name=value``; ``native`` is a folder with programs of another origin.
     """
-    native, account = programs(major), server_account()
+    native, account = native or programs(major), server_account()
     home = Path(tempfile.mkdtemp(prefix=f"devora-pg{major}-"))
     home.chmod(0o755)
     data = home / "data"

@@ -23,7 +23,7 @@ from devora_console.postgres.indexes.facts import (
     TableFacts,
 )
 from devora_console.postgres.indexes.snapshot import LIKELY, YES, Finding, Kind, no
-from devora_console.postgres.indexes.sqltext import quote, shorten
+from devora_console.postgres.indexes.sqltext import create_missing
 
 _METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin"})  # a BRIN is not used for one row's sake
 _CONVERTED = (
@@ -213,17 +213,5 @@ class ForeignKeys:
         return replace(finding, notes=tuple(notes), confidence=confidence, remedy_sql=remedy)
 
     def _remedy(self, key: ForeignKey, table: TableFacts) -> str:
-        columns = ", ".join(column.quoted for column in key.columns)
-        if not table.partitioned:
-            return f"CREATE INDEX CONCURRENTLY ON {table.quoted} ({columns});"
-        partitions = self._partitions.get(table.oid, ())
-        if any(each.partitioned for each in partitions):
-            return f"CREATE INDEX ON {table.quoted} ({columns});  -- blocks writes to all partitions meanwhile"
-        ending = "_" + "_".join(column.name for column in key.columns)[:20] + "_idx"
-        name = quote(shorten(table.name, ending))
-        lines = [f"CREATE INDEX {name} ON ONLY {table.quoted} ({columns});"]
-        for each in partitions:
-            own = quote(shorten(each.name, ending))
-            lines.append(f"CREATE INDEX CONCURRENTLY {own} ON {each.quoted} ({columns});")
-            lines.append(f"ALTER INDEX {quote(table.schema)}.{name} ATTACH PARTITION {quote(each.schema)}.{own};")
-        return "\n".join(lines)
+        columns = [(column.name, column.quoted) for column in key.columns]
+        return create_missing(table, self._partitions.get(table.oid, ()), columns)

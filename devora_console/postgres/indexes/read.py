@@ -10,6 +10,7 @@ from typing import Any
 from devora_console.config.thresholds import IndexesSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.indexes.advised import Advice
 from devora_console.postgres.indexes.bloat import worth_estimating
 from devora_console.postgres.indexes.facts import (
     BloatInputs,
@@ -23,6 +24,7 @@ from devora_console.postgres.indexes.facts import (
     Work,
 )
 from devora_console.postgres.indexes.judge import judge
+from devora_console.postgres.indexes.serving import still
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Kind
 from devora_console.postgres.indexes.usage import counted_since, doubt
 from devora_console.postgres.sqlfiles import sql
@@ -34,18 +36,37 @@ _LOCKED = Unknown("locked by another session", "See: locks")
 _LEFT_OUT = Unknown("not asked for, as a lock came in between", "Ask again")
 
 
-async def read(guest: Guest, settings: IndexesSettings | None = None, *, kept: bool = False) -> IndexesSnapshot:
+async def read(
+    guest: Guest,
+    settings: IndexesSettings | None = None,
+    *,
+    kept: bool = False,
+    advice: Advice | Unknown | None = None,
+) -> IndexesSnapshot:
     """The indexes of this database and what is wrong with them; with ``kept`` also those that must stay though hardly
-    scanned, which may be many. Raises ConsoleError when the line is lost.
+    scanned, which may be many; with the ``advice`` given before. Raises ConsoleError when the line is lost.
     """
     settings = settings or IndexesSettings()
-    catalogue = await read_catalogue(guest, settings)
-    findings, notes = judge(catalogue, settings, kept=kept)
+    return await judged(guest, await read_catalogue(guest, settings), settings, kept=kept, advice=advice)
+
+
+async def judged(
+    guest: Guest,
+    catalogue: Catalogue,
+    settings: IndexesSettings,
+    *,
+    kept: bool = False,
+    advice: Advice | Unknown | None = None,
+) -> IndexesSnapshot:
+    """What the catalogue says; definitions are asked for where they are needed."""
+    if isinstance(advice, Advice):
+        advice = still(advice, catalogue)
+    findings, notes = judge(catalogue, settings, kept=kept, advice=advice)
     # Definitions are half the cost of everything, so they are asked for only where something is said.
     tables = {catalogue.indexes[each.oid].table_oid for each in findings if each.oid and each.kind is not Kind.KEPT}
     if tables:
         catalogue = await _with_definitions(guest, catalogue, tables)
-        findings, notes = judge(catalogue, settings, kept=kept)
+        findings, notes = judge(catalogue, settings, kept=kept, advice=advice)
     sizes = [
         each.size_bytes
         for each in catalogue.indexes.values()
@@ -62,6 +83,7 @@ async def read(guest: Guest, settings: IndexesSettings | None = None, *, kept: b
         findings=findings,
         notes=notes,
         thresholds={name: float(value) for name, value in settings.model_dump().items()},
+        advice=advice,
     )
 
 
