@@ -14,7 +14,8 @@ from devora_console.postgres.health.horizon import Holder, name_of
 from devora_console.postgres.health.progress import VacuumProgress
 from devora_console.postgres.health.snapshot import HealthLine, only_first
 from devora_console.postgres.health.tables import TableVacuum
-from devora_console.postgres.health.words import ago, count, figure, percent, plural, quoted
+from devora_console.postgres.health.words import ago, count, figure, percent, plural
+from devora_console.postgres.names import quoted
 
 _MOST_LINES = 10
 _SQL = (

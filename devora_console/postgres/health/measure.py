@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from devora_console.core.problems import usage_error
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.health.words import quoted
+from devora_console.postgres.names import quoted
 from devora_console.postgres.sqlfiles import sql
 from devora_console.postgres.watch.guest import HERE, Guest
 

@@ -11,7 +11,8 @@ from devora_console.config.thresholds import HealthSettings
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, figure, percent, plural, quoted
+from devora_console.postgres.health.words import count, figure, percent, plural
+from devora_console.postgres.names import quoted
 from devora_console.postgres.watch.guest import Guest
 
 _BITS = {"smallint": 15, "integer": 31, "bigint": 63}

@@ -16,7 +16,8 @@ from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.options import integer, parse_options
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, figure, percent, quoted
+from devora_console.postgres.health.words import count, figure, percent
+from devora_console.postgres.names import quoted
 from devora_console.postgres.watch.guest import Guest
 
 STOP = 2**31 - 1 - 3_000_000

@@ -23,7 +23,8 @@ from devora_console.postgres.indexes.facts import (
     TableFacts,
 )
 from devora_console.postgres.indexes.snapshot import LIKELY, YES, Finding, Kind, no
-from devora_console.postgres.indexes.sqltext import quote, shorten
+from devora_console.postgres.indexes.sqltext import shorten
+from devora_console.postgres.names import quoted
 
 _METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin"})  # a BRIN is not used for one row's sake
 _CONVERTED = (
@@ -220,10 +221,10 @@ class ForeignKeys:
         if any(each.partitioned for each in partitions):
             return f"CREATE INDEX ON {table.quoted} ({columns});  -- blocks writes to all partitions meanwhile"
         ending = "_" + "_".join(column.name for column in key.columns)[:20] + "_idx"
-        name = quote(shorten(table.name, ending))
+        name = quoted(shorten(table.name, ending))
         lines = [f"CREATE INDEX {name} ON ONLY {table.quoted} ({columns});"]
         for each in partitions:
-            own = quote(shorten(each.name, ending))
+            own = quoted(shorten(each.name, ending))
             lines.append(f"CREATE INDEX CONCURRENTLY {own} ON {each.quoted} ({columns});")
-            lines.append(f"ALTER INDEX {quote(table.schema)}.{name} ATTACH PARTITION {quote(each.schema)}.{own};")
+            lines.append(f"ALTER INDEX {quoted(table.schema)}.{name} ATTACH PARTITION {quoted(each.schema)}.{own};")
         return "\n".join(lines)

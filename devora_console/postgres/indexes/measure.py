@@ -7,7 +7,7 @@ from math import isfinite
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.indexes.snapshot import Measurement
-from devora_console.postgres.indexes.sqltext import quote
+from devora_console.postgres.names import quoted
 from devora_console.postgres.watch.guest import Guest
 
 _SECONDS = 300.0
@@ -26,7 +26,7 @@ async def measure(guest: Guest, oid: int, *, seconds: float = _SECONDS) -> Measu
     if extension is None:
         return Unknown("pgstattuple is not installed in this database", "CREATE EXTENSION pgstattuple;")
     # By oid: by name it would need USAGE on the schema, which pg_monitor has not.
-    text = f"SELECT * FROM {quote(extension.schema)}.pgstatindex($1::oid::regclass)"  # noqa: S608 - a quoted schema
+    text = f"SELECT * FROM {quoted(extension.schema)}.pgstatindex($1::oid::regclass)"  # noqa: S608 - a quoted schema
     rows = await guest.query(text, oid, seconds=seconds)
     if isinstance(rows, Unknown):
         return rows

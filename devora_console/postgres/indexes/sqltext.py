@@ -5,15 +5,6 @@ from __future__ import annotations
 from devora_console.postgres.indexes.facts import IndexFacts
 
 
-def quote(name: str) -> str:
-    """A name of our own making, quoted.
-
-    >>> quote('a"b')
-    '"a""b"'
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
 def drop(index: IndexFacts) -> str:
     """Drop it without blocking writers; of a partitioned index PostgreSQL cannot."""
     word = "" if index.partitioned else "CONCURRENTLY "

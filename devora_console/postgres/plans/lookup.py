@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.names import quoted
 from devora_console.postgres.plans.read import Author
 from devora_console.postgres.sqlfiles import sql
 from devora_console.postgres.watch.guest import HERE, Guest
@@ -37,7 +38,7 @@ async def find_text(guest: Guest, queryid: int) -> Found | Missing | Unknown:
             "pg_stat_statements is not installed in this database",
             "CREATE EXTENSION pg_stat_statements (it has to be in shared_preload_libraries, too)",
         )
-    schema = '"' + extension.schema.replace('"', '""') + '"'
+    schema = quoted(extension.schema)
 
     def text(name: str) -> str:
         return sql(HERE, name).replace("pgss_schema.", f"{schema}.")

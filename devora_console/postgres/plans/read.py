@@ -13,6 +13,7 @@ from devora_console.config.thresholds import PlansSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import LOST, lost
+from devora_console.postgres.names import quoted
 from devora_console.postgres.plans.make import Circumstances, make_plan
 from devora_console.postgres.plans.refusal import no_plan
 from devora_console.postgres.plans.snapshot import Plan
@@ -128,7 +129,7 @@ class _Visit:
         brought = {row["name"]: row["value"] for row in await self._fetch(sql(HERE, "plans_role_settings"), role)}
         path = brought.pop("search_path", _USUAL_PATH)
         if author is not None and author.name != who["name"]:
-            path = path.replace('"$user"', '"' + author.name.replace('"', '""') + '"')
+            path = path.replace('"$user"', quoted(author.name))
         for name, value in brought.items():
             await self._set(name, value)
         self.search_path = path if search_path is None else search_path

@@ -9,9 +9,10 @@ import asyncpg
 
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.names import numbers, quoted
 from devora_console.postgres.sqlfiles import sql
 from devora_console.postgres.statements.decode import decoded
-from devora_console.postgres.statements.missing import place_of, quoted, unavailable, unloaded
+from devora_console.postgres.statements.missing import place_of, unavailable, unloaded
 from devora_console.postgres.statements.snapshot import (
     Counters,
     Info,
@@ -48,7 +49,7 @@ async def read_place(guest: Guest) -> Place | Unknown:
         return rows
     row = rows[0]
     if row["loaded"]:
-        return place_of(dict(row), _numbers(row["version"] or ""), guest.host.version)
+        return place_of(dict(row), numbers(row["version"] or ""), guest.host.version)
     available = await ask(guest, "statements_available")
     if not isinstance(available, Unknown) and not available[0]["available"]:
         return unavailable()
@@ -152,7 +153,3 @@ def _running(row: asyncpg.Record, here: str, known: Mapping[Key, Counters]) -> R
         database=decoded(row["database"] or b"", here, row["encoding"]),
         user=decoded(row["user"] or b"", here, row["encoding"]),
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdecimal())

@@ -18,6 +18,7 @@ from devora_console.config.secret import Dsn
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import LOST, close, connect, lost
+from devora_console.postgres.names import numbers
 from devora_console.postgres.sqlfiles import sql
 
 HERE = "devora_console.postgres"
@@ -205,20 +206,6 @@ async def _look_around(connection: asyncpg.Connection[asyncpg.Record]) -> Host:
     assert row is not None
     installed = await connection.fetch(tagged(sql(HERE, "guest_extensions")))
     return Host(
-        extensions={each["name"]: Extension(_numbers(each["version"]), each["schema"]) for each in installed},
+        extensions={each["name"]: Extension(numbers(each["version"]), each["schema"]) for each in installed},
         **dict(row),
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """A version to compare: the leading numbers.
-
-    >>> _numbers('1.10'), _numbers('3.1dev')
-    ((1, 10), (3,))
-    """
-    found: list[int] = []
-    for part in version.split("."):
-        if not part.isdecimal():
-            break
-        found.append(int(part))
-    return tuple(found)
