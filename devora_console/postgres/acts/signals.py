@@ -11,10 +11,10 @@ from devora_console.core.console import Preview
 from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.activity.texts import decode
 from devora_console.postgres.acts.model import Check, Kind, Plan, Request
 from devora_console.postgres.acts.refusals import on_session, refuse
 from devora_console.postgres.acts.things import known
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.watch.guest import Guest
 
 _PATIENCE_SECONDS = 5.0

@@ -11,6 +11,7 @@ from devora_console.core.clock import span
 from devora_console.core.console import Verdict
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
 from devora_console.postgres.health.words import count, figure, plural
 from devora_console.postgres.watch.guest import Guest
@@ -154,4 +155,4 @@ def _remedy_sql(holder: Holder) -> str:
 
 
 def _decoded(name: bytes | None) -> str | None:
-    return None if name is None else one_line(name.decode("utf-8", "replace"), 63)
+    return None if name is None else one_line(decode(name) or "", 63)
