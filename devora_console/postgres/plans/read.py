@@ -19,7 +19,7 @@ from devora_console.postgres.plans.refusal import no_plan
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.plans.statement import Statement, must_not_run, read_statement
 from devora_console.postgres.sqlfiles import sql
-from devora_console.postgres.watch.guest import HERE, TAG, Guest
+from devora_console.postgres.watch.guest import HERE, TAG, Guest, tagged
 
 PLAN_SECONDS, ANALYZE_SECONDS = 5.0, 30.0
 _GRACE_SECONDS = 2.0  # the server ends a statement by itself; one that does not is hanging
@@ -109,8 +109,7 @@ class _Visit:
 
     async def ask(self, search_path: str | None, author: Author | None) -> str:
         """EXPLAIN's JSON."""
-        transaction = self._connection.transaction(readonly=True)
-        await transaction.start()
+        await self._connection.execute(f"BEGIN READ ONLY {TAG}")  # by hand, as the driver's own carries no tag
         try:
             await self._set("statement_timeout", str(max(1, int(self._seconds * 1000))))
             await self._set("standard_conforming_strings", "on")  # the text was cut into tokens that way
@@ -118,7 +117,7 @@ class _Visit:
             return await self._explain()
         finally:
             if not self._connection.is_closed():
-                await transaction.rollback()
+                await self._connection.execute(f"ROLLBACK {TAG}")
                 if self._prepared:  # after a failure: it outlives the transaction
                     await self._deallocate()
 
@@ -144,7 +143,7 @@ class _Visit:
         if not self._statement.parameters:
             return await self._answer(f"EXPLAIN ({_OPTIONS}) {text}")
         if self._version >= _GENERIC_PLAN:
-            await self._set("devora_console.explain", f"{TAG} EXPLAIN (GENERIC_PLAN, {_OPTIONS}) {text}")
+            await self._set("devora_console.explain", tagged(f"EXPLAIN (GENERIC_PLAN, {_OPTIONS}) {text}"))
             await self._fetch(sql(HERE, "plans_explain"))
             return str((await self._fetch("SELECT pg_catalog.current_setting('devora_console.plan')"))[0][0])
         name = f"devora_console_{secrets.token_hex(8)}"
@@ -157,7 +156,7 @@ class _Visit:
         return answer
 
     async def _deallocate(self) -> None:
-        await self._connection.execute(f"{TAG} DEALLOCATE {self._prepared}")
+        await self._connection.execute(tagged(f"DEALLOCATE {self._prepared}"))
         self._prepared = ""
 
     async def _answer(self, text: str) -> str:
@@ -170,5 +169,5 @@ class _Visit:
     async def _fetch(self, text: str, *values: Any) -> list[Any]:
         """Through the extended protocol, which takes one statement only; not through asyncpg's cache of statements."""
         patience = self._seconds + _GRACE_SECONDS
-        prepared = await self._connection.prepare(f"{TAG} {text}", timeout=patience)
+        prepared = await self._connection.prepare(tagged(text), timeout=patience)
         return await prepared.fetch(*values, timeout=patience)
