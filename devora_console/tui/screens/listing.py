@@ -62,10 +62,14 @@ class ListScreen(ConsoleScreen):
         yield Line(id="headline", fixed=False)
         yield Line(id="acting", fixed=False)
         with Horizontal(id="columns"):
-            yield PatchTable(self.render_of.COLUMNS, self.look, id="items")
+            yield from self.listed()
             with VerticalScroll(id="pane", can_focus=False):
                 yield Line(id="detail", fixed=False)
         yield FilterLine()
+
+    def listed(self) -> ComposeResult:
+        """The list, and what stands below it."""
+        yield PatchTable(self.render_of.COLUMNS, self.look, id="items")
 
     def snapshot(self) -> Any:
         """The newest sample, None while there is none."""
