@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import cycle, dropwhile, islice
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import DataTable, Input
+from textual.widgets import DataTable
 
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.watch.ring import Dated
 from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import Look
-from devora_console.tui.screens.base import ConsoleScreen
+from devora_console.tui.screens.sorting import SortedScreen
 from devora_console.tui.widgets.filter import FilterLine
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
@@ -39,7 +38,7 @@ class Renderer(Protocol):
         """One line in depth."""
 
 
-class ListScreen(ConsoleScreen):
+class ListScreen(SortedScreen):
     """Subclasses name the place, the renderer, and where their snapshot comes from."""
 
     render_of: ClassVar[Any]
@@ -48,10 +47,10 @@ class ListScreen(ConsoleScreen):
     """How old a sample may be before the screen says that it is stale."""
     AUTO_FOCUS = "#items"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.order = next(iter(self.render_of.ORDERS))
-        self.keep = ""
+    @property
+    def orders(self) -> Iterable[str]:
+        """Those of the renderer."""
+        return cast("Renderer", self.render_of).ORDERS
 
     def latest(self) -> Dated | Unknown | Problem | None:
         """The newest sample, why it cannot be known, the problem in the way, or None before the first look."""
@@ -118,13 +117,6 @@ class ListScreen(ConsoleScreen):
         """What concerns one line needs one."""
         return self.current is not None if verb in ("copy", "open") else True
 
-    def go_back(self) -> bool:
-        """Take the filter away."""
-        if self.keep or self.query_one(FilterLine).display:
-            self.query_one(FilterLine).close()
-            return True
-        return False
-
     def draw_detail(self) -> None:
         """The line under the cursor, in the pane."""
         self.query_one("#detail", Line).show(self.explain() or "")
@@ -141,22 +133,6 @@ class ListScreen(ConsoleScreen):
     def action_look(self) -> None:
         """Look now."""
         self.host.act("look now", lambda: self.host.services.look(self.name_of))
-
-    def action_filter(self) -> None:
-        """Ask for the text that lines must hold."""
-        self.query_one(FilterLine).open()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter as typed."""
-        self.keep = event.value
-        self.draw()
-
-    def action_sort(self) -> None:
-        """Sort by the next order."""
-        orders = cycle(self.render_of.ORDERS)
-        self.order = next(islice(dropwhile(lambda name: name != self.order, orders), 1, None))
-        self.draw()
-        self.notify(f"sorted by {self.order}", markup=False, timeout=2)
 
     def action_copy(self) -> None:
         """Copy what stands in depth about the line under the cursor."""
