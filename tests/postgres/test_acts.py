@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from devora_console.config.secret import Dsn
@@ -27,6 +30,7 @@ from devora_console.postgres.watch.guest import Guest, Host
 from tests.cli.conftest import Run, run  # noqa: F401 - a fixture
 from tests.postgres.conftest import Enter, as_role, execute
 from tests.postgres.sessions import sessions
+from tests.schema.old_servers import VERSIONS, server
 
 LIMITS = ActivitySettings(act_lock_timeout_seconds=0.5)
 SHAPES = (
@@ -305,6 +309,95 @@ async def test_cancel_then_terminate(watched: Dsn, enter: Enter, log: ActLog) ->
         seen = await read(guest, LIMITS)
         assert isinstance(seen, ActivitySnapshot)
         assert pid not in {each.pid for each in seen.sessions}
+
+
+async def test_a_cancel_is_for_the_statement_that_was_seen(watched: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(watched)
+    async with sessions(watched) as made:
+        pid = await made.begin("busy", "SELECT pg_sleep(60) AS first")
+        seen = await read(guest, LIMITS)
+        assert isinstance(seen, ActivitySnapshot)
+        (session,) = (each for each in seen.sessions if each.pid == pid)
+        request = Request(Kind.CANCEL, str(pid), started=session.started, statement=session.statement_started)
+        plan = await prepare(guest, request, LIMITS)
+        assert session.statement_started is not None
+        assert f"--statement {session.statement_started.isoformat()} --yes-i-typed" in plan.preview.command
+        await execute(watched, f"SELECT pg_cancel_backend({pid})")
+        await made.settled()
+        for went_on in ("is idle", "runs: SELECT pg_sleep(60) AS second"):
+            if "second" in went_on:
+                made.go("busy", "SELECT pg_sleep(60) AS second")
+                await asyncio.sleep(0.2)
+            with pytest.raises(ConsoleError) as caught:
+                await prepare(guest, request, LIMITS)
+            assert f"that statement of session {pid} had ended" in str(caught.value.problem.message)
+            assert went_on in str(caught.value.problem.message)
+            with pytest.raises(ConsoleError) as caught:  # previewed while it was another
+                await perform(guest, plan, watched, log, print)
+            assert went_on in str(caught.value.problem.message)
+        # Even when it changes at the last moment: nobody is hit.
+        rows = await guest.query(plan.statement)
+        assert rows == []
+        now = await read(guest, LIMITS)
+        assert isinstance(now, ActivitySnapshot)
+        assert [each.query for each in now.sessions if each.pid == pid] == ["SELECT pg_sleep(60) AS second"]
+        assert log.read(9)[0] == []
+
+
+_SLOWLY = ("ALTER DATABASE {} SET vacuum_cost_delay = 100", "ALTER DATABASE {} SET vacuum_cost_limit = 1")
+_ACTING = "application_name = 'devora-console act vacuum' AND datname = current_database()"
+
+
+async def acting(dsn: Dsn) -> int:
+    """The process that runs the act, once it does."""
+    connection = await asyncpg.connect(dsn.reveal())
+    try:
+        for _ in range(100):
+            pid = await connection.fetchval(f"SELECT pid FROM pg_stat_activity WHERE state = 'active' AND {_ACTING}")  # noqa: S608
+            if pid is not None:
+                return int(pid)
+            await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+    raise AssertionError("the act did not begin")
+
+
+async def test_an_act_whose_session_is_ended_is_not_said_to_have_ended(
+    shapes: Dsn, enter: Enter, log: ActLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devora_console.postgres.acts.verify._STATISTICS_SECONDS", 0.5)
+    guest = await enter(shapes)
+    await execute(shapes, *(each.format(guest.host.database) for each in _SLOWLY), "UPDATE t SET a = a + 1")
+    task = asyncio.ensure_future(do(guest, shapes, Request(Kind.VACUUM, "public.t"), log))
+    await execute(shapes, f"SELECT pg_terminate_backend({await acting(shapes)})")
+    result = await task
+    assert (result.outcome, result.sqlstate) == (Outcome.UNKNOWN, None)
+    assert "whether it finished, or still runs, is unknown" in result.message
+    assert [(check.what, check.ok) for check in result.checks] == [("public.t was vacuumed", False)]
+    (logged,) = log.read(9)[0]
+    assert (logged.result, logged.message) == ("unknown", result.message)
+
+
+@pytest.mark.slow
+async def test_an_act_in_which_the_server_crashes_is_unknown(
+    tmp_path: Path, enter: Enter, log: ActLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devora_console.postgres.acts.verify._STATISTICS_SECONDS", 0.5)
+    with server(min(VERSIONS)) as dsn:
+        await execute(
+            dsn, "CREATE TABLE t (id int, a int)", "INSERT INTO t SELECT g, g FROM generate_series(1, 5000) g"
+        )
+        guest = await enter(dsn)
+        await execute(dsn, "VACUUM t", *(each.format(guest.host.database) for each in _SLOWLY), "UPDATE t SET a = 1")
+        task = asyncio.ensure_future(do(guest, dsn, Request(Kind.VACUUM, "public.t"), log))
+        os.kill(await acting(dsn), signal.SIGKILL)
+        result = await task
+        assert (result.outcome, result.sqlstate) == (Outcome.UNKNOWN, None)
+        assert "whether it finished, or still runs, is unknown" in result.message
+        (check,) = result.checks
+        assert isinstance(check.ok, Unknown)
+        assert "lost or reset" in check.ok.reason
+        assert log.read(9)[0][0].result == "unknown"
 
 
 async def test_whom_nobody_may_signal(watched: Dsn, enter: Enter) -> None:
