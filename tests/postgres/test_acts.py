@@ -547,3 +547,31 @@ async def test_no_dead_rows_are_counted_is_not_said_when_nothing_was_counted(sha
         await asyncio.sleep(0.1)
     assert "how many is ?" in anew.preview.consequence
     assert "0 dead" not in anew.preview.consequence
+
+
+async def test_a_size_nobody_can_tell_makes_no_short_rewrite(shapes: Dsn, enter: Enter) -> None:
+    """Never vacuumed, and locked: its page count is 0, and its file cannot be measured."""
+    guest = await enter(shapes)
+    async with sessions(shapes) as made:
+        await made.open("holder", "BEGIN", "LOCK TABLE t")
+        plan = await prepare(guest, Request(Kind.VACUUM, "public.t", full=True), LIMITS)
+        assert "for a time that cannot be told" in plan.preview.locks
+        assert "needs up to ? bytes free" in plan.preview.consequence
+
+
+async def test_what_a_database_owner_and_a_maintainer_may(shapes: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(shapes)
+    login = await as_role(shapes)
+    name = (await enter(login)).host.user
+    await execute(shapes, f"ALTER DATABASE {guest.host.database} OWNER TO {name}")
+    owner = await enter(login)
+    assert (await do(owner, login, Request(Kind.VACUUM, "messages"), log)).outcome is Outcome.DONE
+    with pytest.raises(ConsoleError, match="does not own"):
+        await prepare(owner, Request(Kind.REINDEX, "public.t_a"), LIMITS)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):  # the server says the same
+        await execute(login, "REINDEX INDEX CONCURRENTLY t_a")
+    if guest.host.version >= 170000:
+        keeper = await as_role(shapes, "pg_maintain")
+        result = await do(await enter(keeper), keeper, Request(Kind.ANALYZE), log)
+        assert result.outcome is Outcome.DONE
+    await execute(shapes, f"ALTER DATABASE {guest.host.database} OWNER TO postgres")

@@ -123,7 +123,9 @@ async def _run(
     except asyncio.CancelledError:
         task.cancel()
         await asyncio.wait({task})
-        return _Ended(Outcome.INTERRUPTED, "57014", "interrupted by the person who began it")
+        if not task.cancelled() and task.exception() is None:  # it had just ended by itself
+            return _Ended(Outcome.DONE)
+        return _Ended(Outcome.INTERRUPTED, None, "interrupted by the person who began it")
     except LOST as error:  # before other errors: the driver words some of these as the server's
         return _Ended(Outcome.UNKNOWN, None, f"{_UNTOLD} ({one_line(scrub(str(error), dsn), 200)})")
     except asyncpg.PostgresError as error:

@@ -68,7 +68,8 @@ async def _on_database(guest: Guest, request: Request, patience: float) -> Plan:
         raise usage_error("no_name", f"{request.kind} needs the name of an object")
     rows = known(
         await guest.query(
-            "SELECT pg_has_role(d.datdba, 'USAGE') AS owned, quote_ident(d.datname) AS quoted"
+            "SELECT pg_has_role(d.datdba, 'USAGE') OR coalesce((SELECT pg_has_role(r.oid, 'USAGE') FROM pg_roles r"
+            " WHERE r.rolname = 'pg_maintain'), false) AS owned, quote_ident(d.datname) AS quoted"
             " FROM pg_catalog.pg_database d WHERE d.datname = current_database()"
         )
     )
@@ -131,10 +132,10 @@ def _concurrently(definition: str) -> str:
 
 
 async def _size(guest: Guest, oid: int, about: int) -> effects.Size:
-    """Bytes now, or, when the relation is locked, of its last vacuum or analyze."""
+    """Bytes now, or, when the relation is locked, of its last vacuum or analyze, of which there may have been none."""
     row: Any = await guest.one("act_size", oid)
-    if isinstance(row, Unknown):
-        return effects.Size(about, about, exact=False)
+    if isinstance(row, Unknown) or row["own"] is None:
+        return effects.Size(about or None, None, exact=False)
     return effects.Size(row["own"], row["total"], exact=True)
 
 

@@ -34,7 +34,9 @@ def on_thing(request: Request, thing: Thing, host: Host) -> Iterator[Reason]:
 
 def _rights(request: Request, thing: Thing, host: Host) -> Iterator[Reason]:
     if request.kind in (Kind.VACUUM, Kind.ANALYZE, Kind.REINDEX):
-        owned = thing.owned or (thing.database_owned and not thing.system) or thing.maintains
+        # A database's owner may vacuum and analyze what is in it, but not rebuild it.
+        whole = thing.database_owned and not thing.system and request.kind is not Kind.REINDEX
+        owned = thing.owned or whole or thing.maintains
         right = f"GRANT MAINTAIN ON {thing.table_name or thing.quoted} TO {host.user}"
     else:
         owned = thing.owned or (request.kind is Kind.DROP_INDEX and thing.schema_owned)
@@ -98,7 +100,7 @@ def on_database(request: Request, host: Host, owned: bool) -> Iterator[Reason]:
     if host.in_recovery:
         yield "this server is a standby: it can be read only", "Do it on the primary; the standby follows"
     if not host.superuser and not owned:
-        yield f"{host.user} owns neither this database nor all its tables", "Connect as its owner, or a superuser"
+        yield f"{host.user} does not own this database", "Connect as its owner, or a superuser"
 
 
 def on_session(request: Request, row: Any, host: Host) -> Iterator[Reason]:
