@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from devora_console.config.secret import Dsn
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
+from devora_console.demo.servers import for_database
 from devora_console.postgres.health.bloat import BloatPart, TableBloat
 from devora_console.postgres.health.buffers import read_buffers
 from devora_console.postgres.health.cache import CachePart
@@ -547,3 +549,26 @@ async def test_no_question_fails_on_the_server(watched: Dsn, enter: Enter, versi
     guest = await enter(watched)
     await read_health(guest, HealthSettings())
     assert not guest._failed
+
+
+async def test_a_name_in_another_encoding_leaves_the_rest_readable(watched: Dsn, enter: Enter) -> None:
+    """Roles and databases are of the whole server: one named in LATIN1 is no text for a UTF-8 database."""
+    tail = secrets.token_hex(6)
+    latin = f"latin_{tail}"
+    await execute(watched, f"CREATE DATABASE {latin} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+    there = for_database(watched, latin)
+    await execute(there, f'CREATE ROLE "caf\u00e9_{tail}"', f'CREATE DATABASE "d\u00e9_{tail}"')
+    try:
+        guest = await enter(watched)
+        assert isinstance(await guest.query("SELECT rolname::text FROM pg_roles"), Unknown)
+        assert not isinstance(await guest.query("SELECT 1"), Unknown)
+        assert not guest.connection.is_in_transaction()
+        snapshot = await read_health(guest, HealthSettings())
+        assert [name for name, part in snapshot.parts.items() if isinstance(part, Unknown)] == []
+        part = snapshot.parts["wraparound"]
+        assert isinstance(part, WraparoundPart)
+        names = {each.database for each in part.databases}
+        assert f"d\ufffd_{tail}" in names
+    finally:
+        await execute(there, f'DROP DATABASE "d\u00e9_{tail}"', f'DROP ROLE "caf\u00e9_{tail}"')
+        await execute(watched, f"DROP DATABASE {latin} WITH (FORCE)")

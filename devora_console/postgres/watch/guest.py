@@ -29,6 +29,7 @@ stands before a statement from 18 on."""
 _LOCK_MS = 100
 # What does not change by itself: a right, a thing that is not there, a library that is not loaded, an encoding.
 _LASTING = frozenset({"42501", "42P01", "42703", "42883", "0A000", "55000", "22021", "22P05"})
+_OTHER_ENCODING = Unknown("it holds text in another encoding than this database's")
 _GRACE_SECONDS = 2.0  # the server ends a statement by itself; one that does not is hanging
 
 
@@ -146,6 +147,8 @@ class Guest:
                 if isinstance(error, LOST):
                     raise lost(error, self._dsn) from None
                 return self._why_not(error, seconds, remember)
+            except UnicodeDecodeError:  # shared catalogues hold names in any encoding; the driver reads UTF-8 only
+                return _OTHER_ENCODING
             except TimeoutError as error:
                 self._connection.terminate()
                 raise lost(error, self._dsn) from None
@@ -165,7 +168,7 @@ class Guest:
         try:
             await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))} {TAG}")
             rows = await connection.fetch(tagged(text), *values, timeout=seconds + _GRACE_SECONDS)
-        except asyncpg.PostgresError:
+        except (asyncpg.PostgresError, UnicodeDecodeError):
             if not connection.is_closed():
                 await connection.execute(f"ROLLBACK {TAG}")
             raise
@@ -197,7 +200,7 @@ def why_not(error: asyncpg.PostgresError, seconds: float) -> Unknown:
     if isinstance(error, asyncpg.FeatureNotSupportedError):
         return Unknown(f"this server does not offer it: {said}")
     if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
-        return Unknown("it holds text in another encoding than this database's")
+        return _OTHER_ENCODING
     return Unknown(said)
 
 
