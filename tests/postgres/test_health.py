@@ -404,19 +404,30 @@ async def test_sequences(watched: Dsn, enter: Enter) -> None:
         "CREATE TABLE domained (id tiny)",
         "CREATE SEQUENCE by_domain OWNED BY domained.id",
         "SELECT setval('by_domain', 30000)",
+        'CREATE TABLE "Set anew" (id int GENERATED ALWAYS AS IDENTITY)',
+        'ALTER TABLE "Set anew" ALTER id RESTART WITH 2147483000',  # has no last value
     )
     guest = await enter(watched)
     part = (await look(guest, "sequences")).parts["sequences"]
     assert isinstance(part, SequencesPart)
     lines = {line.title.partition("public.")[2]: line for line in part.lines if "public." in line.title}
-    said = {name: line.verdict for name, line in lines.items()}
-    assert said == {"wide": Verdict.FAIL, "down": Verdict.WARN, "spent": Verdict.FAIL, "by_domain": Verdict.WARN}
+    assert {name: line.verdict for name, line in lines.items()} == {
+        "wide": Verdict.FAIL, "down": Verdict.WARN, "spent": Verdict.FAIL, "by_domain": Verdict.WARN,
+        "Set anew_id_seq": Verdict.FAIL,
+    }  # fmt: skip
+    assert "648 values left" in lines["Set anew_id_seq"].text
     assert "3\u202f647 values left in column public.ends.id (integer)" in lines["wide"].text
     assert "100 values left" in lines["down"].text
     assert "no value is left" in lines["spent"].text
     fresh = {use.name: use for use in part.sequences}
     assert (fresh["fresh_id_seq"].last, fresh["fresh_id_seq"].used) == (None, 0)
     assert fresh["fresh_small_seq"].limit == 32767
+    using = await as_role(watched)
+    name = (await enter(using)).host.user
+    await execute(watched, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}")
+    partly = (await look(await enter(using), "sequences")).lines
+    assert any("where it stands is hidden" in line.text and line.verdict is Verdict.UNKNOWN for line in partly)
+    await execute(watched, f"REVOKE USAGE ON ALL SEQUENCES IN SCHEMA public FROM {name}")
     nobody = (await look(await enter(await as_role(watched, "pg_monitor")), "sequences")).lines
     assert not any(line.verdict in (Verdict.OK, Verdict.FAIL) for line in nobody)
     assert any("hidden from this user" in line.text and line.verdict is Verdict.UNKNOWN for line in nobody)
