@@ -583,3 +583,12 @@ async def test_a_name_in_another_encoding_leaves_the_rest_readable(watched: Dsn,
     finally:
         await execute(there, f'DROP DATABASE "d\u00e9_{tail}"', f'DROP ROLE "caf\u00e9_{tail}"')
         await execute(watched, f"DROP DATABASE {latin} WITH (FORCE)")
+
+
+async def test_a_table_method_without_multixacts_is_no_disaster(watched: Dsn, enter: Enter) -> None:
+    await execute(watched, "CREATE TABLE t (a int)", "UPDATE pg_class SET relminmxid = '0' WHERE oid = 't'::regclass")
+    part = (await look(await enter(watched), "wraparound")).parts["wraparound"]
+    assert isinstance(part, WraparoundPart)
+    assert not [line for line in part.lines if "public.t" in line.title]
+    assert not isinstance(part.tables, Unknown)
+    assert max(each.mxid.age for each in part.tables) < 2**30

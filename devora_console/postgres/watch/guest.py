@@ -29,6 +29,7 @@ stands before a statement from 18 on."""
 _LOCK_MS = 100
 # What does not change by itself: a right, a thing that is not there, a library that is not loaded, an encoding.
 _LASTING = frozenset({"42501", "42P01", "42703", "42883", "0A000", "55000", "22021", "22P05"})
+NO_ANSWER = Unknown("the server gave no answer")
 _OTHER_ENCODING = Unknown("it holds text in another encoding than this database's")
 _GRACE_SECONDS = 2.0  # the server ends a statement by itself; one that does not is hanging
 
@@ -132,7 +133,7 @@ class Guest:
         rows = await self.ask(name, *values, version=version, seconds=seconds)
         if isinstance(rows, Unknown):
             return rows
-        return rows[0] if rows else Unknown("the server gave no answer")
+        return rows[0] if rows else NO_ANSWER
 
     async def query(
         self, text: str, *values: Any, seconds: float = 5.0, remember: str | None = None
