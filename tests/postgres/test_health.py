@@ -30,6 +30,7 @@ from devora_console.postgres.health.vacuum import VacuumPart
 from devora_console.postgres.health.wraparound import WraparoundPart
 from devora_console.postgres.watch.guest import Guest
 from tests.postgres.conftest import Enter, Servers, as_role, execute
+from tests.postgres.sessions import sessions
 from tests.schema.old_servers import server
 
 EAGER = HealthSettings(
@@ -370,9 +371,16 @@ async def test_prepared_transactions_and_slots_hold_the_horizon(preparing: Dsn, 
     connection = await asyncpg.connect(preparing.reveal())
     await connection.execute("SELECT pg_create_logical_replication_slot('left_over', 'test_decoding')")
     await connection.execute("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'it''s mine'")
+    await connection.execute("CREATE TABLE kept (a int) WITH (autovacuum_vacuum_threshold = 1)")
+    await connection.execute("INSERT INTO kept SELECT generate_series(1, 50)")
+    await connection.execute("DELETE FROM kept")
+    await connection.execute("BEGIN; LOCK TABLE kept IN SHARE MODE; PREPARE TRANSACTION 'lock'")
     await connection.close()
+    await counted(preparing, "kept", n_dead_tup=50)
     part = await _vacuum(await enter(preparing), EAGER.model_copy(update={"horizon_age": 0.0}))
     lines = {line.id: line for line in titled(part.lines, "xmin horizon")}
+    (table,) = titled(part.lines, "public.kept")
+    assert "a prepared transaction holds ShareLock on it" in table.text
     prepared = lines["vacuum.horizon.prepared_transaction.it's mine"]
     assert prepared.verdict is Verdict.WARN
     assert "ROLLBACK PREPARED 'it''s mine'" in prepared.sql
@@ -592,3 +600,20 @@ async def test_a_table_method_without_multixacts_is_no_disaster(watched: Dsn, en
     assert not [line for line in part.lines if "public.t" in line.title]
     assert not isinstance(part.tables, Unknown)
     assert max(each.mxid.age for each in part.tables) < 2**30
+
+
+async def test_whoever_analyzes_a_table_is_not_in_the_way_of_it(watched: Dsn, enter: Enter) -> None:
+    await execute(
+        watched,
+        "CREATE TABLE t (a int) WITH (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0)",
+        "INSERT INTO t SELECT generate_series(1, 50000)",
+        "DELETE FROM t WHERE a % 2 = 0",
+    )
+    await counted(watched, "t", n_dead_tup=1000)
+    async with sessions(watched) as made:
+        await made.open("slow", "SET vacuum_cost_delay = 100", "SET vacuum_cost_limit = 1")
+        made.go("slow", "ANALYZE t")
+        await asyncio.sleep(0.3)
+        part = await _vacuum(await enter(watched))
+        (table,) = titled(part.lines, "vacuum public.t")
+        assert "passes it over" not in table.text

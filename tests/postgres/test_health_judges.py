@@ -274,6 +274,12 @@ def test_settings_have_reasons() -> None:
     assert judged(10**10)["settings.shared_buffers"] is Verdict.WARN
     assert "settings.shared_buffers" not in judged(10**10, shared_buffers="131072")
     assert "settings.shared_buffers" not in judged(Unknown("hidden"))
+    own = (Setting("synchronous_commit", "off", None, "user", False),)
+    (line, *_) = judge_settings(own, 10**6, 8192)
+    assert (line.verdict, line.text) == (
+        Verdict.UNKNOWN,
+        "off for this user; what the server is set to is hidden by that",
+    )
     restart = (Setting("shared_buffers", "16384", "8kB", "configuration file", True),)
     assert judge_settings(restart, 10**6, 8192)[0].id == "settings.shared_buffers.restart"
 
