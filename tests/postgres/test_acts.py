@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from devora_console.config.libpq import target
 from devora_console.config.secret import Dsn
 from devora_console.config.thresholds import ActivitySettings
 from devora_console.core.problems import ConsoleError, ExitCode
@@ -486,6 +487,40 @@ async def test_the_command_door(empty_database: Dsn, run: Run) -> None:  # noqa:
         assert seen.json()["hidden"] == 0
         assert ("roots" if words == ("locks",) else "sessions") in seen.json()
         assert (await asyncio.to_thread(run, *words, POSTGRES_DSN=empty_database.reveal())).out
+
+
+@pytest.mark.slow
+async def test_acts_on_production(empty_database: Dsn, run: Run) -> None:  # noqa: F811 - the fixture
+    """Looked at freely; done only when armed and typed, whatever the act."""
+    await execute(empty_database, "CREATE TABLE messages (id int PRIMARY KEY)")
+    database = target(empty_database).database
+
+    async def act(*words: str) -> Any:
+        where = {"POSTGRES_DSN": empty_database.reveal(), "ENVIRONMENT": "production"}
+        return await asyncio.to_thread(run, "act", *words, "--json", **where)
+
+    async with sessions(empty_database) as made:
+        pid = str(await made.begin("busy", "SELECT pg_sleep(60)"))
+        full, whole = ("vacuum", "messages", "--full"), ("reindex", "--database")
+        for words, typed, said in (
+            (full, "messages", "AccessExclusiveLock: nobody can read or write it"),
+            (whole, database, "one after the other"),
+            (("cancel", pid), pid, "fails with an error"),
+        ):
+            seen = await act(*words, "--preview")
+            assert seen.code == 0
+            assert said in seen.json()["preview"]["consequence"] + seen.json()["preview"]["locks"]
+            refusals = [
+                (await act(*words, "--yes-i-typed", typed)).json(),
+                (await act(*words, "--allow-writes")).json(),
+            ]
+            assert [each["problems"][0]["code"] for each in refusals] == ["read_only", "not_confirmed"]
+            assert [each["result"] for each in refusals] == [None, None]
+        assert (await act("log")).json()["log"] == []
+        for words, typed in ((("cancel", pid), pid), (full, "messages"), (whole, database)):
+            done = await act(*words, "--allow-writes", "--yes-i-typed", typed)
+            assert (done.code, done.json()["result"]["outcome"]) == (0, "done")
+        assert [each["result"] for each in (await act("log")).json()["log"]] == ["done"] * 3
 
 
 _HOST = Host(180000, "d", 5, "ana", False, True, False, "UTF8", 8192, {})
