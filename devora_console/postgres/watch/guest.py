@@ -86,7 +86,13 @@ class Guest:
             purpose=purpose,
             timeout_seconds=timeout_seconds,
             statement_timeout_seconds=statement_timeout_seconds,
-            more={"search_path": "pg_catalog, pg_temp", "lock_timeout": str(_LOCK_MS), "jit": "off"},
+            more={
+                "search_path": "pg_catalog, pg_temp",
+                "lock_timeout": str(_LOCK_MS),
+                "jit": "off",
+                "standard_conforming_strings": "on",  # our texts hold backslashes
+                "quote_all_identifiers": "off",  # names are compared as the server writes them
+            },
         )
         try:
             host = await _look_around(connection)
