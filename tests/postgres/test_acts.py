@@ -244,6 +244,7 @@ async def test_a_person_who_interrupts_is_told_what_is_left(shapes: Dsn, enter: 
     async with sessions(shapes) as made:
         pid = await made.open("old", "BEGIN", "UPDATE t SET b = 'x' WHERE id = 1")
         plan = await prepare(guest, Request(Kind.DROP_INDEX, "t_a"), LIMITS, lock_timeout=60)
+        assert plan.preview.command == "devora-console act drop-index t_a --yes-i-typed t_a --lock-timeout 60"
         task = asyncio.ensure_future(perform(guest, plan, shapes, log, said.append))
         await asyncio.sleep(1.5)
         task.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Any
 
 from devora_console.config.thresholds import ActivitySettings
@@ -24,10 +25,18 @@ async def prepare(guest: Guest, request: Request, limits: ActivitySettings, lock
     if request.kind in ON_SESSIONS:
         return await prepare_signal(guest, request, patience)
     if not request.name:
-        return await _on_database(guest, request, patience)
+        return _patient(await _on_database(guest, request, patience), lock_timeout)
     thing = await find(guest, request.kind, request.name)
     refuse(request, on_thing(request, thing, guest.host))
-    return await _on_thing(guest, request, thing, patience)
+    return _patient(await _on_thing(guest, request, thing, patience), lock_timeout)
+
+
+def _patient(plan: Plan, lock_timeout: float | None) -> Plan:
+    """The plan, whose command repeats the patience that was asked for."""
+    if lock_timeout is None:
+        return plan
+    command = f"{plan.preview.command} --lock-timeout {lock_timeout:g}"
+    return replace(plan, preview=replace(plan.preview, command=command))
 
 
 async def _on_thing(guest: Guest, request: Request, thing: Thing, patience: float) -> Plan:
