@@ -204,12 +204,16 @@ async def _find_and_measure(guest: Guest, name: str) -> Measurement | Unknown:
     raise usage_error("absent", f"there is no index {one_line(name, 120)}", one_line(hint, 200))
 
 
+def _percent(value: float | Unknown) -> str:
+    return f"? ({value.reason})" if isinstance(value, Unknown) else f"{value:.1f} %"
+
+
 def _print_measurement(out: Console, found: Measurement, enough: float) -> None:
     percent = 100 * found.reclaimable_bytes / max(1, found.size_bytes)
     out.print(Text(f"{one_line(found.index)}: {size(found.size_bytes)}, measured"))
     lines = (
-        f"leaf pages are {found.leaf_density:.1f} % full; the fill factor is {found.fill_factor:.0f} %",
-        f"fragmentation of leaf pages {found.fragmentation:.1f} %",
+        f"leaf pages are {_percent(found.leaf_density)} full; the fill factor is {found.fill_factor:.0f} %",
+        f"fragmentation of leaf pages {_percent(found.fragmentation)}",
         f"{plural(found.empty_pages, 'empty page')}, {plural(found.deleted_pages, 'deleted page')}",
         f"a rebuild would give back about {size(found.reclaimable_bytes)}, {percent:.0f} %"
         + ("" if percent >= enough else f"; worth it from indexes.bloat_percent = {enough:g} on"),

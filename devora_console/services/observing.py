@@ -16,10 +16,8 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.read import read as read_activity
 from devora_console.postgres.activity.read_locks import read_locks
 from devora_console.postgres.advice import read_advised
-from devora_console.postgres.health.cache import Counters, read_relations
 from devora_console.postgres.health.measure import Measured, measure
-from devora_console.postgres.health.read import read_health
-from devora_console.postgres.health.sample import read_sample
+from devora_console.postgres.health.read import Seen, read_next
 from devora_console.postgres.health.snapshot import HealthSample, HealthSnapshot
 from devora_console.postgres.indexes.advised import Advice
 from devora_console.postgres.indexes.measure import measure as measure_index
@@ -179,15 +177,11 @@ class _Health:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.health
-        self._before: tuple[HealthSample, Counters | Unknown] | None = None
+        self._before: Seen | None = None
         self.samples: Ring[HealthSample] = Ring()
 
     async def look(self, guest: Guest) -> HealthSnapshot:
-        found = await read_health(guest, self._settings, before=self._before)
-        sample = await read_sample(guest)
-        if isinstance(sample, Unknown):
-            self._before = None
-        else:
-            self._before = (sample[0], await read_relations(guest))
-            self.samples.add(sample[0])
+        found, self._before = await read_next(guest, self._settings, self._before)
+        if self._before is not None:
+            self.samples.add(self._before[0])
         return found

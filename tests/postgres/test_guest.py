@@ -11,8 +11,14 @@ import asyncpg
 import pytest
 
 from devora_console.config.secret import Dsn
+from devora_console.config.thresholds import ActivitySettings, HealthSettings
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.activity.read import read as read_activity
+from devora_console.postgres.activity.read_locks import read_locks
+from devora_console.postgres.health.read import read_health
+from devora_console.postgres.indexes import read as read_indexes
+from devora_console.postgres.statements import read_running
 from devora_console.postgres.watch.guest import TAG
 from devora_console.postgres.watch.ring import Ring
 from devora_console.postgres.watch.window import StatsWindow, read_window, window_of
@@ -163,3 +169,37 @@ def test_a_ring_gives_what_an_interval_needs() -> None:
     assert ring.before(1000) == _Seen(_DAY + timedelta(seconds=190))
     ring.add(_Seen(_DAY))
     assert [*ring] == [_Seen(_DAY)]
+
+
+async def test_settings_of_a_role_do_not_change_what_we_ask(watched: Dsn, enter: Enter) -> None:
+    login = await as_role(watched, "pg_monitor")
+    name = (await enter(login)).host.user
+    await execute(
+        watched,
+        *(
+            f"ALTER ROLE {name} SET {setting}"
+            for setting in (
+                "standard_conforming_strings = off",
+                "quote_all_identifiers = on",
+                "array_nulls = off",
+                "bytea_output = 'escape'",
+                "datestyle = 'SQL, DMY'",
+                "intervalstyle = 'sql_standard'",
+                "row_security = off",
+                "default_transaction_isolation = 'serializable'",
+                "default_transaction_deferrable = on",
+                "transform_null_equals = on",
+                "backslash_quote = off",
+                "escape_string_warning = on",
+            )
+        ),
+        "CREATE TABLE t (a int PRIMARY KEY, b text)",
+        "CREATE INDEX t_b ON t (lower(b)) WHERE a > 0",
+    )
+    guest = await enter(login)
+    assert not isinstance(await read_activity(guest, ActivitySettings()), Unknown)
+    assert not isinstance(await read_locks(guest, ActivitySettings()), Unknown)
+    assert not isinstance(await read_running(guest, 0.0), Unknown)
+    parts = (await read_health(guest, HealthSettings())).parts
+    assert [name for name, part in parts.items() if isinstance(part, Unknown)] == []
+    assert not [note for note in (await read_indexes(guest)).notes if note.startswith("Not known")]

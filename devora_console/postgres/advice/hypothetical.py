@@ -14,7 +14,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.advice.choose import Wanted
 from devora_console.postgres.advice.scans import Read, read_scans
 from devora_console.postgres.indexes.facts import TableFacts
-from devora_console.postgres.indexes.sqltext import quote
+from devora_console.postgres.names import quoted
 from devora_console.postgres.plans.read import Author, document
 from devora_console.postgres.plans.statement import Statement
 from devora_console.postgres.watch.guest import Guest
@@ -68,7 +68,7 @@ async def _cost_with(
     guest: Guest, statement: Statement, author: Author | None, table: TableFacts, columns: Sequence[str]
 ) -> float | Unknown | None:
     """The statement's cost with the index; None where the planner leaves it alone."""
-    schema = quote(guest.host.extensions["hypopg"].schema)
+    schema = quoted(guest.host.extensions["hypopg"].schema)
     definition = f"CREATE INDEX ON {table.quoted} USING btree ({', '.join(columns)})"
     make = f"SELECT indexrelid::bigint AS oid, indexname::text AS name FROM {schema}.hypopg_create_index($1)"  # noqa: S608 - a quoted schema
     made = await guest.query(make, definition)

@@ -14,7 +14,8 @@ from devora_console.postgres.health.horizon import Holder, name_of
 from devora_console.postgres.health.progress import VacuumProgress
 from devora_console.postgres.health.snapshot import HealthLine, only_first
 from devora_console.postgres.health.tables import TableVacuum
-from devora_console.postgres.health.words import ago, count, figure, percent, plural, quoted
+from devora_console.postgres.health.words import ago, count, figure, percent, plural
+from devora_console.postgres.names import quoted
 
 _MOST_LINES = 10
 _SQL = (
@@ -60,6 +61,8 @@ def obstacle_of(
             return "autovacuum is off"
     if table.locked_by is not None:
         return f"session {table.locked_by} holds {table.lock_mode} on it: autovacuum passes it over"
+    if table.lock_mode is not None:  # a lock without a process
+        return f"a prepared transaction holds {table.lock_mode} on it: autovacuum passes it over"
     holder = _holder_since(table, holders)
     if holder is not None:
         return f"{name_of(holder)} is older than its last vacuum: dead rows cannot be removed"
@@ -153,6 +156,8 @@ def _remedy(table: TableVacuum, obstacle: str | None) -> str:
         return "End the holder first: a vacuum cannot remove these rows before."
     if "workers" in obstacle:
         return "Let it wait, or vacuum by hand; raise autovacuum_max_workers if this lasts."
+    if "a prepared transaction holds" in obstacle:
+        return "Commit it or roll it back: it outlives sessions and restarts (health --vacuum, the horizon)."
     if "holds" in obstacle:
         return "Wait for that session, or end it."
     return "Turn autovacuum on; until then vacuum by hand."

@@ -9,13 +9,14 @@ from datetime import datetime
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.clock import span
 from devora_console.core.console import Verdict
-from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
 from devora_console.postgres.health.words import count, figure, plural
 from devora_console.postgres.watch.guest import Guest
 
 _MOST_LINES = 8
+_NAMES = ("name", "user", "application")
 _SQL = (
     "SELECT pid, state, xact_start, age(backend_xmin) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL;\n"
     "SELECT gid, prepared, age(transaction) FROM pg_prepared_xacts;\n"
@@ -52,7 +53,7 @@ async def read_horizon(guest: Guest) -> tuple[Holder, ...] | Unknown:
     rows = await guest.ask("health_horizon")
     if isinstance(rows, Unknown):
         return rows
-    return tuple(Holder(**{**row, "application": _decoded(row["application"])}) for row in map(dict, rows))
+    return tuple(Holder(**{**row, **{name: decode(row[name]) for name in _NAMES}}) for row in map(dict, rows))
 
 
 def judge_horizon(holders: Sequence[Holder] | Unknown, settings: HealthSettings) -> list[HealthLine]:
@@ -151,7 +152,3 @@ def _remedy_sql(holder: Holder) -> str:
     if holder.kind == "replication slot":
         return f"SELECT pg_drop_replication_slot('{literal}');"
     return f"SELECT pg_terminate_backend({holder.name});" if holder.kind == "session" else ""
-
-
-def _decoded(name: bytes | None) -> str | None:
-    return None if name is None else one_line(name.decode("utf-8", "replace"), 63)

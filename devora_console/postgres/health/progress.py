@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.health.snapshot import HealthLine, unknown_line
 from devora_console.postgres.health.words import count, percent, size
 from devora_console.postgres.watch.guest import Guest
@@ -42,7 +43,11 @@ class VacuumProgress:
 async def read_progress(guest: Guest) -> tuple[VacuumProgress, ...] | Unknown:
     """Vacuums of all databases; another user's are there with hidden figures."""
     rows = await guest.ask("health_vacuum_progress")
-    return rows if isinstance(rows, Unknown) else tuple(VacuumProgress(**row) for row in rows)
+    return (
+        rows
+        if isinstance(rows, Unknown)
+        else tuple(VacuumProgress(**{**row, "database": decode(row["database"])}) for row in map(dict, rows))
+    )
 
 
 def judge_progress(progress: Sequence[VacuumProgress] | Unknown) -> list[HealthLine]:

@@ -96,6 +96,7 @@ class ForeignKeys:
         found: list[tuple[float, Finding]] = []
         small: list[str] = []
         unsure: list[str] = []
+        unsized: list[str] = []
         temporal = sum(key.period for key in self._keys)
         for key in self._keys:
             table = self._catalogue.tables.get(key.table_oid)
@@ -105,15 +106,17 @@ class ForeignKeys:
             if served is None:
                 unsure.append(key.name)
             elif served is False:
-                if self._size(table) < self._settings.table_mb * 1e6:
+                if self._unsized(table):
+                    unsized.append(f"{key.name} of {table.title}")
+                elif self._size(table) < self._settings.table_mb * 1e6:
                     small.append(f"{key.name} of {table.title}")
                 else:
                     cost, finding = self._missing(key, table)
                     found.append((cost, finding))
         found.sort(key=lambda pair: -pair[0])
-        return [finding for _, finding in found], list(self._left_out(small, unsure, temporal))
+        return [finding for _, finding in found], list(self._left_out(small, unsure, unsized, temporal))
 
-    def _left_out(self, small: list[str], unsure: list[str], temporal: int) -> Iterator[str]:
+    def _left_out(self, small: list[str], unsure: list[str], unsized: list[str], temporal: int) -> Iterator[str]:
         if small:
             names = ", ".join(small[:5]) + (" and more" if len(small) > 5 else "")
             yield (
@@ -122,6 +125,11 @@ class ForeignKeys:
             )
         if unsure:
             yield f"Not known because of a lock, whether a partial index serves: {', '.join(unsure[:5])}."
+        if unsized:
+            yield (
+                "Foreign keys without an index on tables whose size is not known just now, because of a lock:"
+                f" {len(unsized)} ({', '.join(unsized[:5])})."
+            )
         if temporal:
             yield f"Temporal foreign keys (PERIOD) are not judged: {temporal}."
 
@@ -159,6 +167,11 @@ class ForeignKeys:
     def _size(self, table: TableFacts) -> int:
         own = table.pages * self._catalogue.block_size if isinstance(table.size_bytes, Unknown) else table.size_bytes
         return own + sum(self._size(each) for each in self._partitions.get(table.oid, ()))
+
+    def _unsized(self, table: TableFacts) -> bool:
+        """Whether it, or a partition, is locked and its pages were never counted: that is no small table."""
+        unknown = isinstance(table.size_bytes, Unknown) and not table.pages
+        return unknown or any(self._unsized(each) for each in self._partitions.get(table.oid, ()))
 
     def _missing(self, key: ForeignKey, table: TableFacts) -> tuple[float, Finding]:
         parent = self._catalogue.tables.get(key.referenced_oid)

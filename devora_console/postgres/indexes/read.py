@@ -118,6 +118,8 @@ async def read_catalogue(guest: Guest, settings: IndexesSettings) -> Catalogue:
     for name, answer in (("indexes", index_rows), ("their use", use), ("tables", table_rows)):
         if isinstance(answer, Unknown):
             notes.append(f"Not known: {name}: {answer.reason}.")
+    work = _work(await guest.ask("index_work"))
+    indexes = await _still(guest, indexes)
     worth = [oid for oid, index in indexes.items() if worth_estimating(index, block_size, settings)]
     return Catalogue(
         as_of=utc_now() if isinstance(window, Unknown) else window.now,
@@ -130,7 +132,7 @@ async def read_catalogue(guest: Guest, settings: IndexesSettings) -> Catalogue:
         foreign_keys=_foreign_keys(await guest.ask("index_foreign_keys", seconds=_SECONDS)),
         partition_columns=_partition_columns(await guest.ask("index_partition_columns", seconds=_SECONDS)),
         opclasses=_opclasses(await guest.ask("index_opclasses")),
-        work=_work(await guest.ask("index_work")),
+        work=work,
         situation=_situation(await guest.one("index_situation")),
         bloat=_bloat(await guest.ask("index_bloat", worth, seconds=_SECONDS)),
         notes=tuple(dict.fromkeys(notes)),
@@ -146,6 +148,22 @@ async def _without_waiting(guest: Guest, name: str, notes: list[str]) -> Sequenc
         notes.append(f"Sizes, expressions and predicates were left out: {rows.reason}.")
         rows = await guest.query(text, False, seconds=_SECONDS)
     return rows
+
+
+async def _still(guest: Guest, indexes: dict[int, IndexFacts]) -> dict[int, IndexFacts]:
+    """The indexes, those that were not valid as they are now: a build that ended before we asked who builds would
+    look like one that nobody is at.
+    """
+    broken = [oid for oid, index in indexes.items() if not index.usable]
+    rows = await guest.query(sql(HERE, "index_still"), broken) if broken else []
+    if isinstance(rows, Unknown) or not broken:
+        return indexes
+    now = {row["oid"]: row for row in rows}
+    return {
+        oid: replace(index, **{k: v for k, v in now[oid].items() if k != "oid"}) if oid in now else index
+        for oid, index in indexes.items()
+        if oid in now or index.usable
+    }
 
 
 def _made(row: Any) -> datetime | Unknown:

@@ -106,8 +106,8 @@ class Measurement:
     index: str
     oid: int
     size_bytes: int
-    leaf_density: float
-    fragmentation: float
+    leaf_density: float | Unknown
+    fragmentation: float | Unknown
     fill_factor: float
     empty_pages: int
     deleted_pages: int

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from devora_console.postgres.indexes.facts import IndexFacts, TableFacts
-
-
-def quote(name: str) -> str:
-    """A name of our own making, quoted.
-
-    >>> quote('a"b')
-    '"a""b"'
-    """
-    return '"' + name.replace('"', '""') + '"'
+from devora_console.postgres.names import quoted
 
 
 def drop(index: IndexFacts) -> str:
@@ -39,18 +31,18 @@ def create_missing(table: TableFacts, partitions: Sequence[TableFacts], columns:
     """A new index on ``columns`` (name, quoted), without blocking writers; for a partitioned table one partition after
     the other, as PostgreSQL offers no CONCURRENTLY for the whole.
     """
-    keys = ", ".join(quoted for _, quoted in columns)
+    keys = ", ".join(key for _, key in columns)
     if not table.partitioned:
         return f"CREATE INDEX CONCURRENTLY ON {table.quoted} ({keys});"
     if any(each.partitioned for each in partitions):
         return f"CREATE INDEX ON {table.quoted} ({keys});  -- blocks writes to all partitions meanwhile"
     ending = "_" + "_".join(name for name, _ in columns)[:20] + "_idx"
-    name = quote(shorten(table.name, ending))
+    name = quoted(shorten(table.name, ending))
     lines = [f"CREATE INDEX {name} ON ONLY {table.quoted} ({keys});"]
     for each in partitions:
-        own = quote(shorten(each.name, ending))
+        own = quoted(shorten(each.name, ending))
         lines.append(f"CREATE INDEX CONCURRENTLY {own} ON {each.quoted} ({keys});")
-        lines.append(f"ALTER INDEX {quote(table.schema)}.{name} ATTACH PARTITION {quote(each.schema)}.{own};")
+        lines.append(f"ALTER INDEX {quoted(table.schema)}.{name} ATTACH PARTITION {quoted(each.schema)}.{own};")
     return "\n".join(lines)
 
 

@@ -15,7 +15,8 @@ from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.indexes.facts import Catalogue, IndexFacts, TableFacts
 from devora_console.postgres.indexes.snapshot import LIKELY, YES, Finding, Kind, no
-from devora_console.postgres.indexes.sqltext import create, drop, quote, shorten
+from devora_console.postgres.indexes.sqltext import create, drop, shorten
+from devora_console.postgres.names import quoted
 from devora_console.postgres.watch.window import StatsWindow
 
 DAY = 86_400.0
@@ -204,7 +205,7 @@ def _remedy(index: IndexFacts, table: TableFacts) -> str:
     if not index.has_expressions or not index.expressions:
         return drop(index)
     statistics = [
-        f"CREATE STATISTICS {quote(index.schema)}.{quote(shorten(index.name, f'_stat{at}'))}"
+        f"CREATE STATISTICS {quoted(index.schema, shorten(index.name, f'_stat{at}'))}"
         f" ON ({expression}) FROM {table.quoted};"
         for at, expression in enumerate(index.expressions, 1)
     ]

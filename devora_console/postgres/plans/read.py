@@ -14,13 +14,14 @@ from devora_console.config.thresholds import PlansSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import LOST, lost
+from devora_console.postgres.names import quoted
 from devora_console.postgres.plans.make import Circumstances, make_plan
 from devora_console.postgres.plans.parse import read_json
 from devora_console.postgres.plans.refusal import no_plan
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.plans.statement import Statement, must_not_run, read_statement
 from devora_console.postgres.sqlfiles import sql
-from devora_console.postgres.watch.guest import HERE, TAG, Guest
+from devora_console.postgres.watch.guest import HERE, TAG, Guest, tagged
 
 PLAN_SECONDS, ANALYZE_SECONDS = 5.0, 30.0
 _GRACE_SECONDS = 2.0  # the server ends a statement by itself; one that does not is hanging
@@ -140,8 +141,7 @@ class _Visit:
 
     async def ask(self, search_path: str | None, author: Author | None) -> str:
         """EXPLAIN's JSON."""
-        transaction = self._connection.transaction(readonly=True)
-        await transaction.start()
+        await self._connection.execute(f"BEGIN READ ONLY {TAG}")  # by hand, as the driver's own carries no tag
         try:
             await self._set("statement_timeout", str(max(1, int(self.seconds * 1000))))
             await self._set("standard_conforming_strings", "on")  # the text was cut into tokens that way
@@ -149,7 +149,7 @@ class _Visit:
             return await self._explain()
         finally:
             if not self._connection.is_closed():
-                await transaction.rollback()
+                await self._connection.execute(f"ROLLBACK {TAG}")
                 if self._prepared:  # after a failure: it outlives the transaction
                     await self._deallocate()
 
@@ -160,7 +160,7 @@ class _Visit:
         brought = {row["name"]: row["value"] for row in await self._fetch(sql(HERE, "plans_role_settings"), role)}
         path = brought.pop("search_path", _USUAL_PATH)
         if author is not None and author.name != who["name"]:
-            path = path.replace('"$user"', '"' + author.name.replace('"', '""') + '"')
+            path = path.replace('"$user"', quoted(author.name))
         for name, value in brought.items():
             await self._set(name, value)
         self.search_path = path if search_path is None else search_path
@@ -175,7 +175,7 @@ class _Visit:
         if not self.statement.parameters:
             return await self._answer(f"EXPLAIN ({self._options}) {text}")
         if self._version >= _GENERIC_PLAN:
-            await self._set("devora_console.explain", f"{TAG} EXPLAIN (GENERIC_PLAN, {self._options}) {text}")
+            await self._set("devora_console.explain", tagged(f"EXPLAIN (GENERIC_PLAN, {self._options}) {text}"))
             await self._fetch(sql(HERE, "plans_explain"))
             return str((await self._fetch("SELECT pg_catalog.current_setting('devora_console.plan')"))[0][0])
         name = f"devora_console_{secrets.token_hex(8)}"
@@ -188,7 +188,7 @@ class _Visit:
         return answer
 
     async def _deallocate(self) -> None:
-        await self._connection.execute(f"{TAG} DEALLOCATE {self._prepared}")
+        await self._connection.execute(tagged(f"DEALLOCATE {self._prepared}"))
         self._prepared = ""
 
     async def _answer(self, text: str) -> str:
@@ -201,5 +201,5 @@ class _Visit:
     async def _fetch(self, text: str, *values: Any) -> list[Any]:
         """Through the extended protocol, which takes one statement only; not through asyncpg's cache of statements."""
         patience = self.seconds + _GRACE_SECONDS
-        prepared = await self._connection.prepare(f"{TAG} {text}", timeout=patience)
+        prepared = await self._connection.prepare(tagged(text), timeout=patience)
         return await prepared.fetch(*values, timeout=patience)

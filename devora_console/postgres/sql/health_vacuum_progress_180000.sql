@@ -1,6 +1,6 @@
 -- What: vacuums that run now, in all databases; tables of other databases by OID only.
 -- Serves: 18 and later (delay_time). Cost: nothing. Grants: pg_read_all_stats for those of others.
-SELECT p.pid, p.datname::text AS database, p.relid::bigint AS oid,
+SELECT p.pid, textsend(p.datname::text) AS database, p.relid::bigint AS oid,
        CASE WHEN p.datname = current_database() THEN p.relid::regclass::text END AS relation,
        p.phase, p.heap_blks_total AS pages, p.heap_blks_scanned AS scanned, p.heap_blks_vacuumed AS vacuumed,
        p.index_vacuum_count AS index_passes,

@@ -9,9 +9,10 @@ import asyncpg
 
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.encodings import decode
+from devora_console.postgres.names import numbers, quoted
 from devora_console.postgres.sqlfiles import sql
-from devora_console.postgres.statements.decode import decoded
-from devora_console.postgres.statements.missing import place_of, quoted, unavailable, unloaded
+from devora_console.postgres.statements.missing import place_of, unavailable, unloaded
 from devora_console.postgres.statements.snapshot import (
     Counters,
     Info,
@@ -48,7 +49,7 @@ async def read_place(guest: Guest) -> Place | Unknown:
         return rows
     row = rows[0]
     if row["loaded"]:
-        return place_of(dict(row), _numbers(row["version"] or ""), guest.host.version)
+        return place_of(dict(row), numbers(row["version"] or ""), guest.host.version)
     available = await ask(guest, "statements_available")
     if not isinstance(available, Unknown) and not available[0]["available"]:
         return unavailable()
@@ -133,12 +134,12 @@ async def read_running(
         elif row["text"].startswith(TAG.encode()):
             ours += 1
         else:
-            found.append(_running(row, guest.host.encoding, known or {}))
+            found.append(_running(row, known or {}))
     found.sort(key=lambda each: -each.ms)
     return RunningSnapshot(tuple(found), min_ms, hidden, untold, ours)
 
 
-def _running(row: asyncpg.Record, here: str, known: Mapping[Key, Counters]) -> Running:
+def _running(row: asyncpg.Record, known: Mapping[Key, Counters]) -> Running:
     key = None if row["queryid"] is None else Key(row["userid"], row["dbid"], row["queryid"], True)
     return Running(
         pid=row["pid"],
@@ -147,12 +148,8 @@ def _running(row: asyncpg.Record, here: str, known: Mapping[Key, Counters]) -> R
         key=key,
         counted=key is not None and (key in known or key._replace(toplevel=None) in known),
         waits_for=row["waits_for"] or "",
-        text=decoded(row["text"], here, row["encoding"]),
+        text=decode(row["text"], row["encoding"]) or "",
         cut=row["cut"],
-        database=decoded(row["database"] or b"", here, row["encoding"]),
-        user=decoded(row["user"] or b"", here, row["encoding"]),
+        database=decode(row["database"]) or "",
+        user=decode(row["user"]) or "",
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdecimal())

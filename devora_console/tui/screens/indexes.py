@@ -109,6 +109,8 @@ class IndexesScreen(ActingScreen):
 def _said(found: Measurement | Unknown) -> str:
     if isinstance(found, Unknown):
         return f"not measured: {found.reason}. {found.remedy}"
+    if isinstance(found.leaf_density, Unknown):
+        return f"{found.index}: {size(found.size_bytes)}, {found.leaf_density.reason}"
     return (
         f"{found.index}: {size(found.size_bytes)}, leaves {found.leaf_density:.0f} % full (fill factor"
         f" {found.fill_factor:.0f} %), a rebuild would give back about {size(found.reclaimable_bytes)}"
