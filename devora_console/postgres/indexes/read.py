@@ -26,7 +26,7 @@ from devora_console.postgres.indexes.judge import judge
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Kind
 from devora_console.postgres.indexes.usage import counted_since, doubt
 from devora_console.postgres.sqlfiles import sql
-from devora_console.postgres.watch.guest import HERE, Guest
+from devora_console.postgres.watch.guest import HERE, OTHER_ENCODING, Guest
 from devora_console.postgres.watch.window import read_window
 
 _SECONDS = 20.0
@@ -118,8 +118,13 @@ async def read_catalogue(guest: Guest, settings: IndexesSettings) -> Catalogue:
 
 async def _without_waiting(guest: Guest, name: str, notes: list[str]) -> Sequence[Any] | Unknown:
     """The answer; without sizes and expressions where a lock was taken, or something dropped, after we looked."""
+    refused = guest.refused(name)
+    if refused is not None:
+        return refused
     text = sql(HERE, name, guest.host.version)
     rows = await guest.query(text, True, seconds=_SECONDS)  # not remembered: what fails now, works the next time
+    if rows == OTHER_ENCODING:
+        return await guest.query(text, False, seconds=_SECONDS, remember=name)  # names do not change by themselves
     if isinstance(rows, Unknown):
         notes.append(f"Sizes, expressions and predicates were left out: {rows.reason}.")
         rows = await guest.query(text, False, seconds=_SECONDS)

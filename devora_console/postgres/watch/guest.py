@@ -25,6 +25,9 @@ TAG = "/* devora-console */"
 """Begins and ends every statement of a guest: pg_stat_activity may cut the end off, pg_stat_statements drops what
 stands before a statement from 18 on."""
 
+OTHER_ENCODING = Unknown("it holds text in another encoding than this database's")
+"""Why a question failed whose answer holds names or texts that cannot be passed on."""
+
 _LOCK_MS = 100
 # What does not change by itself: a right, a thing that is not there, a library that is not loaded, an encoding.
 _LASTING = frozenset({"42501", "42P01", "42703", "42883", "0A000", "55000", "22021", "22P05"})
@@ -141,6 +144,9 @@ class Guest:
         async with self._lock:
             try:
                 return await self._fetch(text, values, seconds)
+            except UnicodeDecodeError:
+                # Names in shared catalogues have the encoding of whatever database they were made in.
+                return self._remembered(remember, OTHER_ENCODING)
             except asyncpg.PostgresError as error:
                 if isinstance(error, LOST):
                     raise lost(error, self._dsn) from None
@@ -164,7 +170,7 @@ class Guest:
         try:
             await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))} {TAG}")
             rows = await connection.fetch(tagged(text), *values, timeout=seconds + _GRACE_SECONDS)
-        except asyncpg.PostgresError:
+        except (asyncpg.PostgresError, UnicodeDecodeError):
             if not connection.is_closed():
                 await connection.execute(f"ROLLBACK {TAG}")
             raise
@@ -173,9 +179,16 @@ class Guest:
 
     def _why_not(self, error: asyncpg.PostgresError, seconds: float, remember: str | None) -> Unknown:
         reason = why_not(error, seconds)
-        if remember is not None and error.sqlstate in _LASTING:
-            self._failed[remember] = reason
+        return self._remembered(remember, reason) if error.sqlstate in _LASTING else reason
+
+    def _remembered(self, name: str | None, reason: Unknown) -> Unknown:
+        if name is not None:
+            self._failed[name] = reason
         return reason
+
+    def refused(self, name: str) -> Unknown | None:
+        """Why a question failed that is remembered as one that cannot be answered."""
+        return self._failed.get(name)
 
     def forget(self) -> None:
         """Ask everything again: somebody may have granted or installed something."""
@@ -196,7 +209,7 @@ def why_not(error: asyncpg.PostgresError, seconds: float) -> Unknown:
     if isinstance(error, asyncpg.FeatureNotSupportedError):
         return Unknown(f"this server does not offer it: {said}")
     if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
-        return Unknown("it holds text in another encoding than this database's")
+        return OTHER_ENCODING
     return Unknown(said)
 
 
