@@ -10,7 +10,7 @@ from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.sample import Interval
 from devora_console.postgres.health.snapshot import HealthLine, unknown_line
-from devora_console.postgres.health.words import plural, size
+from devora_console.postgres.health.words import decoded_name, plural, size
 from devora_console.postgres.watch.guest import Guest
 
 MOST_LISTED = 100
@@ -72,7 +72,11 @@ async def read_sizes(guest: Guest, now: datetime, interval: Interval | Unknown |
     own = await guest.one("health_database_size", seconds=10)
     database = own if isinstance(own, Unknown) else own["bytes"]
     others = await guest.ask("health_databases", seconds=10)
-    databases = others if isinstance(others, Unknown) else tuple(DatabaseSize(**row) for row in others)
+    databases: tuple[DatabaseSize, ...] | Unknown = (
+        others
+        if isinstance(others, Unknown)
+        else tuple(DatabaseSize(decoded_name(row["name"]) or "", row["bytes"]) for row in others)
+    )
     rows = await guest.ask("health_sizes", MOST_LISTED, seconds=10)
     if isinstance(rows, Unknown):
         rows = await guest.ask("health_sizes_guessed", MOST_LISTED, seconds=10)

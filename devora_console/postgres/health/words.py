@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devora_console.core.clock import span
+from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 
 
@@ -70,6 +71,15 @@ def ago(seconds: float) -> str:
     '4m10s ago'
     """
     return f"{span(max(0.0, seconds))} ago"
+
+
+def decoded_name(name: bytes | None) -> str | None:
+    """A name that may be in any encoding: shared catalogues hold those of all databases. Fit for one line.
+
+    >>> decoded_name('né'.encode()), decoded_name(b'd' + bytes([0xe9])), decoded_name(None)
+    ('né', 'd\ufffd', None)
+    """
+    return None if name is None else one_line(name.decode("utf-8", "replace"), 200)
 
 
 def quoted(*names: str) -> str:

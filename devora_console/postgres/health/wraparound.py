@@ -16,7 +16,7 @@ from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.options import integer, parse_options
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, figure, percent, quoted
+from devora_console.postgres.health.words import count, decoded_name, figure, percent, quoted
 from devora_console.postgres.watch.guest import Guest
 
 STOP = 2**31 - 1 - 3_000_000
@@ -92,7 +92,7 @@ async def read_wraparound(guest: Guest, now: datetime, settings: HealthSettings)
     limits = rows[0]
     databases = tuple(
         DatabaseAge(
-            row["database"],
+            decoded_name(row["database"]) or "",
             row["connectable"],
             Age(row["xid_age"], row["xid_due"], row["xid_failsafe"]),
             Age(row["mxid_age"], row["mxid_due"], row["mxid_failsafe"]),
