@@ -44,7 +44,7 @@ from tests.postgres.sessions import Sessions, sessions
 from tests.schema.old_servers import LOCALS, VERSIONS, WHEEL, Cluster, Which, cluster, standby_of
 
 EVERY: list[Which] = [*sorted(VERSIONS), WHEEL, *LOCALS]
-LOGGED = ("log_line_prefix=%p|%a|%d|",)
+LOGGED = ("log_line_prefix=%p|%a|%d|", "log_parameter_max_length_on_error=-1")
 EAGER = HealthSettings(dead_min_rows=100, horizon_seconds=0, slot_retained_mb=1)
 
 
@@ -563,35 +563,52 @@ async def test_names_of_other_databases_break_nothing(which: Which, enter: Enter
 
 
 def ours(log: str) -> list[str]:
-    """Errors of our sessions in a log whose lines begin with LOGGED: "pid database message"."""
-    found = []
+    """Errors of our sessions, each with its statement and values, in a log that is kept as LOGGED says."""
+    found: list[str] = []
+    mine = False
     for line in log.splitlines():
         pid, _, rest = line.partition("|")
-        application, _, said_ = rest.partition("|")
-        if application.startswith("devora-console") and ("ERROR:" in said_ or "FATAL:" in said_):
-            found.append(f"{pid} {said_}")
+        if pid.isdecimal():
+            application, _, words = rest.partition("|")
+            failed = application.startswith("devora-console") and ("ERROR:" in words or "FATAL:" in words)
+            mine = failed or (mine and ("STATEMENT:" in words or "CONTEXT:" in words))
+            if failed:
+                found.append(f"{pid} {words}")
+                continue
+        if mine:
+            found[-1] += f"\n{line}"
     return found
+
+
+_BYTES = "convert_from('\\x6e6fff'::bytea, 'SQL_ASCII')"  # no text in any encoding
 
 
 @on(WHEEL)
 async def test_no_question_that_failed_is_asked_again(which: Which) -> None:
-    """All samplers, several rounds, as three roles, in three databases, beside locks and texts of other encodings."""
+    """All samplers, several rounds, as three roles, in four databases, beside locks and texts of other encodings."""
     with cluster(which, *PRELOAD, *LOGGED, "max_prepared_transactions=2") as server:
         await execute(
             server.dsn,
             "CREATE EXTENSION pg_stat_statements",
             "CREATE DATABASE bare",
             "CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN1 LC_COLLATE 'C' LC_CTYPE 'C'",
+            "CREATE DATABASE sql_ascii TEMPLATE template0 ENCODING SQL_ASCII LC_COLLATE 'C' LC_CTYPE 'C'",
             "CREATE TABLE t (i serial PRIMARY KEY, j int)",
             "CREATE SCHEMA shut; CREATE TABLE shut.t (i int REFERENCES t)",
         )
         bare, latin = for_database(server.dsn, "bare"), for_database(server.dsn, "latin")
+        ascii_ = for_database(server.dsn, "sql_ascii")
+        await execute(
+            ascii_,
+            "CREATE EXTENSION pg_stat_statements",
+            f"DO $$BEGIN EXECUTE format('CREATE TABLE %I (i int PRIMARY KEY)', {_BYTES}); END$$",
+        )
         await execute(latin, "CREATE EXTENSION pg_stat_statements", "SELECT 'é'", "CREATE TABLE t (a text)")
         async with sessions(server.dsn) as others:
             await others.open("locker", "BEGIN", "LOCK TABLE t")
             await others.open("latin", "BEGIN", "INSERT INTO t VALUES ('é')", dsn=latin)
             await others.begin("waiter", "SELECT count(*) FROM t")
-            for dsn in (server.dsn, bare, latin):
+            for dsn in (server.dsn, bare, latin, ascii_):
                 monitor = await as_role(dsn, "pg_monitor")
                 nobody = await as_role(dsn)
                 await asyncio.gather(*(_several_rounds(each) for each in (dsn, monitor, nobody)))

@@ -53,6 +53,15 @@ def _locals() -> dict[str, Path]:
 LOCALS = _locals()
 
 
+def major_of(which: Which) -> int:
+    """The major version.
+
+    >>> major_of(14), major_of('local-15')
+    (14, 15)
+    """
+    return which if isinstance(which, int) else int(which.rpartition("-")[2])
+
+
 def programs(which: Which) -> Path:
     """The folder of a version's programs, fetched once; skips the test where they cannot be had."""
     if isinstance(which, str):

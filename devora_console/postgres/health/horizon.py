@@ -65,7 +65,7 @@ def judge_horizon(holders: Sequence[Holder] | Unknown, settings: HealthSettings)
     if lines:
         return only_first(lines, _MOST_LINES, "holders")
     oldest = max((max(each.age or 0, each.catalog_age or 0) for each in holders), default=None)
-    text = "nobody holds back vacuum" if oldest is None else f"oldest holder is {count(oldest)} transactions old"
+    text = "nobody holds back vacuum" if oldest is None else f"oldest holder is {plural(oldest, 'transaction')} old"
     verdict = Verdict.OK
     if hidden:
         verdict = Verdict.UNKNOWN

@@ -215,8 +215,8 @@ def _slot(each: Slot, settings: HealthSettings) -> HealthLine:
         text,
         value=each.kept_bytes,
         threshold=settings.slot_retained_mb * 1e6,
-        why="An idle slot keeps log until the disk is full, unless max_slot_wal_keep_size sets an end to it. Warns "
-        f"from {figure(settings.slot_retained_mb)} MB on while nobody uses it.",
+        why="A slot that nobody uses keeps log until the disk is full, or max_slot_wal_keep_size makes it invalid. "
+        f"Warns from {figure(settings.slot_retained_mb)} MB on while it is not in use, and when it is invalid.",
         remedy=remedy,
         sql=f"SELECT pg_drop_replication_slot('{literal}');" if remedy else _SLOTS,
     )

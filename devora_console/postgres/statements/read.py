@@ -79,6 +79,8 @@ async def ask(
 
 async def _sample(guest: Guest, place: Place, like: StatementsSample | None) -> StatementsSample | Unknown:
     # An eviction while the rows are read is seen by comparing the info before with the one after.
+    # What else is asked comes first: it makes entries of its own, which may evict others.
+    window = await read_window(guest) if like is None else None
     as_of = utc_now()
     first = await ask(guest, "statements_info", place=place)
     if isinstance(first, Unknown):
@@ -91,7 +93,9 @@ async def _sample(guest: Guest, place: Place, like: StatementsSample | None) -> 
         return last
     found, hidden = _rows(rows, like.rows if like is not None else {})
     info = Info(*last[0])
-    known = like is not None and like.reset == info.reset
+    lost_by = like.lost_by if like is not None else ""
+    if like is None or like.reset != info.reset:
+        lost_by = _lost_by(info.reset, await read_window(guest) if window is None else window)
     return StatementsSample(
         as_of=as_of,
         place=like.place if like is not None and like.place == place else place,
@@ -100,13 +104,12 @@ async def _sample(guest: Guest, place: Place, like: StatementsSample | None) -> 
         rows=found,
         hidden=hidden,
         block_size=guest.host.block_size,
-        lost_by=like.lost_by if known and like is not None else await _lost_by(guest, info.reset),
+        lost_by=lost_by,
     )
 
 
-async def _lost_by(guest: Guest, reset: datetime | None) -> str:
+def _lost_by(reset: datetime | None, window: StatsWindow | Unknown) -> str:
     """What emptied the statistics at this moment, where all of the server's began anew then; else empty."""
-    window = None if reset is None else await read_window(guest)
     if reset is None or not isinstance(window, StatsWindow) or window.anew is None:
         return ""
     return window.cause if abs((reset - window.anew).total_seconds()) < _TOGETHER else ""

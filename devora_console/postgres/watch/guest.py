@@ -146,7 +146,7 @@ class Guest:
                 return await self._fetch(text, values, seconds)
             except UnicodeDecodeError:
                 # Names in shared catalogues have the encoding of whatever database they were made in.
-                return self._remembered(remember, OTHER_ENCODING)
+                return self.remember(remember, OTHER_ENCODING)
             except asyncpg.PostgresError as error:
                 if isinstance(error, LOST):
                     raise lost(error, self._dsn) from None
@@ -179,9 +179,10 @@ class Guest:
 
     def _why_not(self, error: asyncpg.PostgresError, seconds: float, remember: str | None) -> Unknown:
         reason = why_not(error, seconds)
-        return self._remembered(remember, reason) if error.sqlstate in _LASTING else reason
+        return self.remember(remember, reason) if error.sqlstate in _LASTING else reason
 
-    def _remembered(self, name: str | None, reason: Unknown) -> Unknown:
+    def remember(self, name: str | None, reason: Unknown) -> Unknown:
+        """Take it that a question of this name cannot be answered, and hand back why."""
         if name is not None:
             self._failed[name] = reason
         return reason
