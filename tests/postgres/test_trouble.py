@@ -21,13 +21,16 @@ from devora_console.config.secret import Dsn
 from devora_console.config.settings import PostgresSettings, Settings
 from devora_console.config.thresholds import ActivitySettings, HealthSettings, IndexesSettings
 from devora_console.core.console import Verdict
-from devora_console.core.problems import Problem
+from devora_console.core.problems import ConsoleError, Problem
 from devora_console.core.unknown import Unknown
 from devora_console.demo.servers import for_database
 from devora_console.postgres.activity.read import read as read_activity
 from devora_console.postgres.activity.read_locks import read_locks
 from devora_console.postgres.activity.snapshot import ActivitySnapshot, LocksSnapshot
 from devora_console.postgres.activity.words import activity_headline
+from devora_console.postgres.acts.model import Kind as Act
+from devora_console.postgres.acts.model import Request
+from devora_console.postgres.acts.prepare import prepare
 from devora_console.postgres.health.headline import headline
 from devora_console.postgres.health.read import read_health
 from devora_console.postgres.health.snapshot import HealthLine, HealthSnapshot
@@ -292,6 +295,11 @@ async def _of_a_standby(primary: Cluster, standby: Cluster) -> None:
         assert isinstance(await read_activity(guest, ActivitySettings()), ActivitySnapshot)
         assert isinstance(await read_locks(guest, ActivitySettings()), LocksSnapshot)
         assert isinstance(await read_numbers(guest), StatementsSample)
+        for kind, name in ((Act.VACUUM, "t"), (Act.ANALYZE, "t"), (Act.REINDEX, "t_j"), (Act.DROP_INDEX, "t_j")):
+            with pytest.raises(ConsoleError) as refused:
+                await prepare(guest, Request(kind, name), ActivitySettings())
+            assert "a standby" in refused.value.problem.message
+            assert "on the primary" in refused.value.problem.remedy
         async with sessions(standby.dsn) as others:
             await others.open("old reader", "BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM t")
             holder = line_of(await health(guest, "vacuum"), "xmin horizon")
@@ -481,9 +489,9 @@ async def test_autovacuum_against_wraparound_is_named(which: Which, enter: Enter
         assert " % of " in line.text
         seen = await read_activity(guest, ActivitySettings())
         assert isinstance(seen, ActivitySnapshot)
-        (worker,) = [each for each in seen.sessions if each.backend_type == "autovacuum worker"]
+        (worker,) = [each for each in seen.sessions if "public.old (to prevent wraparound)" in str(each.query)]
         assert "must not be ended" in worker.finding.why
-        assert "autovacuum worker at work" in activity_headline(seen)
+        assert "at work" in activity_headline(seen)
 
 
 # -- Prepared transactions --------------------------------------------------------------------------------------------
