@@ -168,6 +168,13 @@ class HealthSettings(Section):
         description="Seconds a standby may be behind, while it has something to replay, before a warning.",
     )
 
+    replica_behind_mb: float = Field(
+        default=64.0,
+        ge=0,
+        le=1e9,
+        description="Megabytes of log a receiver may not have replayed yet, however late it says it is.",
+    )
+
     settled_hours: float = Field(
         default=24.0,
         ge=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from devora_console.postgres.health.words import decoded_name, figure, size
 from devora_console.postgres.watch.guest import Guest
 
 _MOST_LINES = 12
+_MOMENT = 1.0
 _REPLAY = "SELECT pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), pg_last_xact_replay_timestamp();"
 _SLOTS = "SELECT slot_name, active, wal_status, restart_lsn, safe_wal_size FROM pg_replication_slots;"
 _REPLICAS = "SELECT pid, application_name, state, sync_state, replay_lsn, replay_lag FROM pg_stat_replication;"
@@ -83,10 +85,11 @@ class ReplicationPart:
 
 async def read_replication(guest: Guest, now: datetime, settings: HealthSettings) -> ReplicationPart:
     """Everything about replication. Raises ConsoleError when the connection is lost."""
-    row = await guest.one("health_replay")
-    replay: Replay | Unknown | None = row if isinstance(row, Unknown) else Replay(**dict(row))
-    if isinstance(replay, Replay) and not replay.standby:
-        replay = None
+    replay = await _read_replay(guest)
+    if isinstance(replay, Replay) and _late(replay, settings):
+        # After a pause of the primary the first new transaction looks late for the moment that its replay takes.
+        await asyncio.sleep(_MOMENT)
+        replay = await _read_replay(guest)
     found = await guest.ask("health_replicas")
     replicas: tuple[Replica, ...] | Unknown = (
         found
@@ -102,6 +105,20 @@ async def read_replication(guest: Guest, now: datetime, settings: HealthSettings
         else tuple(Slot(**{**each, "database": decoded_name(each["database"])}) for each in map(dict, kept))
     )
     return ReplicationPart(now, replay, replicas, slots, tuple(judge_replication(replay, replicas, slots, settings)))
+
+
+async def _read_replay(guest: Guest) -> Replay | Unknown | None:
+    row = await guest.one("health_replay")
+    if isinstance(row, Unknown):
+        return row
+    return Replay(**dict(row)) if row["standby"] else None
+
+
+def _late(replay: Replay, settings: HealthSettings) -> bool:
+    """Whether something waits to be replayed, and what was replayed last is older than it may be."""
+    if not replay.receiving or not replay.waiting_bytes or replay.seconds is None:
+        return False
+    return replay.seconds - (replay.delay_seconds or 0.0) >= settings.replica_lag_seconds
 
 
 def _replica_of(row: dict[str, Any]) -> Replica:
@@ -171,7 +188,7 @@ def _replayed(replay: Replay, settings: HealthSettings) -> tuple[Verdict, str, s
     wanted = replay.delay_seconds or 0.0
     if wanted:
         text += f" (recovery_min_apply_delay keeps it {span(wanted)} behind)"
-    if replay.seconds is None or replay.seconds - wanted < settings.replica_lag_seconds:
+    if not _late(replay, settings):
         return Verdict.OK, text, ""
     return Verdict.WARN, text, "See what replay waits for (activity --all): a query here, or slow disks."
 
@@ -186,9 +203,10 @@ def _replica(each: Replica, settings: HealthSettings) -> HealthLine:
     else:
         text = f"{each.state}, {each.sync_state}: {size(max(0, each.behind_bytes))} behind"
         if each.lag_seconds is not None:
-            text += f", replays {span(max(0.0, each.lag_seconds))} late"
-            if each.lag_seconds >= settings.replica_lag_seconds and each.behind_bytes > 0:
-                verdict, remedy = Verdict.WARN, "See the standby's own health, and the network between the two."
+            text += f"; what it replayed last came {span(max(0.0, each.lag_seconds))} late"
+        late = each.behind_bytes > 0 and (each.lag_seconds or 0.0) >= settings.replica_lag_seconds
+        if late or each.behind_bytes >= settings.replica_behind_mb * 1e6:
+            verdict, remedy = Verdict.WARN, "See the standby's own health, and the network between the two."
     return HealthLine(
         f"replication.receiver.{each.pid}",
         "replication",
@@ -197,8 +215,10 @@ def _replica(each: Replica, settings: HealthSettings) -> HealthLine:
         text,
         value=each.lag_seconds,
         threshold=settings.replica_lag_seconds,
-        why=f"pg_stat_replication: written here against replayed there. Warns from "
-        f"{figure(settings.replica_lag_seconds)} s on, while it has something to replay.",
+        why="pg_stat_replication: written here against replayed there. A receiver that stands still does not become "
+        "later by its own measure, so what it lacks counts too. Warns from "
+        f"{figure(settings.replica_lag_seconds)} s on while it lacks anything, and from "
+        f"{figure(settings.replica_behind_mb)} MB on.",
         remedy=remedy,
         sql=_REPLICAS,
     )
