@@ -187,6 +187,9 @@ def _reason(catalogue: Catalogue, index: IndexFacts, table: TableFacts) -> str:
     words = f"{_scans(index)}{window}"
     if index.last_scan is not None:
         words += f", last {span(max(0.0, _last_used(catalogue, index)))} ago"
+    situation = catalogue.situation
+    if not isinstance(situation, Unknown) and situation.in_recovery:
+        return f"{words} on this replica; how often its table is written is counted on the primary"
     return f"{words}; its table had {table.index_writes} row writes"
 
 
