@@ -201,6 +201,27 @@ class HealthSettings(Section):
         description="Part of a sequence, in percent, that may be used up before it counts as failing.",
     )
 
+    slot_retained_mb: float = Field(
+        default=1000.0,
+        ge=0,
+        le=1e9,
+        description="Megabytes of write-ahead log that an idle replication slot may keep before a warning.",
+    )
+
+    replica_lag_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=1e8,
+        description="Seconds a standby may be behind, while it has something to replay, before a warning.",
+    )
+
+    replica_behind_mb: float = Field(
+        default=64.0,
+        ge=0,
+        le=1e9,
+        description="Megabytes of log a receiver may not have replayed yet, however late it says it is.",
+    )
+
     settled_hours: float = Field(
         default=24.0,
         ge=0,

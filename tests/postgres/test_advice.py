@@ -183,7 +183,7 @@ async def test_thresholds_and_the_most_that_are_planned(watched: Dsn, enter: Ent
 @pytest.mark.skipif(not (_HYPOPG / "lib" / "hypopg.so").exists(), reason="hypopg is not installed here")
 async def test_the_planner_is_asked_with_hypopg_and_nothing_is_left(enter: Enter) -> None:
     preload = ("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all")
-    with server(15, *preload, native=_HYPOPG) as dsn:
+    with server("local-15", *preload) as dsn:
         await _prepare(dsn)
         await execute(dsn, 'CREATE SCHEMA "e x"; CREATE EXTENSION hypopg SCHEMA "e x"')
         guest = await enter(dsn)

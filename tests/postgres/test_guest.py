@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -130,25 +131,46 @@ _DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("database", "shared", "since", "crashed"),
+    ("more", "database", "shared", "since", "crashed", "first"),
     [
-        (None, None, None, False),
-        (None, -400.0, -400.0, False),  # counted since the cluster was made, before the last start
-        (None, 1.0, 1.0, True),  # an unclean stop: the database's date is NULL
-        (5000.0, 1.0, 5000.0, True),
-        (5000.0, -400.0, 5000.0, False),
+        ({}, None, None, None, False, False),
+        ({}, None, -400.0, -400.0, True, False),  # lost before the last start, which was a clean one
+        ({}, None, -899.5, -899.5, False, True),  # begun by initdb
+        ({}, None, 1.0, 1.0, True, False),  # an unclean stop: the database's date is NULL
+        ({}, None, 9000.0, 9000.0, True, False),  # a session was killed: the postmaster started long before
+        ({}, 5000.0, 1.0, 5000.0, False, False),  # a crash, but a reset by hand since
+        ({}, 5000.0, -899.5, 5000.0, False, False),
+        ({"at_once": False}, None, 1.0, 1.0, False, False),  # some kinds were reset by hand
+        ({"begun_by_start": True}, 900.0, 1.0, 900.0, True, False),  # first used a while after the crash
+        ({"begun_by_start": True}, 5000.0, 1.0, 5000.0, False, False),  # or reset by hand: not known which
+        ({"standby": True}, None, -899.5, -899.5, False, False),  # the primary's counters, copied at rest
+        ({"standby": True}, None, -500.0, -500.0, True, False),  # the date of the making is the primary's
     ],
 )
 def test_the_window_is_never_assumed(
-    database: float | None, shared: float | None, since: float | None, crashed: bool
+    more: dict[str, bool],
+    database: float | None,
+    shared: float | None,
+    since: float | None,
+    crashed: bool,
+    first: bool,
 ) -> None:
     def at(seconds: float | None) -> datetime | None:
         return None if seconds is None else _DAY + timedelta(seconds=seconds)
 
-    row = {"database_reset": at(database), "shared_reset": at(shared), "started": _DAY, "now": _DAY + timedelta(days=2)}
-    window = window_of(row)
-    assert window.crashed is crashed
-    assert not window_of(row, _DAY - timedelta(seconds=30)).crashed  # the very first start is no crash
+    row: dict[str, Any] = {
+        "database_reset": at(database),
+        "shared_reset": at(shared),
+        "started": _DAY,
+        "now": _DAY + timedelta(days=2),
+    }
+    row |= {"at_once": True, "begun_by_start": False, "standby": False, **more}
+    made = at(-900.0)
+    window = window_of(row, made)
+    assert (window.crashed, window.first) == (crashed, first)
+    if row["begun_by_start"]:
+        assert window_of({**row, "database_reset": at(2.0)}, _DAY - timedelta(seconds=3)).first, "its very first start"
+    assert not window_of(row).first, "not known without the date of the making"
     assert isinstance(window.since, Unknown) if since is None else window.since == at(since)
 
 

@@ -97,14 +97,22 @@ def test_an_interval_is_never_negative() -> None:
 
 
 def test_the_age_of_statistics_tells_a_new_server_from_a_crash() -> None:
-    def age(since: datetime | Unknown, made: datetime | None, crashed: bool) -> StatsAge:
-        return judge_age(StatsWindow(since, NOW, NOW, crashed, made), True, SETTINGS)
+    def age(
+        since: datetime | Unknown, made: datetime | None, crashed: bool, *, first: bool = False, standby: bool = False
+    ) -> StatsAge:
+        anew = since if isinstance(since, datetime) else None
+        window = StatsWindow(since, NOW, NOW, crashed, made, first=first, anew=anew, standby=standby)
+        return judge_age(window, True, SETTINGS)
 
     began = NOW - timedelta(minutes=4)
     crash = age(began, NOW - timedelta(days=9), True)
     assert not crash.settled
-    assert crash.words == "statistics began 4m00s ago after a crash"
-    fresh = age(began, began, True)  # its first start looks like a crash to the counters alone
+    assert crash.words == "statistics began 4m00s ago, after a crash or restore"
+    assert not crash.standby
+    standby = age(began, NOW - timedelta(days=9), True, standby=True)
+    assert standby.words == "statistics began 4m00s ago, after this standby was made, or crashed"
+    assert standby.standby
+    fresh = age(began, began, False, first=True)
     assert fresh.settled
     assert "crash" not in fresh.words
     assert age(NOW - timedelta(days=2), None, True).settled
@@ -113,12 +121,12 @@ def test_the_age_of_statistics_tells_a_new_server_from_a_crash() -> None:
 
 
 def test_after_a_crash_no_dead_rows_are_not_good_news() -> None:
-    (line,) = judge_dead((), 0, SERVER, (), (), NOW, CRASHED, SETTINGS)
+    (line,) = judge_dead((), 0, SERVER, (), (), (), NOW, CRASHED, SETTINGS)
     assert line.verdict is Verdict.UNKNOWN
     assert "after a crash" in line.text
-    (line,) = judge_dead((), 0, SERVER, (), (), NOW, SETTLED, SETTINGS)
+    (line,) = judge_dead((), 0, SERVER, (), (), (), NOW, SETTLED, SETTINGS)
     assert line.verdict is Verdict.OK
-    off = judge_dead((), 0, replace(SERVER, enabled=False), (), (), NOW, SETTLED, SETTINGS)
+    off = judge_dead((), 0, replace(SERVER, enabled=False), (), (), (), NOW, SETTLED, SETTINGS)
     assert off[0].verdict is Verdict.FAIL
 
 

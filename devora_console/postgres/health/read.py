@@ -21,6 +21,7 @@ from devora_console.postgres.health.cache import (
     relations_between,
 )
 from devora_console.postgres.health.io import IoPart, judge_io
+from devora_console.postgres.health.replication import read_replication
 from devora_console.postgres.health.sample import Interval, between, read_sample
 from devora_console.postgres.health.sequences import read_sequences
 from devora_console.postgres.health.settings import read_settings
@@ -123,6 +124,8 @@ class _Look:
             return await read_sizes(guest, self._now, self.between)
         if name == "io":
             return self._io()
+        if name == "replication":
+            return await read_replication(guest, self._now, settings)
         if name == "wraparound":
             return await read_wraparound(guest, self._now, settings)
         if name == "sequences":

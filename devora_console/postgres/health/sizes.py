@@ -73,7 +73,7 @@ async def read_sizes(guest: Guest, now: datetime, interval: Interval | Unknown |
     own = await guest.one("health_database_size", seconds=10)
     database = own if isinstance(own, Unknown) else own["bytes"]
     others = await guest.ask("health_databases", seconds=10)
-    databases = (
+    databases: tuple[DatabaseSize, ...] | Unknown = (
         others
         if isinstance(others, Unknown)
         else tuple(DatabaseSize(decode(row["name"]) or "", row["bytes"]) for row in others)

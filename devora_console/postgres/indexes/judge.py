@@ -43,7 +43,7 @@ def judge(
     )
     read_whole = suggested(catalogue, settings, [each.table_oid for each in advised])
     every = chain(broken, redundant, missing, bloated, used, named, read_whole)
-    notes = (*catalogue.notes, *_unreadable(catalogue), *left_out)
+    notes = (*catalogue.notes, *_elsewhere(catalogue), *_unreadable(catalogue), *left_out)
     listed = every if kept else (each for each in every if each.kind is not Kind.KEPT)
     return tuple(sorted(listed, key=_weight)), notes
 
@@ -52,6 +52,13 @@ def _weight(finding: Finding) -> tuple[int, int, int]:
     """Kinds in their order, verdicts within, then the largest; others keep the order of their cost."""
     size = 0 if isinstance(finding.size_bytes, Unknown) or finding.kind in _BY_COST else finding.size_bytes
     return _KINDS[finding.kind], _VERDICTS.get(finding.verdict, 4), -size
+
+
+def _elsewhere(catalogue: Catalogue) -> list[str]:
+    situation = catalogue.situation
+    if isinstance(situation, Unknown) or not situation.in_recovery:
+        return []
+    return ["This server is a standby: what is to be done is done on its primary, and writes are counted only there."]
 
 
 def _unreadable(catalogue: Catalogue) -> list[str]:

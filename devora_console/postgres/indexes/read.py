@@ -28,7 +28,7 @@ from devora_console.postgres.indexes.serving import still
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Kind
 from devora_console.postgres.indexes.usage import counted_since, doubt
 from devora_console.postgres.sqlfiles import sql
-from devora_console.postgres.watch.guest import HERE, Guest
+from devora_console.postgres.watch.guest import HERE, OTHER_ENCODING, Guest
 from devora_console.postgres.watch.window import read_window
 
 _SECONDS = 20.0
@@ -142,11 +142,15 @@ async def read_catalogue(guest: Guest, settings: IndexesSettings) -> Catalogue:
 
 async def _without_waiting(guest: Guest, name: str, notes: list[str]) -> Sequence[Any] | Unknown:
     """The answer; without sizes and expressions where a lock was taken, or something dropped, after we looked."""
-    text = sql(HERE, name, guest.host.version)
-    rows = await guest.query(text, True, seconds=_SECONDS)  # not remembered: what fails now, works the next time
+    text, whole = sql(HERE, name, guest.host.version), f"{name}, whole"
+    rows: Sequence[Any] | Unknown | None = guest.refused(whole)
+    if rows is None:
+        rows = await guest.query(text, True, seconds=_SECONDS)  # not remembered: what fails now, works the next time
+    if rows == OTHER_ENCODING:
+        guest.remember(whole, OTHER_ENCODING)  # but names and expressions do not change by themselves
     if isinstance(rows, Unknown):
         notes.append(f"Sizes, expressions and predicates were left out: {rows.reason}.")
-        rows = await guest.query(text, False, seconds=_SECONDS)
+        rows = await guest.query(text, False, seconds=_SECONDS, remember=name if rows == OTHER_ENCODING else None)
     return rows
 
 

@@ -1,9 +1,10 @@
 -- What: who keeps dead rows of this database from being removed: sessions, prepared transactions, replication slots.
--- Ages in transactions (age(), as ids wrap around). A VACUUM's own snapshot holds nothing back and is left out.
--- Names as bytes: those of the whole server may be in another database's encoding.
+-- Ages in transactions (age(), as ids wrap around). Names may be in any encoding, and so travel as bytes.
+-- A VACUUM's own snapshot and a slot that was invalidated hold nothing back, and are left out.
 -- Serves: 14 and later. Cost: nothing. Grants: pg_read_all_stats for the times and states of others.
 SELECT CASE WHEN a.backend_type = 'walsender' OR w.pid IS NOT NULL THEN 'walsender' ELSE 'session' END AS kind,
-       textsend(a.pid::text) AS name, textsend(a.usename::text) AS "user", textsend(a.application_name) AS application, a.state,
+       textsend(a.pid::text) AS name, textsend(a.usename::text) AS "user",
+       textsend(a.application_name) AS application, a.state,
        greatest(age(a.backend_xmin), age(a.backend_xid))::bigint AS age, NULL::bigint AS catalog_age,
        extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds, a.xact_start AS since,
        NULL::boolean AS active
@@ -22,5 +23,5 @@ UNION ALL
 SELECT 'replication slot', textsend(s.slot_name::text), NULL, NULL, s.slot_type, age(s.xmin)::bigint,
        age(s.catalog_xmin)::bigint, NULL, NULL, s.active
   FROM pg_catalog.pg_replication_slots s
- WHERE s.xmin IS NOT NULL OR s.catalog_xmin IS NOT NULL
+ WHERE (s.xmin IS NOT NULL OR s.catalog_xmin IS NOT NULL) AND s.wal_status IS DISTINCT FROM 'lost'
  ORDER BY age DESC NULLS LAST, catalog_age DESC NULLS LAST, kind, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -23,9 +24,11 @@ from devora_console.postgres.statements.snapshot import (
     StatementsSample,
 )
 from devora_console.postgres.watch.guest import HERE, TAG, Guest
+from devora_console.postgres.watch.window import StatsWindow, read_window
 
 _KEY = len(Key._fields)
 _PLACE_SECONDS = 60.0
+_TOGETHER = 5.0  # seconds a start takes from one kind of statistics to the other
 
 
 async def read_numbers(guest: Guest, like: StatementsSample | None = None) -> StatementsSample | Unknown:
@@ -77,6 +80,8 @@ async def ask(
 
 async def _sample(guest: Guest, place: Place, like: StatementsSample | None) -> StatementsSample | Unknown:
     # An eviction while the rows are read is seen by comparing the info before with the one after.
+    # What else is asked comes first: it makes entries of its own, which may evict others.
+    window = await read_window(guest) if like is None else None
     as_of = utc_now()
     first = await ask(guest, "statements_info", place=place)
     if isinstance(first, Unknown):
@@ -88,15 +93,27 @@ async def _sample(guest: Guest, place: Place, like: StatementsSample | None) -> 
     if isinstance(last, Unknown):
         return last
     found, hidden = _rows(rows, like.rows if like is not None else {})
+    info = Info(*last[0])
+    lost_by = like.lost_by if like is not None else ""
+    if like is None or like.reset != info.reset:
+        lost_by = _lost_by(info.reset, await read_window(guest) if window is None else window)
     return StatementsSample(
         as_of=as_of,
         place=like.place if like is not None and like.place == place else place,
         first=Info(*first[0]),
-        last=Info(*last[0]),
+        last=info,
         rows=found,
         hidden=hidden,
         block_size=guest.host.block_size,
+        lost_by=lost_by,
     )
+
+
+def _lost_by(reset: datetime | None, window: StatsWindow | Unknown) -> str:
+    """What emptied the statistics at this moment, where all of the server's began anew then; else empty."""
+    if reset is None or not isinstance(window, StatsWindow) or window.anew is None:
+        return ""
+    return window.cause if abs((reset - window.anew).total_seconds()) < _TOGETHER else ""
 
 
 def _rows(rows: Sequence[asyncpg.Record], known: Mapping[Key, Counters]) -> tuple[dict[Key, Counters], int]:

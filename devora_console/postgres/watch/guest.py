@@ -26,11 +26,13 @@ TAG = "/* devora-console */"
 """Begins and ends every statement of a guest: pg_stat_activity may cut the end off, pg_stat_statements drops what
 stands before a statement from 18 on."""
 
+OTHER_ENCODING = Unknown("it holds text in another encoding than this database's")
+"""Why a question failed whose answer holds names or texts that cannot be passed on."""
+
 _LOCK_MS = 100
 # What does not change by itself: a right, a thing that is not there, a library that is not loaded, an encoding.
 _LASTING = frozenset({"42501", "42P01", "42703", "42883", "0A000", "55000", "22021", "22P05"})
 NO_ANSWER = Unknown("the server gave no answer")
-_OTHER_ENCODING = Unknown("it holds text in another encoding than this database's")
 _GRACE_SECONDS = 2.0  # the server ends a statement by itself; one that does not is hanging
 
 
@@ -150,12 +152,13 @@ class Guest:
         async with self._lock:
             try:
                 return await self._fetch(text, values, seconds)
+            except UnicodeDecodeError:
+                # Names in shared catalogues have the encoding of whatever database they were made in.
+                return self.remember(remember, OTHER_ENCODING)
             except asyncpg.PostgresError as error:
                 if isinstance(error, LOST):
                     raise lost(error, self._dsn) from None
                 return self._why_not(error, seconds, remember)
-            except UnicodeDecodeError:  # shared catalogues hold names in any encoding; the driver reads UTF-8 only
-                return _OTHER_ENCODING
             except TimeoutError as error:
                 self._connection.terminate()
                 raise lost(error, self._dsn) from None
@@ -184,9 +187,17 @@ class Guest:
 
     def _why_not(self, error: asyncpg.PostgresError, seconds: float, remember: str | None) -> Unknown:
         reason = why_not(error, seconds)
-        if remember is not None and error.sqlstate in _LASTING:
-            self._failed[remember] = reason
+        return self.remember(remember, reason) if error.sqlstate in _LASTING else reason
+
+    def remember(self, name: str | None, reason: Unknown) -> Unknown:
+        """Take it that a question of this name cannot be answered, and hand back why."""
+        if name is not None:
+            self._failed[name] = reason
         return reason
+
+    def refused(self, name: str) -> Unknown | None:
+        """Why a question failed that is remembered as one that cannot be answered."""
+        return self._failed.get(name)
 
     def forget(self) -> None:
         """Ask everything again: somebody may have granted or installed something."""
@@ -207,7 +218,7 @@ def why_not(error: asyncpg.PostgresError, seconds: float) -> Unknown:
     if isinstance(error, asyncpg.FeatureNotSupportedError):
         return Unknown(f"this server does not offer it: {said}")
     if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
-        return _OTHER_ENCODING
+        return OTHER_ENCODING
     return Unknown(said)
 
 
