@@ -28,6 +28,7 @@ _CODES = {
     Outcome.UNVERIFIED: ExitCode.NEGATIVE,
     Outcome.FAILED: ExitCode.NEGATIVE,
     Outcome.STOPPED: ExitCode.STOPPED,
+    Outcome.UNKNOWN: ExitCode.STOPPED,
     Outcome.INTERRUPTED: ExitCode.INTERRUPTED,
 }
 _NOT_ALLOWED = "42501"
@@ -122,8 +123,21 @@ def _signal(kind: Kind, words: str) -> None:
     @click.argument("pid")
     @click.option("--started", metavar="MOMENT", help="Only the session that began at this moment (ISO 8601).")
     @click.option("--preview", "only_preview", is_flag=True, help="Say what would happen, and end.")
-    def _run(door: Door, pid: str, started: str | None, only_preview: bool) -> Answer | int:
-        return _act(door, Request(kind, pid, started=_moment(started)), only_preview, None)
+    @_statement(kind)
+    def _run(
+        door: Door, pid: str, started: str | None, only_preview: bool, statement: str | None = None
+    ) -> Answer | int:
+        began, run = _moment(started, "--started"), _moment(statement, "--statement")
+        return _act(door, Request(kind, pid, started=began, statement=run), only_preview, None)
+
+
+def _statement(kind: Kind) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A session runs one statement after the other: a cancel can be tied to the one that was seen."""
+    if kind is not Kind.CANCEL:
+        return lambda function: function
+    return click.option(
+        "--statement", metavar="MOMENT", help="Only the statement that began at this moment (ISO 8601)."
+    )
 
 
 _signal(Kind.CANCEL, "End the statement of a session; the session stays.")
@@ -199,11 +213,11 @@ def _one(name: str, whole: bool) -> str:
     return name
 
 
-def _moment(written: str | None) -> datetime | None:
+def _moment(written: str | None, option: str) -> datetime | None:
     if written is None:
         return None
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
-        raise usage_error("moment", "--started is not a moment", "Write it as the preview does") from None
+        raise usage_error("moment", f"{option} is not a moment", "Write it as the preview does") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -19,6 +19,7 @@ _SIGNS = {
     Outcome.DONE: "✓ done and verified",
     Outcome.UNVERIFIED: "✗ not verified",
     Outcome.STOPPED: "‖ stopped early",
+    Outcome.UNKNOWN: "? unknown whether it finished",
     Outcome.FAILED: "✗ failed",
     Outcome.INTERRUPTED: "‖ interrupted",
 }
@@ -82,6 +83,8 @@ def problem_of(plan: Plan, result: Result) -> tuple[Problem, ...]:
     if result.outcome is Outcome.UNVERIFIED:
         said = result.message or "the server reported no error, but the effect is not to be seen"
         return (Problem("not_verified", f"{kind}: {said}", "Look at the checks above"),)
+    if result.outcome is Outcome.UNKNOWN:
+        return (Problem("unknown", f"{kind}: {result.message}", "Look at the checks above before it is done again"),)
     code = {Outcome.STOPPED: "stopped", Outcome.INTERRUPTED: "interrupted"}.get(result.outcome, "failed")
     remedy = "Clear what is left behind, then do it again" if result.leftovers else "It can be done again"
     return (Problem(code, f"{kind}: {result.message}", "" if code == "failed" else remedy),)

@@ -53,29 +53,18 @@ class Door:
     @cached_property
     def out(self) -> Console:
         """stdout, for the answer."""
-        return Console(
-            file=sys.stdout,
-            # A file or a pipe has no width: lines are cut for terminals only.
-            width=None if sys.stdout.isatty() else 240,
-            no_color=self.no_color or None,
-            markup=False,
-            highlight=False,
-            emoji=False,
-            soft_wrap=True,
-        )
+        # A file or a pipe has no width: lines are cut for terminals only.
+        return self._console(file=sys.stdout, width=None if sys.stdout.isatty() else 240)
 
     @cached_property
     def err(self) -> Console:
         """stderr, for narration."""
-        return Console(
-            stderr=True,
-            quiet=self.quiet,
-            no_color=self.no_color or None,
-            markup=False,
-            highlight=False,
-            emoji=False,
-            soft_wrap=True,
-        )
+        return self._console(stderr=True, quiet=self.quiet)
+
+    def _console(self, **where: Any) -> Console:
+        """As it is, whatever brackets and numbers the text holds."""
+        plain: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
+        return Console(no_color=self.no_color or None, soft_wrap=True, **plain, **where)
 
     @cached_property
     def effective(self) -> Effective:

@@ -1,4 +1,4 @@
-"""``health``: cache, bloat, vacuum, sizes, I/O, wraparound, sequences and settings of one database."""
+"""``health``: cache, bloat, vacuum, sizes, I/O, replication, wraparound, sequences and settings of one database."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ _group = click.Group("root")
 @click.option("--vacuum", is_flag=True, help="Dead rows, what is due and what is in its way, the xmin horizon.")
 @click.option("--sizes", is_flag=True, help="Sizes of the database and its tables.")
 @click.option("--io", is_flag=True, help="Temporary files, deadlocks, rollbacks, log, checkpoints.")
+@click.option("--replication", is_flag=True, help="How far standbys are, and what replication slots keep.")
 @click.option("--wraparound", is_flag=True, help="Age of the oldest transaction and multixact ids.")
 @click.option("--sequences", is_flag=True, help="Sequences near their end.")
 @click.option("--settings", is_flag=True, help="Settings worth a look.")

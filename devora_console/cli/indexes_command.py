@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from difflib import get_close_matches
 from textwrap import wrap
 
@@ -18,6 +19,7 @@ from devora_console.core.console import Verdict
 from devora_console.core.problems import ExitCode, Problem, usage_error
 from devora_console.core.safetext import one_line, safe
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.advice import read_advised
 from devora_console.postgres.indexes import (
     Finding,
     Guided,
@@ -28,7 +30,9 @@ from devora_console.postgres.indexes import (
     measure,
     read,
 )
+from devora_console.postgres.indexes.advised import Advice
 from devora_console.postgres.watch.guest import Guest
+from devora_console.tui.render.advice import advice_headline, advice_lines
 from devora_console.tui.render.indexes import amount, grouped, headline, of_what, state, title, window_words
 from devora_console.tui.render.look import Look
 from devora_console.tui.render.numbers import plural, size
@@ -54,7 +58,7 @@ _GUIDED = 50
 @click.option("--missing-fk", is_flag=True, help="Foreign keys that no index serves.")
 @click.option("--invalid", is_flag=True, help="Not valid, or being built.")
 @click.option("--bloated", is_flag=True, help="Bloated, by estimate.")
-@click.option("--suggested", is_flag=True, help="Tables that are read whole again and again, as an estimate.")
+@click.option("--suggested", is_flag=True, help="Indexes that slow statements ask for, by estimate; plans some.")
 @click.option("--kept", is_flag=True, help="Hardly scanned, but needed, and why.")
 @click.option("--all", "everything", is_flag=True, help="All of these; without options all but --kept.")
 @click.option("--guide", "guided", is_flag=True, help="The guide's two questions about indexes, corrected.")
@@ -71,7 +75,11 @@ def command(door: Door, /, everything: bool, guided: bool, measured: str | None,
     settings = door.effective.settings.indexes
     if measured is not None:
         return _measured(door, measured, settings.bloat_percent)
-    snapshot = as_guest(door, "indexes", lambda guest: read(guest, settings, kept=everything or chosen["kept"]))
+    kept = everything or chosen["kept"]
+    if everything or not names or chosen["suggested"]:
+        snapshot = as_guest(door, "indexes", lambda guest: read_advised(guest, settings, kept=kept))
+    else:
+        snapshot = as_guest(door, "indexes", lambda guest: read(guest, settings, kept=kept))
     if everything:
         names = list(_CHOICES)
     kinds = {kind for name in names or set(_CHOICES) - {"kept"} for kind in _CHOICES[name]}
@@ -89,6 +97,7 @@ def _answer(snapshot: IndexesSnapshot, findings: Sequence[Finding]) -> Answer:
         "indexes": snapshot.count,
         "size_bytes": snapshot.size_bytes,
         "findings": findings,
+        "suggested": _asked(snapshot.advice),
         "notes": snapshot.notes,
         "thresholds": snapshot.thresholds,
     }
@@ -104,12 +113,24 @@ def _answer(snapshot: IndexesSnapshot, findings: Sequence[Finding]) -> Answer:
         if not findings:
             _lines(out, "", "Nothing was found of what was asked for.")
         out.print()
+        if said := advice_headline(snapshot):
+            _lines(out, "", said)
+            for line in advice_lines(snapshot):
+                _lines(out, "  ", line)
+            out.print()
         for note in snapshot.notes:
             _lines(out, "note: ", note)
         _lines(out, "", window_words(snapshot))
         _lines(out, "thresholds: ", ", ".join(f"{name} {value:g}" for name, value in snapshot.thresholds.items()))
 
     return Answer(keys, people, ExitCode.NEGATIVE if failed else ExitCode.DONE)
+
+
+def _asked(advice: Advice | Unknown | None) -> object:
+    """Which statements were asked, and why the others suggest nothing; what they suggest is among the findings."""
+    if not isinstance(advice, Advice):
+        return advice
+    return {each.name: getattr(advice, each.name) for each in fields(advice) if each.name != "suggestions"}
 
 
 def _print(out: Console, finding: Finding, members: Sequence[Finding]) -> None:
@@ -183,12 +204,16 @@ async def _find_and_measure(guest: Guest, name: str) -> Measurement | Unknown:
     raise usage_error("absent", f"there is no index {one_line(name, 120)}", one_line(hint, 200))
 
 
+def _percent(value: float | Unknown) -> str:
+    return f"? ({value.reason})" if isinstance(value, Unknown) else f"{value:.1f} %"
+
+
 def _print_measurement(out: Console, found: Measurement, enough: float) -> None:
     percent = 100 * found.reclaimable_bytes / max(1, found.size_bytes)
     out.print(Text(f"{one_line(found.index)}: {size(found.size_bytes)}, measured"))
     lines = (
-        f"leaf pages are {found.leaf_density:.1f} % full; the fill factor is {found.fill_factor:.0f} %",
-        f"fragmentation of leaf pages {found.fragmentation:.1f} %",
+        f"leaf pages are {_percent(found.leaf_density)} full; the fill factor is {found.fill_factor:.0f} %",
+        f"fragmentation of leaf pages {_percent(found.fragmentation)}",
         f"{plural(found.empty_pages, 'empty page')}, {plural(found.deleted_pages, 'deleted page')}",
         f"a rebuild would give back about {size(found.reclaimable_bytes)}, {percent:.0f} %"
         + ("" if percent >= enough else f"; worth it from indexes.bloat_percent = {enough:g} on"),

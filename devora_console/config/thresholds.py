@@ -61,6 +61,53 @@ class IndexesSettings(Section):
         description="Share of an index, in percent, that must be estimated as waste too, to call it bloated.",
     )
 
+    suggest_statements: float = Field(
+        default=20.0,
+        ge=0,
+        le=1000,
+        description="How many slow statements, the costliest first, are planned when suggested indexes are asked for.",
+    )
+
+    suggest_mean_ms: float = Field(
+        default=20.0,
+        ge=0,
+        le=86_400_000,
+        description="Mean milliseconds from which a statement may suggest an index.",
+    )
+
+    suggest_calls: float = Field(
+        default=50.0, ge=1, le=1e15, description="Calls from which a statement may suggest an index."
+    )
+
+    suggest_rows: float = Field(
+        default=500.0, ge=0, le=1e15, description="Rows below which no index is suggested for a table."
+    )
+
+    suggest_percent: float = Field(
+        default=30.0,
+        gt=0,
+        le=100,
+        description="Share of the rows, in percent, that a column of a suggested index may leave at most.",
+    )
+
+    suggest_enough_rows: float = Field(
+        default=50.0,
+        ge=0,
+        le=1e15,
+        description="Rows left by the first column of a suggested index below which no second one is added.",
+    )
+
+    suggest_cost: float = Field(
+        default=100.0, ge=0, le=1e15, description="Planner's cost of a statement below which it suggests no index."
+    )
+
+    suggest_saving_percent: float = Field(
+        default=50.0,
+        ge=0,
+        le=100,
+        description="Share of that cost, in percent, that a suggested index has to save.",
+    )
+
 
 class HealthSettings(Section):
     """Cache, bloat, vacuum, sequences: from when on it is not well."""
@@ -152,6 +199,27 @@ class HealthSettings(Section):
         ge=0,
         le=100,
         description="Part of a sequence, in percent, that may be used up before it counts as failing.",
+    )
+
+    slot_retained_mb: float = Field(
+        default=1000.0,
+        ge=0,
+        le=1e9,
+        description="Megabytes of write-ahead log that an idle replication slot may keep before a warning.",
+    )
+
+    replica_lag_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=1e8,
+        description="Seconds a standby may be behind, while it has something to replay, before a warning.",
+    )
+
+    replica_behind_mb: float = Field(
+        default=64.0,
+        ge=0,
+        le=1e9,
+        description="Megabytes of log a receiver may not have replayed yet, however late it says it is.",
     )
 
     settled_hours: float = Field(

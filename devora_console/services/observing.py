@@ -15,14 +15,14 @@ from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.read import read as read_activity
 from devora_console.postgres.activity.read_locks import read_locks
-from devora_console.postgres.health.cache import Counters, read_relations
+from devora_console.postgres.advice import read_advised
 from devora_console.postgres.health.measure import Measured, measure
-from devora_console.postgres.health.read import read_health
-from devora_console.postgres.health.sample import read_sample
+from devora_console.postgres.health.read import Seen, read_next
 from devora_console.postgres.health.snapshot import HealthSample, HealthSnapshot
+from devora_console.postgres.indexes.advised import Advice
 from devora_console.postgres.indexes.measure import measure as measure_index
 from devora_console.postgres.indexes.read import read as read_indexes
-from devora_console.postgres.indexes.snapshot import Measurement
+from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Measurement
 from devora_console.postgres.plans.read import Author, explain
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import (
@@ -71,11 +71,12 @@ class Observing:
         self._lookout = Lookout(settings.postgres, target)
         self._statements = _Statements(settings.queries.slow_ms)
         self._health = _Health(settings)
+        self._advice: Advice | Unknown | None = None
         kinds: tuple[Kind[Any], ...] = (
             Kind("activity", often, lambda guest: read_activity(guest, settings.activity)),
             Kind("locks", often, lambda guest: read_locks(guest, settings.activity)),
             Kind("queries", max(often, _STATEMENTS_SECONDS / pace), self._statements.look),
-            Kind("indexes", seldom, lambda guest: read_indexes(guest, settings.indexes), dear=True),
+            Kind("indexes", seldom, self._look_at_indexes, dear=True),
             Kind("health", seldom, self._health.look, dear=True),
         )
         self._watchers: dict[str, Watcher[Any]] = {
@@ -126,6 +127,19 @@ class Observing:
         limits = self._settings.plans
         return await self._lookout.ask(lambda guest: explain(guest, text, author=author, limits=limits))
 
+    async def _look_at_indexes(self, guest: Guest) -> IndexesSnapshot:
+        return await read_indexes(guest, self._settings.indexes, advice=self._advice)
+
+    async def suggest_indexes(self) -> IndexesSnapshot:
+        """Plan slow statements for the indexes they ask for; what was found stays with the samples that follow.
+
+        Raises ConsoleError.
+        """
+        found = await self._lookout.ask(lambda guest: read_advised(guest, self._settings.indexes))
+        self._advice = found.advice
+        self.hasten("indexes")
+        return found
+
     async def measure_table(self, oid: int) -> Measured | Unknown:
         """The bloat of one table, measured. Raises ConsoleError."""
         return await self._lookout.ask(lambda guest: measure(guest, oid))
@@ -163,15 +177,11 @@ class _Health:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.health
-        self._before: tuple[HealthSample, Counters | Unknown] | None = None
+        self._before: Seen | None = None
         self.samples: Ring[HealthSample] = Ring()
 
     async def look(self, guest: Guest) -> HealthSnapshot:
-        found = await read_health(guest, self._settings, before=self._before)
-        sample = await read_sample(guest)
-        if isinstance(sample, Unknown):
-            self._before = None
-        else:
-            self._before = (sample[0], await read_relations(guest))
-            self.samples.add(sample[0])
+        found, self._before = await read_next(guest, self._settings, self._before)
+        if self._before is not None:
+            self.samples.add(self._before[0])
         return found

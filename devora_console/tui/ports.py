@@ -19,7 +19,7 @@ from devora_console.postgres.acts.model import Plan as ActPlan
 from devora_console.postgres.acts.model import Request, Result
 from devora_console.postgres.health.measure import Measured
 from devora_console.postgres.health.snapshot import HealthSample
-from devora_console.postgres.indexes.snapshot import Measurement
+from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Measurement
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import Statement
 from devora_console.postgres.watch.ring import Dated
@@ -97,6 +97,9 @@ class Services(Protocol):
 
     async def measure_table(self, oid: int) -> Measured | Unknown:
         """The bloat of one table, measured."""
+
+    async def suggest_indexes(self) -> IndexesSnapshot:
+        """The indexes that slow statements ask for; plans some of them."""
 
     async def measure_index(self, oid: int) -> Measurement | Unknown:
         """The bloat of one index, measured."""

@@ -35,15 +35,41 @@ def test_indexes(run: Run, empty_database: Dsn) -> None:
     assert "same as one" in text.out
     assert 'DROP INDEX CONCURRENTLY public."t[red]wo' in text.out
     assert "kept" not in text.out
+    assert "? suggested indexes: " in text.out
+    assert "CREATE EXTENSION pg_stat_statements" in text.out
     assert "it is the primary key" in run("indexes", "--kept", **environment).out
     found = run("indexes", "--duplicate", "--json", **environment).json()
     assert [each["kind"] for each in found["findings"]] == ["duplicate"]
     assert found["findings"][0]["remedy_sql"] == 'DROP INDEX CONCURRENTLY public."t[red]wo\n";'
     assert {"stats_window", "notes", "headline", "thresholds"} <= found.keys()
+    assert found["suggested"] is None  # nobody asked: planning statements is dear
     _execute(empty_database, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'one'::regclass")
     failed = run("indexes", "--all", "--json", **environment)
     assert failed.code == 1
     assert failed.json()["findings"][0]["kind"] == "invalid"
+
+
+def test_suggested(run: Run, empty_database: Dsn) -> None:
+    environment = {"POSTGRES_DSN": empty_database.reveal()}
+    _execute(
+        empty_database,
+        "CREATE EXTENSION pg_stat_statements",
+        "CREATE TABLE t (id int PRIMARY KEY, who int, what text)",
+        "INSERT INTO t SELECT i, i % 2000, repeat('x', 300) FROM generate_series(1, 30000) i",
+        "ANALYZE t",
+        *["SELECT count(*), pg_sleep(0.021) FROM t WHERE who = 5"] * 50,
+        *["SELECT count(*), pg_sleep(0.021) FROM t WHERE lower(what) = 'x'"] * 2,
+    )
+    asked = run("indexes", "--suggested", "--json", **environment)
+    (finding,) = asked.json()["findings"]
+    assert finding["remedy_sql"] == "CREATE INDEX CONCURRENTLY ON public.t (who);"
+    assert finding["suggestion"]["gains"][0]["statement"]["calls"] == 50
+    assert isinstance(finding["suggestion"]["gains"][0]["statement"]["queryid"], str)
+    assert asked.json()["suggested"]["asked"] == 1
+    text = run("indexes", **environment).out
+    assert "(t: who)" in text
+    assert "1 would gain by an index, 0 by none, 0 could not be judged" in " ".join(text.split())
+    assert "1 index is suggested, by estimate" in " ".join(text.split())
 
 
 def test_guide_and_measure(run: Run, empty_database: Dsn) -> None:

@@ -1,4 +1,5 @@
-"""Servers to be watched: the oldest and the newest in the plain run, every version from 14 on with ``--all``."""
+"""Servers to be watched: the oldest and the newest in the plain run; with ``--all`` every version from 14 on, and those
+of the distribution (see tests/schema/old_servers.py)."""
 
 from __future__ import annotations
 
@@ -14,11 +15,12 @@ import pytest
 from devora_console.config.secret import Dsn
 from devora_console.demo.servers import Endpoints, for_database
 from devora_console.postgres.watch.guest import Guest
-from tests.schema.old_servers import VERSIONS, server
+from tests.schema.old_servers import LOCALS, VERSIONS, WHEEL, Cluster, Which, cluster
 
-NEWEST = 18
-ASKED = [*sorted(VERSIONS), NEWEST] if os.environ.get("DEVORA_TEST_MATRIX") == "all" else [min(VERSIONS), NEWEST]
-_PRELOAD = ("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all", "track_io_timing=on")
+NEWEST = WHEEL
+ENDS: list[Which] = [min(VERSIONS), NEWEST]
+ASKED: list[Which] = [*sorted(VERSIONS), NEWEST, *LOCALS] if os.environ.get("DEVORA_TEST_MATRIX") == "all" else ENDS
+PRELOAD = ("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track=all", "track_io_timing=on")
 
 Run = Callable[..., Awaitable[list[asyncpg.Record]]]
 Enter = Callable[..., Awaitable[Guest]]
@@ -28,14 +30,17 @@ class Servers:
     """One server of each version, started when first asked for."""
 
     def __init__(self, newest: Dsn, stack: ExitStack) -> None:
-        self._known = {NEWEST: newest}
+        self._newest = newest
+        self._made: dict[Which, Cluster] = {}
         self._stack = stack
 
-    def admin(self, major: int) -> Dsn:
+    def admin(self, which: Which) -> Dsn:
         """The superuser's, to the database ``postgres``."""
-        if major not in self._known:
-            self._known[major] = self._stack.enter_context(server(major, *_PRELOAD))
-        return self._known[major]
+        if which == NEWEST:
+            return self._newest
+        if which not in self._made:
+            self._made[which] = self._stack.enter_context(cluster(which, *PRELOAD))
+        return self._made[which].dsn
 
 
 @pytest.fixture(scope="session")

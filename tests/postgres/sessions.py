@@ -44,9 +44,17 @@ class Sessions:
     async def begin(self, name: str, statement: str) -> int:
         """A new session that is in the middle of this statement."""
         pid = await self.open(name)
-        self._tasks.append(asyncio.ensure_future(self._open[name].execute(statement)))
+        self.go(name, statement)
         await asyncio.sleep(0.1)
         return pid
+
+    def go(self, name: str, statement: str) -> None:
+        """Send one more statement, and do not wait for its end."""
+        self._tasks.append(asyncio.ensure_future(self._open[name].execute(statement)))
+
+    async def settled(self) -> None:
+        """Wait until what was sent has ended."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def close(self) -> None:
         """End all of them."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from devora_console.config.libpq import target
 from devora_console.config.secret import Dsn
 from devora_console.config.thresholds import ActivitySettings
 from devora_console.core.problems import ConsoleError, ExitCode
@@ -27,6 +31,7 @@ from devora_console.postgres.watch.guest import Guest, Host
 from tests.cli.conftest import Run, run  # noqa: F401 - a fixture
 from tests.postgres.conftest import Enter, as_role, execute
 from tests.postgres.sessions import sessions
+from tests.schema.old_servers import VERSIONS, server
 
 LIMITS = ActivitySettings(act_lock_timeout_seconds=0.5)
 SHAPES = (
@@ -239,6 +244,7 @@ async def test_a_person_who_interrupts_is_told_what_is_left(shapes: Dsn, enter: 
     async with sessions(shapes) as made:
         pid = await made.open("old", "BEGIN", "UPDATE t SET b = 'x' WHERE id = 1")
         plan = await prepare(guest, Request(Kind.DROP_INDEX, "t_a"), LIMITS, lock_timeout=60)
+        assert plan.preview.command == "devora-console act drop-index t_a --yes-i-typed t_a --lock-timeout 60"
         task = asyncio.ensure_future(perform(guest, plan, shapes, log, said.append))
         await asyncio.sleep(1.5)
         task.cancel()
@@ -305,6 +311,95 @@ async def test_cancel_then_terminate(watched: Dsn, enter: Enter, log: ActLog) ->
         seen = await read(guest, LIMITS)
         assert isinstance(seen, ActivitySnapshot)
         assert pid not in {each.pid for each in seen.sessions}
+
+
+async def test_a_cancel_is_for_the_statement_that_was_seen(watched: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(watched)
+    async with sessions(watched) as made:
+        pid = await made.begin("busy", "SELECT pg_sleep(60) AS first")
+        seen = await read(guest, LIMITS)
+        assert isinstance(seen, ActivitySnapshot)
+        (session,) = (each for each in seen.sessions if each.pid == pid)
+        request = Request(Kind.CANCEL, str(pid), started=session.started, statement=session.statement_started)
+        plan = await prepare(guest, request, LIMITS)
+        assert session.statement_started is not None
+        assert f"--statement {session.statement_started.isoformat()} --yes-i-typed" in plan.preview.command
+        await execute(watched, f"SELECT pg_cancel_backend({pid})")
+        await made.settled()
+        for went_on in ("is idle", "runs: SELECT pg_sleep(60) AS second"):
+            if "second" in went_on:
+                made.go("busy", "SELECT pg_sleep(60) AS second")
+                await asyncio.sleep(0.2)
+            with pytest.raises(ConsoleError) as caught:
+                await prepare(guest, request, LIMITS)
+            assert f"that statement of session {pid} had ended" in str(caught.value.problem.message)
+            assert went_on in str(caught.value.problem.message)
+            with pytest.raises(ConsoleError) as caught:  # previewed while it was another
+                await perform(guest, plan, watched, log, print)
+            assert went_on in str(caught.value.problem.message)
+        # Even when it changes at the last moment: nobody is hit.
+        rows = await guest.query(plan.statement)
+        assert rows == []
+        now = await read(guest, LIMITS)
+        assert isinstance(now, ActivitySnapshot)
+        assert [each.query for each in now.sessions if each.pid == pid] == ["SELECT pg_sleep(60) AS second"]
+        assert log.read(9)[0] == []
+
+
+_SLOWLY = ("ALTER DATABASE {} SET vacuum_cost_delay = 100", "ALTER DATABASE {} SET vacuum_cost_limit = 1")
+_ACTING = "application_name = 'devora-console act vacuum' AND datname = current_database()"
+
+
+async def acting(dsn: Dsn) -> int:
+    """The process that runs the act, once it does."""
+    connection = await asyncpg.connect(dsn.reveal())
+    try:
+        for _ in range(100):
+            pid = await connection.fetchval(f"SELECT pid FROM pg_stat_activity WHERE state = 'active' AND {_ACTING}")  # noqa: S608
+            if pid is not None:
+                return int(pid)
+            await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+    raise AssertionError("the act did not begin")
+
+
+async def test_an_act_whose_session_is_ended_is_not_said_to_have_ended(
+    shapes: Dsn, enter: Enter, log: ActLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devora_console.postgres.acts.verify._STATISTICS_SECONDS", 0.5)
+    guest = await enter(shapes)
+    await execute(shapes, *(each.format(guest.host.database) for each in _SLOWLY), "UPDATE t SET a = a + 1")
+    task = asyncio.ensure_future(do(guest, shapes, Request(Kind.VACUUM, "public.t"), log))
+    await execute(shapes, f"SELECT pg_terminate_backend({await acting(shapes)})")
+    result = await task
+    assert (result.outcome, result.sqlstate) == (Outcome.UNKNOWN, None)
+    assert "whether it finished, or still runs, is unknown" in result.message
+    assert [(check.what, check.ok) for check in result.checks] == [("public.t was vacuumed", False)]
+    (logged,) = log.read(9)[0]
+    assert (logged.result, logged.message) == ("unknown", result.message)
+
+
+@pytest.mark.slow
+async def test_an_act_in_which_the_server_crashes_is_unknown(
+    tmp_path: Path, enter: Enter, log: ActLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devora_console.postgres.acts.verify._STATISTICS_SECONDS", 0.5)
+    with server(min(VERSIONS)) as dsn:
+        await execute(
+            dsn, "CREATE TABLE t (id int, a int)", "INSERT INTO t SELECT g, g FROM generate_series(1, 5000) g"
+        )
+        guest = await enter(dsn)
+        await execute(dsn, "VACUUM t", *(each.format(guest.host.database) for each in _SLOWLY), "UPDATE t SET a = 1")
+        task = asyncio.ensure_future(do(guest, dsn, Request(Kind.VACUUM, "public.t"), log))
+        os.kill(await acting(dsn), signal.SIGKILL)
+        result = await task
+        assert (result.outcome, result.sqlstate) == (Outcome.UNKNOWN, None)
+        assert "whether it finished, or still runs, is unknown" in result.message
+        (check,) = result.checks
+        assert isinstance(check.ok, Unknown)
+        assert "lost or reset" in check.ok.reason
+        assert log.read(9)[0][0].result == "unknown"
 
 
 async def test_whom_nobody_may_signal(watched: Dsn, enter: Enter) -> None:
@@ -395,6 +490,40 @@ async def test_the_command_door(empty_database: Dsn, run: Run) -> None:  # noqa:
         assert (await asyncio.to_thread(run, *words, POSTGRES_DSN=empty_database.reveal())).out
 
 
+@pytest.mark.slow
+async def test_acts_on_production(empty_database: Dsn, run: Run) -> None:  # noqa: F811 - the fixture
+    """Looked at freely; done only when armed and typed, whatever the act."""
+    await execute(empty_database, "CREATE TABLE messages (id int PRIMARY KEY)")
+    database = target(empty_database).database
+
+    async def act(*words: str) -> Any:
+        where = {"POSTGRES_DSN": empty_database.reveal(), "ENVIRONMENT": "production"}
+        return await asyncio.to_thread(run, "act", *words, "--json", **where)
+
+    async with sessions(empty_database) as made:
+        pid = str(await made.begin("busy", "SELECT pg_sleep(60)"))
+        full, whole = ("vacuum", "messages", "--full"), ("reindex", "--database")
+        for words, typed, said in (
+            (full, "messages", "AccessExclusiveLock: nobody can read or write it"),
+            (whole, database, "one after the other"),
+            (("cancel", pid), pid, "fails with an error"),
+        ):
+            seen = await act(*words, "--preview")
+            assert seen.code == 0
+            assert said in seen.json()["preview"]["consequence"] + seen.json()["preview"]["locks"]
+            refusals = [
+                (await act(*words, "--yes-i-typed", typed)).json(),
+                (await act(*words, "--allow-writes")).json(),
+            ]
+            assert [each["problems"][0]["code"] for each in refusals] == ["read_only", "not_confirmed"]
+            assert [each["result"] for each in refusals] == [None, None]
+        assert (await act("log")).json()["log"] == []
+        for words, typed in ((("cancel", pid), pid), (full, "messages"), (whole, database)):
+            done = await act(*words, "--allow-writes", "--yes-i-typed", typed)
+            assert (done.code, done.json()["result"]["outcome"]) == (0, "done")
+        assert [each["result"] for each in (await act("log")).json()["log"]] == ["done"] * 3
+
+
 _HOST = Host(180000, "d", 5, "ana", False, True, False, "UTF8", 8192, {})
 _PEER: dict[str, Any] = {
     "pid": 7, "leader_pid": None, "backend_start": None, "started_literal": "", "backend_type": "client backend",
@@ -454,3 +583,31 @@ async def test_no_dead_rows_are_counted_is_not_said_when_nothing_was_counted(sha
         await asyncio.sleep(0.1)
     assert "how many is ?" in anew.preview.consequence
     assert "0 dead" not in anew.preview.consequence
+
+
+async def test_a_size_nobody_can_tell_makes_no_short_rewrite(shapes: Dsn, enter: Enter) -> None:
+    """Never vacuumed, and locked: its page count is 0, and its file cannot be measured."""
+    guest = await enter(shapes)
+    async with sessions(shapes) as made:
+        await made.open("holder", "BEGIN", "LOCK TABLE t")
+        plan = await prepare(guest, Request(Kind.VACUUM, "public.t", full=True), LIMITS)
+        assert "for a time that cannot be told" in plan.preview.locks
+        assert "needs up to ? bytes free" in plan.preview.consequence
+
+
+async def test_what_a_database_owner_and_a_maintainer_may(shapes: Dsn, enter: Enter, log: ActLog) -> None:
+    guest = await enter(shapes)
+    login = await as_role(shapes)
+    name = (await enter(login)).host.user
+    await execute(shapes, f"ALTER DATABASE {guest.host.database} OWNER TO {name}")
+    owner = await enter(login)
+    assert (await do(owner, login, Request(Kind.VACUUM, "messages"), log)).outcome is Outcome.DONE
+    with pytest.raises(ConsoleError, match="does not own"):
+        await prepare(owner, Request(Kind.REINDEX, "public.t_a"), LIMITS)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):  # the server says the same
+        await execute(login, "REINDEX INDEX CONCURRENTLY t_a")
+    if guest.host.version >= 170000:
+        keeper = await as_role(shapes, "pg_maintain")
+        result = await do(await enter(keeper), keeper, Request(Kind.ANALYZE), log)
+        assert result.outcome is Outcome.DONE
+    await execute(shapes, f"ALTER DATABASE {guest.host.database} OWNER TO postgres")

@@ -6,13 +6,20 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
 from devora_console.config.secret import Dsn
+from devora_console.config.thresholds import ActivitySettings, HealthSettings
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.activity.read import read as read_activity
+from devora_console.postgres.activity.read_locks import read_locks
+from devora_console.postgres.health.read import read_health
+from devora_console.postgres.indexes import read as read_indexes
+from devora_console.postgres.statements import read_running
 from devora_console.postgres.watch.guest import TAG
 from devora_console.postgres.watch.ring import Ring
 from devora_console.postgres.watch.window import StatsWindow, read_window, window_of
@@ -124,25 +131,46 @@ _DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("database", "shared", "since", "crashed"),
+    ("more", "database", "shared", "since", "crashed", "first"),
     [
-        (None, None, None, False),
-        (None, -400.0, -400.0, False),  # counted since the cluster was made, before the last start
-        (None, 1.0, 1.0, True),  # an unclean stop: the database's date is NULL
-        (5000.0, 1.0, 5000.0, True),
-        (5000.0, -400.0, 5000.0, False),
+        ({}, None, None, None, False, False),
+        ({}, None, -400.0, -400.0, True, False),  # lost before the last start, which was a clean one
+        ({}, None, -899.5, -899.5, False, True),  # begun by initdb
+        ({}, None, 1.0, 1.0, True, False),  # an unclean stop: the database's date is NULL
+        ({}, None, 9000.0, 9000.0, True, False),  # a session was killed: the postmaster started long before
+        ({}, 5000.0, 1.0, 5000.0, False, False),  # a crash, but a reset by hand since
+        ({}, 5000.0, -899.5, 5000.0, False, False),
+        ({"at_once": False}, None, 1.0, 1.0, False, False),  # some kinds were reset by hand
+        ({"begun_by_start": True}, 900.0, 1.0, 900.0, True, False),  # first used a while after the crash
+        ({"begun_by_start": True}, 5000.0, 1.0, 5000.0, False, False),  # or reset by hand: not known which
+        ({"standby": True}, None, -899.5, -899.5, False, False),  # the primary's counters, copied at rest
+        ({"standby": True}, None, -500.0, -500.0, True, False),  # the date of the making is the primary's
     ],
 )
 def test_the_window_is_never_assumed(
-    database: float | None, shared: float | None, since: float | None, crashed: bool
+    more: dict[str, bool],
+    database: float | None,
+    shared: float | None,
+    since: float | None,
+    crashed: bool,
+    first: bool,
 ) -> None:
     def at(seconds: float | None) -> datetime | None:
         return None if seconds is None else _DAY + timedelta(seconds=seconds)
 
-    row = {"database_reset": at(database), "shared_reset": at(shared), "started": _DAY, "now": _DAY + timedelta(days=2)}
-    window = window_of(row)
-    assert window.crashed is crashed
-    assert not window_of(row, _DAY - timedelta(seconds=30)).crashed  # the very first start is no crash
+    row: dict[str, Any] = {
+        "database_reset": at(database),
+        "shared_reset": at(shared),
+        "started": _DAY,
+        "now": _DAY + timedelta(days=2),
+    }
+    row |= {"at_once": True, "begun_by_start": False, "standby": False, **more}
+    made = at(-900.0)
+    window = window_of(row, made)
+    assert (window.crashed, window.first) == (crashed, first)
+    if row["begun_by_start"]:
+        assert window_of({**row, "database_reset": at(2.0)}, _DAY - timedelta(seconds=3)).first, "its very first start"
+    assert not window_of(row).first, "not known without the date of the making"
     assert isinstance(window.since, Unknown) if since is None else window.since == at(since)
 
 
@@ -163,3 +191,37 @@ def test_a_ring_gives_what_an_interval_needs() -> None:
     assert ring.before(1000) == _Seen(_DAY + timedelta(seconds=190))
     ring.add(_Seen(_DAY))
     assert [*ring] == [_Seen(_DAY)]
+
+
+async def test_settings_of_a_role_do_not_change_what_we_ask(watched: Dsn, enter: Enter) -> None:
+    login = await as_role(watched, "pg_monitor")
+    name = (await enter(login)).host.user
+    await execute(
+        watched,
+        *(
+            f"ALTER ROLE {name} SET {setting}"
+            for setting in (
+                "standard_conforming_strings = off",
+                "quote_all_identifiers = on",
+                "array_nulls = off",
+                "bytea_output = 'escape'",
+                "datestyle = 'SQL, DMY'",
+                "intervalstyle = 'sql_standard'",
+                "row_security = off",
+                "default_transaction_isolation = 'serializable'",
+                "default_transaction_deferrable = on",
+                "transform_null_equals = on",
+                "backslash_quote = off",
+                "escape_string_warning = on",
+            )
+        ),
+        "CREATE TABLE t (a int PRIMARY KEY, b text)",
+        "CREATE INDEX t_b ON t (lower(b)) WHERE a > 0",
+    )
+    guest = await enter(login)
+    assert not isinstance(await read_activity(guest, ActivitySettings()), Unknown)
+    assert not isinstance(await read_locks(guest, ActivitySettings()), Unknown)
+    assert not isinstance(await read_running(guest, 0.0), Unknown)
+    parts = (await read_health(guest, HealthSettings())).parts
+    assert [name for name, part in parts.items() if isinstance(part, Unknown)] == []
+    assert not [note for note in (await read_indexes(guest)).notes if note.startswith("Not known")]

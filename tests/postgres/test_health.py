@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from devora_console.config.secret import Dsn
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
+from devora_console.demo.servers import for_database
 from devora_console.postgres.health.bloat import BloatPart, TableBloat
 from devora_console.postgres.health.buffers import read_buffers
 from devora_console.postgres.health.cache import CachePart
@@ -28,6 +30,7 @@ from devora_console.postgres.health.vacuum import VacuumPart
 from devora_console.postgres.health.wraparound import WraparoundPart
 from devora_console.postgres.watch.guest import Guest
 from tests.postgres.conftest import Enter, Servers, as_role, execute
+from tests.postgres.sessions import sessions
 from tests.schema.old_servers import server
 
 EAGER = HealthSettings(
@@ -368,9 +371,16 @@ async def test_prepared_transactions_and_slots_hold_the_horizon(preparing: Dsn, 
     connection = await asyncpg.connect(preparing.reveal())
     await connection.execute("SELECT pg_create_logical_replication_slot('left_over', 'test_decoding')")
     await connection.execute("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'it''s mine'")
+    await connection.execute("CREATE TABLE kept (a int) WITH (autovacuum_vacuum_threshold = 1)")
+    await connection.execute("INSERT INTO kept SELECT generate_series(1, 50)")
+    await connection.execute("DELETE FROM kept")
+    await connection.execute("BEGIN; LOCK TABLE kept IN SHARE MODE; PREPARE TRANSACTION 'lock'")
     await connection.close()
+    await counted(preparing, "kept", n_dead_tup=50)
     part = await _vacuum(await enter(preparing), EAGER.model_copy(update={"horizon_age": 0.0}))
     lines = {line.id: line for line in titled(part.lines, "xmin horizon")}
+    (table,) = titled(part.lines, "public.kept")
+    assert "a prepared transaction holds ShareLock on it" in table.text
     prepared = lines["vacuum.horizon.prepared_transaction.it's mine"]
     assert prepared.verdict is Verdict.WARN
     assert "ROLLBACK PREPARED 'it''s mine'" in prepared.sql
@@ -402,19 +412,30 @@ async def test_sequences(watched: Dsn, enter: Enter) -> None:
         "CREATE TABLE domained (id tiny)",
         "CREATE SEQUENCE by_domain OWNED BY domained.id",
         "SELECT setval('by_domain', 30000)",
+        'CREATE TABLE "Set anew" (id int GENERATED ALWAYS AS IDENTITY)',
+        'ALTER TABLE "Set anew" ALTER id RESTART WITH 2147483000',  # has no last value
     )
     guest = await enter(watched)
     part = (await look(guest, "sequences")).parts["sequences"]
     assert isinstance(part, SequencesPart)
     lines = {line.title.partition("public.")[2]: line for line in part.lines if "public." in line.title}
-    said = {name: line.verdict for name, line in lines.items()}
-    assert said == {"wide": Verdict.FAIL, "down": Verdict.WARN, "spent": Verdict.FAIL, "by_domain": Verdict.WARN}
+    assert {name: line.verdict for name, line in lines.items()} == {
+        "wide": Verdict.FAIL, "down": Verdict.WARN, "spent": Verdict.FAIL, "by_domain": Verdict.WARN,
+        "Set anew_id_seq": Verdict.FAIL,
+    }  # fmt: skip
+    assert "648 values left" in lines["Set anew_id_seq"].text
     assert "3\u202f647 values left in column public.ends.id (integer)" in lines["wide"].text
     assert "100 values left" in lines["down"].text
     assert "no value is left" in lines["spent"].text
     fresh = {use.name: use for use in part.sequences}
     assert (fresh["fresh_id_seq"].last, fresh["fresh_id_seq"].used) == (None, 0)
     assert fresh["fresh_small_seq"].limit == 32767
+    using = await as_role(watched)
+    name = (await enter(using)).host.user
+    await execute(watched, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}")
+    partly = (await look(await enter(using), "sequences")).lines
+    assert any("where it stands is hidden" in line.text and line.verdict is Verdict.UNKNOWN for line in partly)
+    await execute(watched, f"REVOKE USAGE ON ALL SEQUENCES IN SCHEMA public FROM {name}")
     nobody = (await look(await enter(await as_role(watched, "pg_monitor")), "sequences")).lines
     assert not any(line.verdict in (Verdict.OK, Verdict.FAIL) for line in nobody)
     assert any("hidden from this user" in line.text and line.verdict is Verdict.UNKNOWN for line in nobody)
@@ -547,3 +568,52 @@ async def test_no_question_fails_on_the_server(watched: Dsn, enter: Enter, versi
     guest = await enter(watched)
     await read_health(guest, HealthSettings())
     assert not guest._failed
+
+
+async def test_a_name_in_another_encoding_leaves_the_rest_readable(watched: Dsn, enter: Enter) -> None:
+    """Roles and databases are of the whole server: one named in LATIN1 is no text for a UTF-8 database."""
+    tail = secrets.token_hex(6)
+    latin = f"latin_{tail}"
+    await execute(watched, f"CREATE DATABASE {latin} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+    there = for_database(watched, latin)
+    await execute(there, f'CREATE ROLE "caf\u00e9_{tail}"', f'CREATE DATABASE "d\u00e9_{tail}"')
+    try:
+        guest = await enter(watched)
+        assert isinstance(await guest.query("SELECT rolname::text FROM pg_roles"), Unknown)
+        assert not isinstance(await guest.query("SELECT 1"), Unknown)
+        assert not guest.connection.is_in_transaction()
+        snapshot = await read_health(guest, HealthSettings())
+        assert [name for name, part in snapshot.parts.items() if isinstance(part, Unknown)] == []
+        part = snapshot.parts["wraparound"]
+        assert isinstance(part, WraparoundPart)
+        names = {each.database for each in part.databases}
+        assert f"d\ufffd_{tail}" in names
+    finally:
+        await execute(there, f'DROP DATABASE "d\u00e9_{tail}"', f'DROP ROLE "caf\u00e9_{tail}"')
+        await execute(watched, f"DROP DATABASE {latin} WITH (FORCE)")
+
+
+async def test_a_table_method_without_multixacts_is_no_disaster(watched: Dsn, enter: Enter) -> None:
+    await execute(watched, "CREATE TABLE t (a int)", "UPDATE pg_class SET relminmxid = '0' WHERE oid = 't'::regclass")
+    part = (await look(await enter(watched), "wraparound")).parts["wraparound"]
+    assert isinstance(part, WraparoundPart)
+    assert not [line for line in part.lines if "public.t" in line.title]
+    assert not isinstance(part.tables, Unknown)
+    assert max(each.mxid.age for each in part.tables) < 2**30
+
+
+async def test_whoever_analyzes_a_table_is_not_in_the_way_of_it(watched: Dsn, enter: Enter) -> None:
+    await execute(
+        watched,
+        "CREATE TABLE t (a int) WITH (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0)",
+        "INSERT INTO t SELECT generate_series(1, 50000)",
+        "DELETE FROM t WHERE a % 2 = 0",
+    )
+    await counted(watched, "t", n_dead_tup=1000)
+    async with sessions(watched) as made:
+        await made.open("slow", "SET vacuum_cost_delay = 100", "SET vacuum_cost_limit = 1")
+        made.go("slow", "ANALYZE t")
+        await asyncio.sleep(0.3)
+        part = await _vacuum(await enter(watched))
+        (table,) = titled(part.lines, "vacuum public.t")
+        assert "passes it over" not in table.text

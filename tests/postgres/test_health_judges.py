@@ -97,14 +97,22 @@ def test_an_interval_is_never_negative() -> None:
 
 
 def test_the_age_of_statistics_tells_a_new_server_from_a_crash() -> None:
-    def age(since: datetime | Unknown, made: datetime | None, crashed: bool) -> StatsAge:
-        return judge_age(StatsWindow(since, NOW, NOW, crashed, made), True, SETTINGS)
+    def age(
+        since: datetime | Unknown, made: datetime | None, crashed: bool, *, first: bool = False, standby: bool = False
+    ) -> StatsAge:
+        anew = since if isinstance(since, datetime) else None
+        window = StatsWindow(since, NOW, NOW, crashed, made, first=first, anew=anew, standby=standby)
+        return judge_age(window, True, SETTINGS)
 
     began = NOW - timedelta(minutes=4)
     crash = age(began, NOW - timedelta(days=9), True)
     assert not crash.settled
-    assert crash.words == "statistics began 4m00s ago after a crash"
-    fresh = age(began, began, True)  # its first start looks like a crash to the counters alone
+    assert crash.words == "statistics began 4m00s ago, after a crash or restore"
+    assert not crash.standby
+    standby = age(began, NOW - timedelta(days=9), True, standby=True)
+    assert standby.words == "statistics began 4m00s ago, after this standby was made, or crashed"
+    assert standby.standby
+    fresh = age(began, began, False, first=True)
     assert fresh.settled
     assert "crash" not in fresh.words
     assert age(NOW - timedelta(days=2), None, True).settled
@@ -113,12 +121,12 @@ def test_the_age_of_statistics_tells_a_new_server_from_a_crash() -> None:
 
 
 def test_after_a_crash_no_dead_rows_are_not_good_news() -> None:
-    (line,) = judge_dead((), 0, SERVER, (), (), NOW, CRASHED, SETTINGS)
+    (line,) = judge_dead((), 0, SERVER, (), (), (), NOW, CRASHED, SETTINGS)
     assert line.verdict is Verdict.UNKNOWN
     assert "after a crash" in line.text
-    (line,) = judge_dead((), 0, SERVER, (), (), NOW, SETTLED, SETTINGS)
+    (line,) = judge_dead((), 0, SERVER, (), (), (), NOW, SETTLED, SETTINGS)
     assert line.verdict is Verdict.OK
-    off = judge_dead((), 0, replace(SERVER, enabled=False), (), (), NOW, SETTLED, SETTINGS)
+    off = judge_dead((), 0, replace(SERVER, enabled=False), (), (), (), NOW, SETTLED, SETTINGS)
     assert off[0].verdict is Verdict.FAIL
 
 
@@ -202,7 +210,9 @@ def test_wraparound_has_two_scales(age: Age, verdict: Verdict) -> None:
 @pytest.mark.parametrize(
     ("row", "limit", "used", "left"),
     [
-        ({"last_value": None}, 2**63 - 1, 0, 2**63 - 2),
+        ({"next": 1}, 2**63 - 1, 0, 2**63 - 1),
+        ({"next": 2**31 - 2, "feeds_type": "integer"}, 2**31 - 1, 2**31 - 3, 2),
+        ({"next": 2**31, "feeds_type": "integer"}, 2**31 - 1, 2**31 - 1, 0),
         ({"last_value": 11, "increment": 10, "most": 100}, 100, 10, 8),
         ({"last_value": 2**31 + 5, "feeds_type": "integer"}, 2**31 - 1, 2**31 + 4, 0),
         ({"last_value": -5, "increment": -1, "least": -(2**63), "most": -1, "start": -1}, -(2**63), 4, 2**63 - 5),
@@ -215,13 +225,15 @@ def test_what_is_left_of_a_sequence(row: dict[str, object], limit: int, used: in
     base = {
         "oid": 1, "schema": "public", "name": "s", "type": "bigint", "start": 1, "increment": 1, "least": 1,
         "most": 2**63 - 1, "cycles": False, "feeds_table": "public.t", "feeds_column": "id", "feeds_type": "bigint",
-        "readable": True, "locked": False,
+        "readable": True, "locked": False, "last_value": None, "next": None,
     }  # fmt: skip
-    use = use_of({**base, **row})
+    given = {**base, **row}
+    use = use_of(given, given["next"])  # type: ignore[arg-type]
     assert (use.limit, use.used, use.left) == (limit, used, left)
     hidden = use_of({**base, "last_value": None, "readable": False})
     assert isinstance(hidden.last, Unknown)
     assert hidden.used is None
+    assert isinstance(use_of(base).last, Unknown)  # unused, or set to near its end: not to be told
 
 
 @pytest.mark.parametrize(
@@ -270,6 +282,12 @@ def test_settings_have_reasons() -> None:
     assert judged(10**10)["settings.shared_buffers"] is Verdict.WARN
     assert "settings.shared_buffers" not in judged(10**10, shared_buffers="131072")
     assert "settings.shared_buffers" not in judged(Unknown("hidden"))
+    own = (Setting("synchronous_commit", "off", None, "user", False),)
+    (line, *_) = judge_settings(own, 10**6, 8192)
+    assert (line.verdict, line.text) == (
+        Verdict.UNKNOWN,
+        "off for this user; what the server is set to is hidden by that",
+    )
     restart = (Setting("shared_buffers", "16384", "8kB", "configuration file", True),)
     assert judge_settings(restart, 10**6, 8192)[0].id == "settings.shared_buffers.restart"
 

@@ -18,9 +18,10 @@ from devora_console.postgres.indexes import Finding, IndexesSnapshot, Kind, read
 from devora_console.postgres.watch.guest import Guest
 from tests.postgres.conftest import ASKED, Servers, as_role, execute
 from tests.postgres.index_shapes import OVERLAPS, REFERENCES, Overlap, Reference
+from tests.schema.old_servers import Which, major_of
 
 EVERYTHING = IndexesSettings(unused_days=0, least_mb=0, table_mb=0)
-_MAJORS = [pytest.param(major, marks=pytest.mark.matrix, id=f"pg{major}") for major in ASKED]
+_VERSIONS = [pytest.param(which, marks=pytest.mark.matrix, id=f"pg{which}") for which in ASKED]
 
 
 class Shapes:
@@ -29,25 +30,25 @@ class Shapes:
     def __init__(self, versions: Servers, loop: ServiceLoop) -> None:
         self._versions = versions
         self._loop = loop
-        self._made: dict[int, tuple[Dsn, dict[str, IndexesSnapshot]]] = {}
+        self._made: dict[Which, tuple[Dsn, dict[str, IndexesSnapshot]]] = {}
 
-    def of(self, major: int) -> tuple[Dsn, dict[str, IndexesSnapshot]]:
+    def of(self, which: Which) -> tuple[Dsn, dict[str, IndexesSnapshot]]:
         """The database and what is said of it, by role."""
-        if major not in self._made:
-            self._made[major] = self._loop.call(self._make(major))
-        return self._made[major]
+        if which not in self._made:
+            self._made[which] = self._loop.call(self._make(which))
+        return self._made[which]
 
-    async def _make(self, major: int) -> tuple[Dsn, dict[str, IndexesSnapshot]]:
-        admin = self._versions.admin(major)
+    async def _make(self, which: Which) -> tuple[Dsn, dict[str, IndexesSnapshot]]:
+        admin = self._versions.admin(which)
         name = f"shapes_{secrets.token_hex(6)}"
         await execute(admin, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
         dsn = for_database(admin, name)
         conn = await asyncpg.connect(dsn.reveal())
         for at, overlap in enumerate(OVERLAPS):
-            if major >= overlap.since:
+            if major_of(which) >= overlap.since:
                 await _build(conn, f"o{at}", (f"CREATE TABLE t ({overlap.table})", *overlap.statements))
         for at, reference in enumerate(REFERENCES):
-            if major >= reference.since:
+            if major_of(which) >= reference.since:
                 await _build(conn, f"r{at}", (*_PARENTS, f"CREATE TABLE child ({reference.child})"))
                 for statement in reference.statements:
                     await conn.execute(statement)
@@ -57,9 +58,9 @@ class Shapes:
 
     async def drop(self) -> None:
         """Drop them all."""
-        for major, (dsn, _) in self._made.items():
+        for which, (dsn, _) in self._made.items():
             name = dsn.reveal().split("?")[0].rsplit("/", 1)[1]
-            await execute(self._versions.admin(major), f"DROP DATABASE {name} WITH (FORCE)")
+            await execute(self._versions.admin(which), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 _PARENTS = (
@@ -99,13 +100,13 @@ def said(snapshot: IndexesSnapshot, schema: str, *kinds: Kind) -> list[Finding]:
     return [each for each in snapshot.of(*kinds) if each.schema == schema]
 
 
-@pytest.mark.parametrize("major", _MAJORS)
+@pytest.mark.parametrize("which", _VERSIONS)
 @pytest.mark.parametrize(("at", "overlap"), [pytest.param(*pair, id=pair[1].id) for pair in enumerate(OVERLAPS)])
-def test_overlap(shapes: Shapes, major: int, at: int, overlap: Overlap) -> None:
-    if major < overlap.since:
+def test_overlap(shapes: Shapes, which: Which, at: int, overlap: Overlap) -> None:
+    if major_of(which) < overlap.since:
         pytest.skip(f"from {overlap.since} on")
     schema = f"o{at}"
-    for snapshot in shapes.of(major)[1].values():
+    for snapshot in shapes.of(which)[1].values():
         found = said(snapshot, schema, Kind.DUPLICATE, Kind.PREFIX)
         assert {each.index: each.keep.removeprefix(f"{schema}.") for each in found} == overlap.gone
         for each in found:
@@ -116,13 +117,13 @@ def test_overlap(shapes: Shapes, major: int, at: int, overlap: Overlap) -> None:
             assert each.definition
 
 
-@pytest.mark.parametrize("major", _MAJORS)
+@pytest.mark.parametrize("which", _VERSIONS)
 @pytest.mark.parametrize(("at", "reference"), [pytest.param(*pair, id=pair[1].id) for pair in enumerate(REFERENCES)])
-async def test_foreign_key(shapes: Shapes, major: int, at: int, reference: Reference) -> None:
-    if major < reference.since:
+async def test_foreign_key(shapes: Shapes, which: Which, at: int, reference: Reference) -> None:
+    if major_of(which) < reference.since:
         pytest.skip(f"from {reference.since} on")
     schema = f"r{at}"
-    dsn, snapshots = shapes.of(major)
+    dsn, snapshots = shapes.of(which)
     for snapshot in snapshots.values():
         assert bool(said(snapshot, schema, Kind.MISSING_FK)) is reference.missing
     if reference.oracle:
@@ -144,10 +145,10 @@ async def _planner_would_scan(dsn: Dsn, schema: str, reference: Reference) -> bo
         await conn.close()
 
 
-@pytest.mark.parametrize("major", _MAJORS)
-async def test_what_the_remedies_say_can_be_run(shapes: Shapes, major: int) -> None:
+@pytest.mark.parametrize("which", _VERSIONS)
+async def test_what_the_remedies_say_can_be_run(shapes: Shapes, which: Which) -> None:
     """Every SQL offered for a duplicate, a prefix or a missing index, hostile names included, run as printed."""
-    dsn, snapshots = shapes.of(major)
+    dsn, snapshots = shapes.of(which)
     name = f"copy_{secrets.token_hex(6)}"
     admin = for_database(dsn, "postgres")
     source = dsn.reveal().split("?")[0].rsplit("/", 1)[1]

@@ -171,7 +171,7 @@ _DAYS = timedelta(days=1)
                 "database_seen": _NOW - 9 * _DAYS,
             },
             Verdict.UNKNOWN,
-            "lost in a crash, or the cluster is new",
+            "after a crash or restore, or the server was made",
             id="crash or new, not known which",
         ),
         pytest.param(

@@ -16,6 +16,7 @@ from devora_console.config.thresholds import IndexesSettings
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.indexes import Finding, IndexesSnapshot, Kind, guide, measure, read
+from devora_console.postgres.indexes.snapshot import Measurement
 from devora_console.postgres.watch.window import read_window
 from tests.postgres.conftest import Enter, as_role, execute
 
@@ -270,10 +271,12 @@ async def test_bloat_by_estimate_and_by_measure(watched: Dsn, enter: Enter) -> N
         "INSERT INTO never SELECT n FROM generate_series(1, 120000) n",
         "CREATE INDEX never_a ON never (a)",
     )
+    # Until 14 a session may be shown statistics that are half a second old.
     await _until(watched, "(SELECT n_mod_since_analyze = 0 FROM pg_stat_user_tables WHERE relname = 't')")
     guest = await enter(watched)
     found = _by_index(await read(guest, _BLOAT), Kind.BLOATED)
     assert set(found) == {"bloated", "repeated", "named", "never_a"}  # not fresh: packed as its fill factor says
+    # X
     assert (found["bloated"].verdict, found["bloated"].confidence) == (Verdict.WARN, "likely")
     assert found["bloated"].remedy_sql == "REINDEX INDEX CONCURRENTLY public.bloated;"
     for name, why in {"repeated": "deduplicated", "named": "type name", "never_a": "never analysed"}.items():
@@ -285,6 +288,7 @@ async def test_bloat_by_estimate_and_by_measure(watched: Dsn, enter: Enter) -> N
     for who in (guest, monitor):
         measured = await measure(who, found["bloated"].oid or 0)
         assert not isinstance(measured, Unknown)
+        assert not isinstance(measured.leaf_density, Unknown)
         assert measured.leaf_density < 30
         assert measured.reclaimable_bytes > 0.6 * measured.size_bytes
     nobody = await measure(await enter(await as_role(watched)), found["bloated"].oid or 0)
@@ -376,3 +380,70 @@ async def test_the_guides_questions_work(watched: Dsn, enter: Enter) -> None:
     assert {row["indexrelname"] for row in unused.rows} == {"plain"}
     assert "42703" in usage.corrected
     await execute(watched, usage.sql, unused.sql)
+
+
+async def test_a_build_that_ends_while_we_look_is_no_failed_one(watched: Dsn, enter: Enter) -> None:
+    """Seen not valid, and by the time we ask who builds, nobody does: it has ended, well."""
+    await execute(
+        watched,
+        "CREATE TABLE t (a int)",
+        *(f"CREATE INDEX {name} ON t (a)" for name in ("ended", "dropped", "broken")),
+        "UPDATE pg_index SET indisvalid = false WHERE indrelid = 't'::regclass",
+    )
+    guest = await enter(watched)
+    ask = guest.ask
+
+    async def late(name: str, *values: Any, **more: Any) -> Any:
+        if name == "index_work":
+            await execute(
+                watched,
+                "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'ended'::regclass",
+                "DROP INDEX dropped",
+            )
+        return await ask(name, *values, **more)
+
+    guest.ask = late  # type: ignore[method-assign]
+    snapshot = await read(guest, EVERYTHING)
+    assert set(_by_index(snapshot, Kind.INVALID)) == {"broken"}
+
+
+async def test_a_locked_table_never_counted_is_not_taken_for_small(watched: Dsn, enter: Enter) -> None:
+    await execute(
+        watched,
+        "CREATE TABLE parent (id int PRIMARY KEY)",
+        "CREATE TABLE child (a int REFERENCES parent) WITH (autovacuum_enabled = off)",
+        "INSERT INTO parent SELECT generate_series(1, 1000)",
+        "INSERT INTO child SELECT generate_series(1, 1000)",
+    )
+    guest = await enter(watched)
+    holder = await asyncpg.connect(watched.reveal())
+    await holder.execute("BEGIN; LOCK TABLE child")
+    snapshot = await read(guest, IndexesSettings(table_mb=9))
+    holder.terminate()
+    assert any("size is not known just now" in note and "child_a_fkey of child" in note for note in snapshot.notes)
+    assert not any("quick to read whole" in note for note in snapshot.notes)
+
+
+async def test_values_kept_outside_the_table_hide_their_width(watched: Dsn, enter: Enter) -> None:
+    """Of a value in TOAST the statistics know its pointer; in an index it stands whole."""
+    await execute(
+        watched,
+        "CREATE EXTENSION pgstattuple",
+        "CREATE TABLE t (a text, b text)",
+        "INSERT INTO t SELECT x.v, x.v || x.v FROM (SELECT string_agg(md5(random()::text || i), '') AS v"
+        " FROM generate_series(1, 2000) n, generate_series(1, 35) i GROUP BY n) x",
+        "CREATE INDEX wide ON t (b)",
+    )
+    await execute(watched, "VACUUM ANALYZE t")  # by a session that has no inserts left to count
+    settings = IndexesSettings(bloat_mb=1, bloat_percent=30)
+    guest = await enter(watched)
+    found = _by_index(await read(guest, settings), Kind.BLOATED)
+    assert {name: each.verdict for name, each in found.items()} == {"wide": Verdict.UNKNOWN}
+    assert "outside the table" in found["wide"].reason
+    await execute(watched, "CREATE TABLE none (a int)", "CREATE INDEX empty ON none (a)")
+    rows = await guest.query("SELECT 'public.empty'::regclass::oid::bigint AS oid")
+    assert not isinstance(rows, Unknown)
+    measured = await measure(await enter(watched), rows[0]["oid"])
+    assert isinstance(measured, Measurement)
+    assert isinstance(measured.leaf_density, Unknown)  # the extension says NaN, which is no JSON
+    assert measured.reclaimable_bytes == 0

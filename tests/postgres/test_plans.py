@@ -12,7 +12,7 @@ from devora_console.config.secret import Dsn
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.plans import Author, Found, Missing, Plan, explain, find_text
 from devora_console.postgres.plans.statement import Statement, read_statement
-from devora_console.postgres.watch.guest import Guest
+from devora_console.postgres.watch.guest import TAG, Guest
 from tests.postgres.conftest import Enter, as_role, execute
 
 _WORLD = (
@@ -272,7 +272,7 @@ async def test_text_by_queryid(watched: Dsn, enter: Enter) -> None:
     guest = await enter(watched)
     absent = await find_text(guest, 1)
     assert isinstance(absent, Unknown)
-    assert "not installed" in absent.reason
+    assert absent.reason == "pg_stat_statements is loaded, but not created in this database"
     await execute(
         watched,
         "CREATE SCHEMA ext",
@@ -331,3 +331,19 @@ async def test_statements_are_cut_as_the_server_cuts_them(watched: Dsn, enter: E
             assert isinstance(ours, Statement), text
             assert ours.parameters == len(prepared.get_parameters()), text
     assert min(seen.values()) > 10
+
+
+async def test_our_questions_for_plans_are_left_out_of_our_lists(watched: Dsn, enter: Enter) -> None:
+    await execute(watched, "CREATE EXTENSION pg_stat_statements", *_WORLD[2:3], "SELECT pg_stat_statements_reset()")
+    guest = await enter(watched)
+    for text in ("SELECT count(*) FROM small", "SELECT count(*) FROM small WHERE id = $1", "SELECT FROM nowhere"):
+        await explain(guest, text)
+    rows = await guest.query(
+        "SELECT s.query, s.toplevel FROM public.pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid"
+        " WHERE d.datname = current_database()"
+    )
+    assert not isinstance(rows, Unknown)
+    told = [row["query"] for row in rows]
+    assert any("EXPLAIN" in each for each in told)
+    ours = [each for each in told if each.startswith(TAG) or each.endswith(TAG)]
+    assert [each for each in told if each not in ours] == ["SELECT pg_stat_statements_reset()"]

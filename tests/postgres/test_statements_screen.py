@@ -25,7 +25,7 @@ from devora_console.postgres.statements import (
 )
 from devora_console.tui.render.columns import fit_columns
 from devora_console.tui.render.look import Look
-from devora_console.tui.render.queries import COLUMNS, ORDERS, columns_for, detail, headline, original, rows
+from devora_console.tui.render.queries import COLUMNS, ORDERS, columns_for, detail, headline, original, rows, slow_words
 from tests.postgres.conftest import as_role, execute
 from tests.postgres.test_statements_pure import NESTED, START, A, B, counted, sample
 
@@ -116,6 +116,19 @@ def test_rows_are_safe_and_say_what_is_unknown() -> None:
     assert "[bold]x[/bold]" in every
     for row in rows(snapshot, Look(unicode=False), "total"):
         assert all(words.isascii() for words, _ in row.cells.values())
+
+
+def test_slow_means_slow_in_the_window_of_the_figures_everywhere() -> None:
+    was, now = {A: counted(4, 800.0), B: counted(4, 8.0)}, {A: counted(8, 804.0), B: counted(5, 1008.0)}
+    snapshot = queries(dressed(between(now, was), slow=1))  # A was slow once, B is
+    (row,) = rows(snapshot, Look(), "slow")
+    assert row.key == "/".join(map(str, B))
+    assert row.cells["statement"][0].startswith("! slow: ")
+    assert "1 statement with a mean of 100 ms or more in the last 10s" in headline(snapshot)
+    assert slow_words(snapshot) == "slow statements: a mean of 100 ms or more in the last 10s"
+    without = queries(dressed(since_reset(sample(10, now))))
+    assert len(rows(without, Look(), "slow")) == 2
+    assert "in the last" not in slow_words(without)
 
 
 def test_every_order_and_the_filter() -> None:

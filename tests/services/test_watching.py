@@ -14,15 +14,23 @@ import pytest
 
 from devora_console.config.load import load
 from devora_console.config.secret import Dsn
+from devora_console.config.settings import PostgresSettings
+from devora_console.core.clock import utc_now
 from devora_console.core.guard import Guard
 from devora_console.core.problems import ConsoleError, ExitCode, Problem
+from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.snapshot import ActivitySnapshot
 from devora_console.postgres.acts.model import Kind, Outcome, Request
 from devora_console.postgres.health.snapshot import HealthSnapshot
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import QueriesSnapshot, StatementsSnapshot
+from devora_console.postgres.target import Target
+from devora_console.postgres.watch.guest import Guest
+from devora_console.postgres.watch.ring import Dated
 from devora_console.services import ConsoleServices, build_services
+from devora_console.services.lookout import Kind as Looked
+from devora_console.services.lookout import Lookout
 from tests.eventually import eventually
 from tests.postgres.conftest import execute
 
@@ -159,3 +167,32 @@ def test_the_last_hour_is_kept(build: Build) -> None:
     assert services.seen("activity", first + timedelta(minutes=5)) is then  # what was seen last before that
     assert services.seen("activity", first - timedelta(seconds=1)) is None
     assert len(services.moments("activity")) == 1  # another is kept ten seconds later
+
+
+async def test_looking_now_asks_again_what_was_refused(empty_database: Dsn) -> None:
+    """A refusal is remembered, as asking again would fill the server's log; whoever looks now may have granted it."""
+    looked = asyncio.Event()
+    settings = PostgresSettings(dsn=empty_database)
+    lookout = Lookout(settings, Target(settings))
+
+    async def look(guest: Guest) -> Dated | Unknown:
+        rows = await guest.query("SELECT a FROM public.later", remember="later")
+        return rows if isinstance(rows, Unknown) else HealthSnapshot(utc_now(), "", Unknown(""), 0.0, {})
+
+    watcher = lookout.watch(Looked("later", 0.05, look), lambda name: looked.set())
+    lookout.start()
+    try:
+        await asyncio.wait_for(looked.wait(), 20)
+        assert isinstance(watcher.latest, Unknown)
+        await execute(empty_database, "CREATE TABLE later (a int)")
+        for _ in range(3):  # looks by itself, and asks nothing
+            looked.clear()
+            await asyncio.wait_for(looked.wait(), 20)
+        assert isinstance(watcher.latest, Unknown)
+        watcher.hasten()
+        for _ in range(2):  # one may have been under way
+            looked.clear()
+            await asyncio.wait_for(looked.wait(), 20)
+        assert isinstance(watcher.latest, HealthSnapshot)
+    finally:
+        await lookout.stop()

@@ -45,7 +45,7 @@ from devora_console.postgres.acts.model import Plan as ActPlan
 from devora_console.postgres.acts.model import Request, Result
 from devora_console.postgres.health.measure import Measured
 from devora_console.postgres.health.snapshot import HealthSample
-from devora_console.postgres.indexes.snapshot import Measurement
+from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Measurement
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import Statement
 from devora_console.postgres.watch.ring import Dated
@@ -469,6 +469,13 @@ class FakeServices:
         """Noted; it cannot be measured."""
         await self._note(f"measure table {oid}")
         return Unknown("pgstattuple is not installed here", "CREATE EXTENSION pgstattuple")
+
+    async def suggest_indexes(self) -> IndexesSnapshot:
+        """Noted; there is nothing to suggest."""
+        await self._note("suggest indexes")
+        seen = self.seen("indexes")
+        assert isinstance(seen, IndexesSnapshot)
+        return replace(seen, advice=Unknown("pg_stat_statements is not loaded", "Load it"))
 
     async def measure_index(self, oid: int) -> Measurement | Unknown:
         """Noted; it cannot be measured."""

@@ -118,6 +118,16 @@ async def test_nothing_seen_yet_and_what_is_in_the_way(place: str, size: tuple[i
     fake.loop.close()
 
 
+async def test_suggested_indexes_are_asked_for(services: ConsoleServices) -> None:
+    app = DevoraApp(services, TuiOptions(unicode="always"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4")
+        await until(pilot, lambda: "duplicate" in said(app))
+        await press(pilot, "p")
+        await until(pilot, lambda: any("uggested indexes" in each.message for each in app._notifications))
+    services.loop.call(services.stop(), 10)
+
+
 @SMALL_FIRST
 async def test_what_an_act_is_doing_is_on_the_screen(size: tuple[int, int]) -> None:
     fake = FakeServices()

@@ -14,6 +14,7 @@ from devora_console.postgres.activity.snapshot import ABORTED, Connections, Find
 
 CLIENT = "client backend"
 AUTOVACUUM = "autovacuum worker"
+SENDER = "walsender"
 _RANK = (Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN)
 
 

@@ -9,7 +9,8 @@ from devora_console.config.thresholds import ActivitySettings
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.judge import CLIENT, connections, judged
 from devora_console.postgres.activity.snapshot import ActivitySnapshot, Session
-from devora_console.postgres.activity.texts import clipped, decode
+from devora_console.postgres.activity.texts import clipped
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.sqlfiles import sql
 from devora_console.postgres.watch.guest import HERE, Guest
 

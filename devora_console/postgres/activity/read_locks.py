@@ -10,8 +10,8 @@ from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.read import hidden_remedy, session_rows, sessions_of
 from devora_console.postgres.activity.snapshot import LockNode, LocksSnapshot, Prepared
-from devora_console.postgres.activity.texts import decode
 from devora_console.postgres.activity.tree import Forest
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.watch.guest import Guest
 
 _SECONDS = 3.0
@@ -30,7 +30,7 @@ async def read_locks(guest: Guest, limits: ActivitySettings) -> LocksSnapshot | 
         return scope if isinstance(scope, Unknown) else seen  # type: ignore[return-value]  # one of them is
     sessions = sessions_of(seen, scope["query_bytes"])
     raw = {row["database_oid"]: row["texts"][0] for row in seen if row["database_oid"]}
-    databases = {oid: name.decode("utf-8", "replace") for oid, name in raw.items() if name is not None}
+    databases = {oid: decode(name) or "" for oid, name in raw.items() if name is not None}
     trees = Forest(
         rows,
         sessions,

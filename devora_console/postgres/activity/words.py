@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from devora_console.core.clock import iso, span
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.activity.judge import AUTOVACUUM, CLIENT, held_back
+from devora_console.postgres.activity.judge import AUTOVACUUM, CLIENT, SENDER, held_back
 from devora_console.postgres.activity.snapshot import (
     ABORTED,
     ActivitySnapshot,
@@ -39,12 +39,16 @@ def activity_headline(seen: ActivitySnapshot) -> str:
 
 def _calm(seen: ActivitySnapshot) -> str:
     """Nothing wrong, as far as can be seen; of hidden sessions that is not known."""
-    active = sum(each.state == "active" for each in seen.sessions)
+    active = sum(each.state == "active" and each.backend_type == CLIENT for each in seen.sessions)
+    senders = sum(each.backend_type == SENDER for each in seen.sessions)
+    vacuums = sum(each.backend_type == AUTOVACUUM for each in seen.sessions)
     if seen.hidden and seen.hidden == len(seen.sessions):
         return "Whether anything waits or lingers is not known here (locks shows who waits for a lock)."
     if seen.hidden:
         return f"Of the sessions that can be seen none waits or lingers; {active} active."
-    return f"Nothing waits or lingers: {_count(active, 'session')} active."
+    also = [f"{_count(senders, 'walsender')} connected"] if senders else []
+    also += [f"{_count(vacuums, 'autovacuum worker')} at work"] if vacuums else []
+    return "Nothing waits or lingers: " + ", ".join([f"{_count(active, 'session')} active", *also]) + "."
 
 
 def _blocking(sessions: Sequence[Session]) -> list[str]:

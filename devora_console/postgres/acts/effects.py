@@ -34,10 +34,12 @@ _MOST_ROWS = 2_147_483_647
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Bytes of the relation alone, and with indexes and TOAST; not exact when it could not be measured."""
+    """Bytes of the relation alone, and with indexes and TOAST; not exact when it could not be measured, and None where
+    not even the planner's page count tells.
+    """
 
-    own: int
-    total: int
+    own: int | None
+    total: int | None
     exact: bool
 
 
@@ -84,7 +86,7 @@ def vacuum_full(words: str, size: Size, *, whole: bool = False) -> Effect:
     held = "AccessExclusiveLock on one table at a time, the catalogue too" if whole else "AccessExclusiveLock"
     return Effect(
         f"Writes {words} anew without its dead space; needs {room}.",
-        f"{held}: nobody can read or write it, and everybody who tries queues up, for about "
+        f"{held}: nobody can read or write it, and everybody who tries queues up, for "
         f"{lasting(size)}. Instead: act vacuum (space is used again, nobody waits), act reindex for "
         "bloated indexes, or pg_repack when the space must go back to the system.",
     )
@@ -110,7 +112,7 @@ def reindex(thing: Thing, indexes: Sequence[Any] | Unknown, older: str, patience
             if thing.kind == "i"
             else f"{len(meant)} index{'' if len(meant) == 1 else 'es'} of {thing.words}"
         )
-        room = f"about {human(total.total)}"
+        room = f"about {human(total.total)} (as of the last vacuum or analyze)"
         skipped = [row["name"] for row in indexes if row["meant"] and row["exclusion"]]
         if skipped:
             what += f" (not {', '.join(skipped)}: exclusion constraints cannot be rebuilt so)"
@@ -129,7 +131,7 @@ def reindex_database(indexes: Sequence[Any] | Unknown, older: str, patience: flo
     return Effect(
         f"Builds {len(rows)} indexes of the database anew, one after the other ({human(size.total)}); the system "
         "catalogue and exclusion constraints are left out.",
-        f"ShareUpdateExclusiveLock on one table at a time: reads and writes go on, but the disks are busy for about "
+        f"ShareUpdateExclusiveLock on one table at a time: reads and writes go on, but the disks are busy for "
         f"{lasting(size)} and more, and for every index it waits for every older transaction. Without CONCURRENTLY, as "
         "often recommended, each table would refuse writes and its indexes reads meanwhile. Instead: act reindex for "
         f"the few indexes that need it (indexes --all, health --bloat). {_waits(older, patience)}",
@@ -226,19 +228,23 @@ def _waits(older: str, patience: float) -> str:
 
 def lasting(size: Size) -> str:
     """How long a rewrite lasts, by size, for disks between poor and good: an estimate, and said to be one."""
+    if size.total is None:
+        return "a time that cannot be told, as its size is not known just now"
     low, high = size.total / _FAST, size.total / _SLOW
     guess = "" if size.exact else ", size as of the last vacuum or analyze"
     if high < 1:
         return f"a second or less ({human(size.total)}{guess})"
-    return f"{span(max(low, 0.1))} to {span(high)} ({human(size.total)} at 20 to 200 MB/s{guess})"
+    return f"about {span(max(low, 0.1))} to {span(high)} ({human(size.total)} at 20 to 200 MB/s{guess})"
 
 
-def human(count: float) -> str:
+def human(count: float | None) -> str:
     """Bytes with a decimal unit.
 
-    >>> human(512), human(44_100_000)
-    ('512 B', '44.1 MB')
+    >>> human(512), human(44_100_000), human(None)
+    ('512 B', '44.1 MB', '? bytes')
     """
+    if count is None:
+        return "? bytes"
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"

@@ -34,7 +34,8 @@ class Request:
 
     ``name``: the object as it was written, empty for the whole database, or a process id. ``full`` and ``analyze``
     belong to vacuum. ``options`` are storage parameters to set and ``reset`` takes all of them back; both belong to
-    autovacuum. ``started``: a session is meant only if it began at that moment.
+    autovacuum. ``started``: a session is meant only if it began at that moment; ``statement``: its statement is meant
+    only if that began at that moment.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class Request:
     options: Mapping[str, float] = field(default_factory=dict)
     reset: bool = False
     started: datetime | None = None
+    statement: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class Outcome(StrEnum):
 
     DONE = "done"  # and verified
     UNVERIFIED = "not verified"  # the server reported no error, but the effect is not there
-    STOPPED = "stopped"  # by a lock, a time limit or a lost connection; it can be done again
+    STOPPED = "stopped"  # by a lock, a time limit or a shutdown; it can be done again
+    UNKNOWN = "unknown"  # the connection was lost before the server told: it may have finished, or still run
     FAILED = "failed"  # the server refused or could not
     INTERRUPTED = "interrupted"  # by the person
 

@@ -7,6 +7,7 @@ import getpass
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.acts.log import ActLog
 from devora_console.postgres.acts.model import ON_SESSIONS, Check, Leftover, Outcome, Plan, Result
 from devora_console.postgres.acts.refusals import on_thing, refuse
-from devora_console.postgres.acts.signals import same_session, unsent
+from devora_console.postgres.acts.signals import gone, unsent
 from devora_console.postgres.acts.things import read
 from devora_console.postgres.acts.verify import Before, leftovers, look_before, verify
 from devora_console.postgres.connect import LOST, close, connect, place
@@ -27,7 +28,9 @@ from devora_console.postgres.watch.guest import Guest
 
 Narrate = Callable[[str], None]
 _STEP_SECONDS = 1.0
-_CAN_BE_TRIED_AGAIN = ("55P03", "57014", "40P01", "40001", "57P01", "57P02", "57P03")
+_CAN_BE_TRIED_AGAIN = ("55P03", "57014", "40P01", "40001")
+_UNTOLD = "the connection was lost before the server told how it ended: whether it finished, or still runs, is unknown"
+_BACK_SECONDS = 10.0  # how long a server that restarts is waited for, to look at what became of the act
 _NOBODY = "the session, or its statement, had ended before the signal was sent"
 
 
@@ -70,7 +73,7 @@ async def perform(guest: Guest, plan: Plan, dsn: Dsn | None, log: ActLog, narrat
         seconds = time.monotonic() - began
     finally:
         await close(opened)
-    checks, left = await _afterwards(guest, plan, before, ended)
+    checks, left = await _look_after(guest, plan, dsn, before, ended)
     if ended.outcome is Outcome.DONE and not all(check.ok is True for check in checks):
         ended.outcome = Outcome.UNVERIFIED
     try:
@@ -91,8 +94,8 @@ def _person() -> str:
 async def _the_same(guest: Guest, plan: Plan) -> None:
     """What was previewed is what there is now, under the same name, and still may be touched."""
     if plan.request.kind in ON_SESSIONS:
-        if not await same_session(guest, plan):
-            raise usage_error("no_session", f"session {plan.oid}: {_NOBODY}", "Nothing is left to do")
+        if why := await gone(guest, plan):
+            raise usage_error("no_session", f"nothing was sent: {why}", "Look again: devora-console activity")
         return
     if not plan.oid:
         return
@@ -113,33 +116,41 @@ async def _run(
     task: asyncio.Future[Any] = asyncio.ensure_future(
         opened.fetch(plan.statement) if signal else opened.execute(plan.statement)
     )
-    watch = asyncio.ensure_future(_watch(guest, opened.get_server_pid(), narrate))
+    over = asyncio.Event()
+    watch = asyncio.ensure_future(_watch(guest, opened.get_server_pid(), narrate, over))
     try:
         answer = await asyncio.shield(task)
     except asyncio.CancelledError:
         task.cancel()
         await asyncio.wait({task})
-        return _Ended(Outcome.INTERRUPTED, "57014", "interrupted by the person who began it")
+        if not task.cancelled() and task.exception() is None:  # it had just ended by itself
+            return _Ended(Outcome.DONE)
+        return _Ended(Outcome.INTERRUPTED, None, "interrupted by the person who began it")
+    except LOST as error:  # before other errors: the driver words some of these as the server's
+        return _Ended(Outcome.UNKNOWN, None, f"{_UNTOLD} ({one_line(scrub(str(error), dsn), 200)})")
     except asyncpg.PostgresError as error:
         again = error.sqlstate in _CAN_BE_TRIED_AGAIN or str(error.sqlstate).startswith("53")
         said = one_line(scrub(str(error), dsn), 300)
         return _Ended(Outcome.STOPPED if again else Outcome.FAILED, error.sqlstate, said)
-    except LOST as error:
-        return _Ended(Outcome.STOPPED, None, f"the connection was lost: {one_line(scrub(str(error), dsn), 200)}")
     finally:
-        watch.cancel()
+        over.set()  # not cancelled: that would cost the session that has to look afterwards
         await asyncio.wait({watch})
     if signal and unsent(answer):
         return _Ended(Outcome.UNVERIFIED, None, _NOBODY)
     return _Ended(Outcome.DONE)
 
 
-async def _watch(guest: Guest, pid: int, narrate: Narrate) -> None:
-    """Once a second, and only when it changed: how far it is, and whom it waits for."""
+async def _watch(guest: Guest, pid: int, narrate: Narrate, over: asyncio.Event) -> None:
+    """Once a second, and only when it changed: how far it is, and whom it waits for. Until ``over``."""
     told = ""
     while True:
-        await asyncio.sleep(_STEP_SECONDS)
-        row = await guest.one("act_progress", pid)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), _STEP_SECONDS)
+            return
+        try:
+            row = await guest.one("act_progress", pid)
+        except ConsoleError:  # the act has a session of its own, which may be well
+            return
         line = "" if isinstance(row, Unknown) else progress_line(row)
         if line and line != told:
             told = line
@@ -161,12 +172,35 @@ def progress_line(row: Any) -> str:
     return words
 
 
+async def _look_after(
+    guest: Guest, plan: Plan, dsn: Dsn | None, before: Before, ended: _Ended
+) -> tuple[tuple[Check, ...], tuple[Leftover, ...] | Unknown]:
+    """Look over a new session where the act's was lost: what took that may have taken the guest's too."""
+    if ended.outcome is not Outcome.UNKNOWN:
+        return await _afterwards(guest, plan, before, ended)
+    ends = time.monotonic() + _BACK_SECONDS
+    while True:
+        try:
+            fresh = await Guest.enter(dsn, purpose="act")
+            break
+        except ConsoleError as error:
+            if time.monotonic() >= ends:
+                why = Unknown(error.problem.message, error.problem.remedy)
+                return (Check("the effect", why),), why
+            await asyncio.sleep(_STEP_SECONDS / 2)
+    try:
+        return await _afterwards(fresh, plan, before, ended)
+    finally:
+        await fresh.leave()
+
+
 async def _afterwards(
     guest: Guest, plan: Plan, before: Before, ended: _Ended
 ) -> tuple[tuple[Check, ...], tuple[Leftover, ...] | Unknown]:
     """Whether it worked, and what lies about. That this cannot be seen is said too, never taken for success."""
+    looked_for = ended.outcome in (Outcome.DONE, Outcome.UNKNOWN)
     try:
-        checks = await verify(guest, plan, before) if ended.outcome is Outcome.DONE else ()
+        checks = await verify(guest, plan, before) if looked_for else ()
     except ConsoleError as error:
         checks = (Check("the effect", Unknown(error.problem.message, error.problem.remedy)),)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Any
 
 from devora_console.config.thresholds import ActivitySettings
@@ -24,10 +25,18 @@ async def prepare(guest: Guest, request: Request, limits: ActivitySettings, lock
     if request.kind in ON_SESSIONS:
         return await prepare_signal(guest, request, patience)
     if not request.name:
-        return await _on_database(guest, request, patience)
+        return _patient(await _on_database(guest, request, patience), lock_timeout)
     thing = await find(guest, request.kind, request.name)
     refuse(request, on_thing(request, thing, guest.host))
-    return await _on_thing(guest, request, thing, patience)
+    return _patient(await _on_thing(guest, request, thing, patience), lock_timeout)
+
+
+def _patient(plan: Plan, lock_timeout: float | None) -> Plan:
+    """The plan, whose command repeats the patience that was asked for."""
+    if lock_timeout is None:
+        return plan
+    command = f"{plan.preview.command} --lock-timeout {lock_timeout:g}"
+    return replace(plan, preview=replace(plan.preview, command=command))
 
 
 async def _on_thing(guest: Guest, request: Request, thing: Thing, patience: float) -> Plan:
@@ -68,7 +77,8 @@ async def _on_database(guest: Guest, request: Request, patience: float) -> Plan:
         raise usage_error("no_name", f"{request.kind} needs the name of an object")
     rows = known(
         await guest.query(
-            "SELECT pg_has_role(d.datdba, 'USAGE') AS owned, quote_ident(d.datname) AS quoted"
+            "SELECT pg_has_role(d.datdba, 'USAGE') OR coalesce((SELECT pg_has_role(r.oid, 'USAGE') FROM pg_roles r"
+            " WHERE r.rolname = 'pg_maintain'), false) AS owned, quote_ident(d.datname) AS quoted"
             " FROM pg_catalog.pg_database d WHERE d.datname = current_database()"
         )
     )
@@ -131,10 +141,10 @@ def _concurrently(definition: str) -> str:
 
 
 async def _size(guest: Guest, oid: int, about: int) -> effects.Size:
-    """Bytes now, or, when the relation is locked, of its last vacuum or analyze."""
+    """Bytes now, or, when the relation is locked, of its last vacuum or analyze, of which there may have been none."""
     row: Any = await guest.one("act_size", oid)
-    if isinstance(row, Unknown):
-        return effects.Size(about, about, exact=False)
+    if isinstance(row, Unknown) or row["own"] is None:
+        return effects.Size(about or None, None, exact=False)
     return effects.Size(row["own"], row["total"], exact=True)
 
 

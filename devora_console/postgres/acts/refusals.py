@@ -13,6 +13,8 @@ from devora_console.postgres.watch.guest import Host
 
 Reason = tuple[str, str]
 MAINTAIN_SINCE = 170000
+RUNS = ("active", "fastpath function call")
+"""The states of a session with a statement that can be cancelled."""
 
 
 def on_thing(request: Request, thing: Thing, host: Host) -> Iterator[Reason]:
@@ -32,7 +34,9 @@ def on_thing(request: Request, thing: Thing, host: Host) -> Iterator[Reason]:
 
 def _rights(request: Request, thing: Thing, host: Host) -> Iterator[Reason]:
     if request.kind in (Kind.VACUUM, Kind.ANALYZE, Kind.REINDEX):
-        owned = thing.owned or (thing.database_owned and not thing.system) or thing.maintains
+        # A database's owner may vacuum and analyze what is in it, but not rebuild it.
+        whole = thing.database_owned and not thing.system and request.kind is not Kind.REINDEX
+        owned = thing.owned or whole or thing.maintains
         right = f"GRANT MAINTAIN ON {thing.table_name or thing.quoted} TO {host.user}"
     else:
         owned = thing.owned or (request.kind is Kind.DROP_INDEX and thing.schema_owned)
@@ -96,7 +100,7 @@ def on_database(request: Request, host: Host, owned: bool) -> Iterator[Reason]:
     if host.in_recovery:
         yield "this server is a standby: it can be read only", "Do it on the primary; the standby follows"
     if not host.superuser and not owned:
-        yield f"{host.user} owns neither this database nor all its tables", "Connect as its owner, or a superuser"
+        yield f"{host.user} does not own this database", "Connect as its owner, or a superuser"
 
 
 def on_session(request: Request, row: Any, host: Host) -> Iterator[Reason]:
@@ -117,6 +121,8 @@ def on_session(request: Request, row: Any, host: Host) -> Iterator[Reason]:
         return
     if kind == "autovacuum worker":
         yield from _autovacuum_worker(row, host)
+        if request.kind is Kind.CANCEL:
+            yield from _cancel(request, row)
         return
     if kind != "client backend":
         yield f"{pid} is a {kind} of the server, not a client", ""
@@ -125,11 +131,32 @@ def on_session(request: Request, row: Any, host: Host) -> Iterator[Reason]:
         yield f"session {pid} is a superuser's ({row['user']}): only superusers may signal it", "Connect as a superuser"
     elif not (host.superuser or row["same_role"] or row["signals"]):
         yield f"{host.user} may not signal sessions of {row['user']}", f"GRANT pg_signal_backend TO {host.user}"
-    if request.kind is Kind.CANCEL and row["state"] != "active":
+    if request.kind is Kind.CANCEL:
+        yield from _cancel(request, row)
+
+
+def _cancel(request: Request, row: Any) -> Iterator[Reason]:
+    pid = row["pid"]
+    if row["state"] == "disabled":
+        yield (
+            f"session {pid} does not tell what it runs (track_activities is off): a cancel could hit anything",
+            f"devora-console act terminate {pid} ends the session",
+        )
+    elif request.statement is not None and (request.statement != row["query_start"] or row["state"] not in RUNS):
+        yield ended(row), "Look again: devora-console activity"
+    elif row["state"] not in RUNS:
         yield (
             f"session {pid} is {row['state']}: there is no statement to cancel",
             f"devora-console act terminate {pid} ends the session",
         )
+
+
+def ended(row: Any) -> str:
+    """That the statement which was looked at is over, and what the session does instead."""
+    words = f"that statement of session {row['pid']} had ended before it was cancelled; the session now"
+    if row["state"] in RUNS:
+        return f"{words} runs: {one_line(row['query'] or '?', 120)}"
+    return f"{words} is {row['state']}"
 
 
 def _autovacuum_worker(row: Any, host: Host) -> Iterator[Reason]:

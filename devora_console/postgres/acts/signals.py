@@ -11,10 +11,10 @@ from devora_console.core.console import Preview
 from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.activity.texts import decode
 from devora_console.postgres.acts.model import Check, Kind, Plan, Request
-from devora_console.postgres.acts.refusals import on_session, refuse
+from devora_console.postgres.acts.refusals import RUNS, ended, on_session, refuse
 from devora_console.postgres.acts.things import known
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.watch.guest import Guest
 
 _PATIENCE_SECONDS = 5.0
@@ -41,7 +41,8 @@ async def prepare_signal(guest: Guest, request: Request, patience: float) -> Pla
             sql=f"{statement};",
             command=(
                 f"devora-console act {request.kind} {pid} --started {row['backend_start'].isoformat()} "
-                f"--yes-i-typed {pid}"
+                + (f"--statement {row['query_start'].isoformat()} " if request.kind is Kind.CANCEL else "")
+                + f"--yes-i-typed {pid}"
             ),
             type_name=str(pid),
         ),
@@ -51,23 +52,27 @@ async def prepare_signal(guest: Guest, request: Request, patience: float) -> Pla
     )
 
 
-async def same_session(guest: Guest, plan: Plan) -> bool:
-    """Whether the session of the plan is still there; for a cancel, with the statement that was looked at."""
+async def gone(guest: Guest, plan: Plan) -> str:
+    """Why there is nothing to signal any more: the session of the plan, or for a cancel the statement that was looked
+    at, has ended. Empty while it is still there.
+    """
     row = await _look(guest, plan.oid)
     if row is None or row["backend_start"] != plan.guards[0]:
-        return False
-    return plan.request.kind is Kind.TERMINATE or (row["state"] == "active" and row["query_start"] == plan.guards[1])
+        return f"session {plan.oid} had ended before the signal was sent"
+    if plan.request.kind is Kind.TERMINATE or (row["state"] in RUNS and row["query_start"] == plan.guards[1]):
+        return ""
+    return ended(row)
 
 
 async def verify_signal(guest: Guest, plan: Plan) -> tuple[Check, ...]:
     """Look whether the signal did it; the server answers that it was sent, not that it worked."""
     ends = time.monotonic() + _PATIENCE_SECONDS
-    while there := await same_session(guest, plan):
+    while there := not await gone(guest, plan):
         if time.monotonic() >= ends:
             break
         await asyncio.sleep(_STEP_SECONDS)
-    gone = "statement of session" if plan.request.kind is Kind.CANCEL else "session"
-    words = f"{gone} {plan.oid} has ended"
+    what = "statement of session" if plan.request.kind is Kind.CANCEL else "session"
+    words = f"{what} {plan.oid} has ended"
     if there:
         words += f" within {span(_PATIENCE_SECONDS)} (a signal waits while the session is in the kernel)"
     return (Check(words, ok=not there),)

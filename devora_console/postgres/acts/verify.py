@@ -17,24 +17,30 @@ from devora_console.postgres.acts.things import known, read
 from devora_console.postgres.watch.guest import Guest
 
 _STATISTICS_SECONDS = 5.0  # statistics arrive a moment after the statement has ended
+# After a crash the postmaster lives on, but its counters begin anew, and this one moves.
+_COUNTING = "SELECT pg_postmaster_start_time(), stats_reset FROM pg_stat_bgwriter"
 _COPY = re.compile(r"_cc(new|old)\d*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """Rows of act_tables and act_indexes as they were; ``scope`` is the OID whose indexes may be left behind."""
+    """Rows of act_tables and act_indexes as they were; ``scope`` is the OID whose indexes may be left behind,
+    ``counting`` since when the server counts.
+    """
 
     scope: int
     tables: Sequence[Any] = ()
     targets: Sequence[Any] = ()
     invalid: frozenset[int] = frozenset()
+    counting: tuple[Any, ...] = ()
 
 
 async def look_before(guest: Guest, plan: Plan) -> Before:
     """What the act will change. Raises ConsoleError (exit 5) when that cannot be seen."""
     kind = plan.request.kind
     if kind in (Kind.VACUUM, Kind.ANALYZE):
-        return Before(plan.oid, tables=known(await guest.ask("act_tables", plan.oid)))
+        since = known(await guest.query(_COUNTING))
+        return Before(plan.oid, tables=known(await guest.ask("act_tables", plan.oid)), counting=tuple(since[0]))
     if kind not in ON_INDEXES:
         return Before(plan.oid)
     thing = await read(guest, plan.oid) if plan.oid else None
@@ -71,20 +77,34 @@ async def _tables(guest: Guest, plan: Plan, before: Before) -> tuple[Check, ...]
     while True:
         after = {row["oid"]: row for row in known(await guest.ask("act_tables", plan.oid))}
         pairs = [(row, after[row["oid"]]) for row in before.tables if row["oid"] in after]
-        moved = {key: sum(new[key] != old[key] for old, new in pairs) for key, _ in wanted}
+        moved = {key: sum(_moved(key, old, new) for old, new in pairs) for key, _ in wanted}
         if all(count == len(pairs) for count in moved.values()) or time.monotonic() >= ends:
             break
         await asyncio.sleep(0.2)
     checks = []
     for key, word in wanted:
         done: bool | Unknown = moved[key] == len(pairs)
-        if not done and not counting and key != "file":
-            done = Unknown("track_counts is off: the server does not count", "Turn track_counts on")
+        if not done and key != "file":
+            if not counting:
+                done = Unknown("track_counts is off: the server does not count", "Turn track_counts on")
+            elif await _anew(guest, before) or any(new[key] < old[key] for old, new in pairs):
+                done = Unknown("the server's counters were lost or reset meanwhile", "Do it again to be sure")
         words = (
             f"{pairs[0][0]['name']} was {word}" if len(pairs) == 1 else f"{moved[key]} of {len(pairs)} tables {word}"
         )
         checks.append(Check(words, done))
     return tuple(checks)
+
+
+def _moved(key: str, old: Any, new: Any) -> bool:
+    """Another file; or one more counted: fewer means that the counters began anew."""
+    return bool(new[key] != old[key] if key == "file" else new[key] > old[key])
+
+
+async def _anew(guest: Guest, before: Before) -> bool:
+    """Whether the server's counters have begun anew since."""
+    now = known(await guest.query(_COUNTING))
+    return tuple(now[0]) != before.counting
 
 
 async def _rebuilt(guest: Guest, plan: Plan, before: Before) -> tuple[Check, ...]:

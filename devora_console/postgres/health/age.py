@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.clock import span
@@ -10,25 +10,29 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.words import ago, figure
 from devora_console.postgres.watch.window import StatsWindow
 
-_MADE = 120.0  # seconds a new server takes from its first file to its first statistics
-
 
 @dataclass(frozen=True, slots=True)
 class StatsAge:
     """``words`` begin no sentence ("since 3d04h ago"); ``seconds`` they count, or Unknown.
 
     ``settled``: whether they saw enough to say that there is nothing: they began with the server itself, or count
-    longer than the threshold. Otherwise what happened before they began is not in them.
+    longer than the threshold. Otherwise what happened before they began is not in them. ``standby``: the server is one.
     """
 
     words: str
     seconds: float | Unknown
     settled: bool
     counting: bool = True
+    standby: bool = False
 
 
 def judge_age(window: StatsWindow | Unknown, counting: bool, settings: HealthSettings) -> StatsAge:
     """From the window."""
+    age = _age(window, counting, settings)
+    return replace(age, standby=isinstance(window, StatsWindow) and window.standby)
+
+
+def _age(window: StatsWindow | Unknown, counting: bool, settings: HealthSettings) -> StatsAge:
     if not counting:
         return StatsAge("track_counts is off: nothing is counted", Unknown("track_counts is off"), False, False)
     if isinstance(window, Unknown):
@@ -36,11 +40,11 @@ def judge_age(window: StatsWindow | Unknown, counting: bool, settings: HealthSet
     if isinstance(window.since, Unknown):
         return StatsAge("since an unknown moment", window.since, False)
     seconds = max(0.0, (window.now - window.since).total_seconds())
-    if window.made is not None and (window.since - window.made).total_seconds() < _MADE:
+    if window.first:
         return StatsAge(f"since the server was made {ago(seconds)}", seconds, True)
     settled = seconds >= settings.settled_hours * 3600
     if window.crashed:
-        return StatsAge(f"statistics began {ago(seconds)} after a crash", seconds, settled)
+        return StatsAge(f"statistics began {ago(seconds)}, after {window.cause}", seconds, settled)
     return StatsAge(f"since {ago(seconds)}", seconds, settled)
 
 

@@ -18,7 +18,8 @@ from devora_console.postgres.health.age import StatsAge, caution
 from devora_console.postgres.health.layout import ColumnStats, pages_needed, row_bytes, rows_per_page
 from devora_console.postgres.health.options import integer, parse_options
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import ago, count, figure, percent, plural, quoted, size
+from devora_console.postgres.health.words import ago, count, figure, percent, plural, size
+from devora_console.postgres.names import quoted
 from devora_console.postgres.watch.guest import Guest
 
 FLOOR_PAGES = 128

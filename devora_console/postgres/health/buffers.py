@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.health.words import quoted
+from devora_console.postgres.names import quoted
 from devora_console.postgres.sqlfiles import sql
 from devora_console.postgres.watch.guest import HERE, Guest
 

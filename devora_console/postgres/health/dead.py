@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from devora_console.config.thresholds import HealthSettings
@@ -11,10 +12,11 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.age import StatsAge, caution
 from devora_console.postgres.health.due import AutovacuumSettings
 from devora_console.postgres.health.horizon import Holder, name_of
-from devora_console.postgres.health.progress import VacuumProgress
+from devora_console.postgres.health.progress import OtherWork, VacuumProgress
 from devora_console.postgres.health.snapshot import HealthLine, only_first
 from devora_console.postgres.health.tables import TableVacuum
-from devora_console.postgres.health.words import ago, count, figure, percent, plural, quoted
+from devora_console.postgres.health.words import ago, count, figure, percent, plural
+from devora_console.postgres.names import quoted
 
 _MOST_LINES = 10
 _SQL = (
@@ -29,19 +31,32 @@ def judge_dead(
     server: AutovacuumSettings | Unknown,
     holders: Sequence[Holder] | Unknown,
     progress: Sequence[VacuumProgress] | Unknown,
+    work: Sequence[OtherWork] | Unknown,
     now: datetime,
     age: StatsAge,
     settings: HealthSettings,
 ) -> list[HealthLine]:
     """A line for every table with many dead rows or where something that is due is kept from running; a summary."""
     running = set() if isinstance(progress, Unknown) else {each.oid for each in progress if each.relation}
+    # Of others' vacuums only the process shows, and the lock it holds.
+    vacuums = set() if isinstance(progress, Unknown) else {each.pid for each in progress}
+    analysing = set() if isinstance(work, Unknown) else {each.pid for each in work if each.command == "ANALYZE"}
     lines = []
     for table in tables:
-        obstacle = obstacle_of(table, server, holders)
+        analysed = table.locked_by in analysing
+        free = replace(table, locked_by=None, lock_mode=None) if analysed else table
+        obstacle = obstacle_of(free, server, holders)
         due = table.due is not None and table.due.any
-        if table.oid in running or not (_many_dead(table, settings) or (due and obstacle)):
+        if (
+            table.oid in running
+            or table.locked_by in vacuums
+            or not (_many_dead(table, settings) or (due and obstacle))
+        ):
             continue
-        lines.append(_line(table, obstacle, server, now, age, settings))
+        line = _line(table, obstacle, server, now, age, settings)
+        lines.append(
+            replace(line, text=f"{line.text}; analyze runs on it, pid {table.locked_by}") if analysed else line
+        )
     named = len(lines)
     lines = only_first(lines, _MOST_LINES, "tables")
     return [*_autovacuum_off(server), *lines, _summary(tables, total, named, server, age, settings)]
@@ -60,6 +75,8 @@ def obstacle_of(
             return "autovacuum is off"
     if table.locked_by is not None:
         return f"session {table.locked_by} holds {table.lock_mode} on it: autovacuum passes it over"
+    if table.lock_mode is not None:  # a lock without a process
+        return f"a prepared transaction holds {table.lock_mode} on it: autovacuum passes it over"
     holder = _holder_since(table, holders)
     if holder is not None:
         return f"{name_of(holder)} is older than its last vacuum: dead rows cannot be removed"
@@ -153,6 +170,8 @@ def _remedy(table: TableVacuum, obstacle: str | None) -> str:
         return "End the holder first: a vacuum cannot remove these rows before."
     if "workers" in obstacle:
         return "Let it wait, or vacuum by hand; raise autovacuum_max_workers if this lasts."
+    if "a prepared transaction holds" in obstacle:
+        return "Commit it or roll it back: it outlives sessions and restarts (health --vacuum, the horizon)."
     if "holds" in obstacle:
         return "Wait for that session, or end it."
     return "Turn autovacuum on; until then vacuum by hand."

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.clock import span
 from devora_console.core.console import Verdict
-from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
 from devora_console.postgres.health.words import count, figure, plural
 from devora_console.postgres.watch.guest import Guest
 
 _MOST_LINES = 8
+_NAMES = ("name", "user", "application")
 _SQL = (
     "SELECT pid, state, xact_start, age(backend_xmin) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL;\n"
     "SELECT gid, prepared, age(transaction) FROM pg_prepared_xacts;\n"
@@ -52,7 +54,7 @@ async def read_horizon(guest: Guest) -> tuple[Holder, ...] | Unknown:
     rows = await guest.ask("health_horizon")
     if isinstance(rows, Unknown):
         return rows
-    return tuple(Holder(**{**row, "application": _decoded(row["application"])}) for row in map(dict, rows))
+    return tuple(Holder(**{**row, **{name: decode(row[name]) for name in _NAMES}}) for row in map(dict, rows))
 
 
 def judge_horizon(holders: Sequence[Holder] | Unknown, settings: HealthSettings) -> list[HealthLine]:
@@ -64,7 +66,7 @@ def judge_horizon(holders: Sequence[Holder] | Unknown, settings: HealthSettings)
     if lines:
         return only_first(lines, _MOST_LINES, "holders")
     oldest = max((max(each.age or 0, each.catalog_age or 0) for each in holders), default=None)
-    text = "nobody holds back vacuum" if oldest is None else f"oldest holder is {count(oldest)} transactions old"
+    text = "nobody holds back vacuum" if oldest is None else f"oldest holder is {plural(oldest, 'transaction')} old"
     verdict = Verdict.OK
     if hidden:
         verdict = Verdict.UNKNOWN
@@ -83,6 +85,40 @@ def judge_horizon(holders: Sequence[Holder] | Unknown, settings: HealthSettings)
             sql=_SQL,
         )
     ]
+
+
+def judge_horizon_of_standby(
+    holders: Sequence[Holder] | Unknown, feedback: Any, settings: HealthSettings
+) -> list[HealthLine]:
+    """What old snapshots do on a standby: hold back vacuum on the primary with feedback, replay without.
+
+    ``feedback`` is the answer to ``health_feedback``.
+    """
+    if isinstance(holders, Unknown) or isinstance(feedback, Unknown):
+        why = holders if isinstance(holders, Unknown) else feedback
+        return [unknown_line("vacuum.horizon", "xmin horizon", why, _SQL)]
+    sessions = [each for each in holders if each.kind == "session"]
+    effect = (
+        "keeps dead rows from being removed on the primary (hot_standby_feedback is on)"
+        if feedback["feedback"]
+        else "holds nothing back on the primary (hot_standby_feedback is off), but replay may wait for it, or end it "
+        f"(max_standby_streaming_delay {feedback['patience']})"
+    )
+    old = [each for each in sessions if is_old(each, settings)]
+    hidden = sum(each.seconds is None for each in sessions)
+    if not old:
+        text = "no session holds an old snapshot"
+        if hidden:
+            text = f"how long {plural(hidden, 'session')} hold a snapshot is hidden"
+        verdict = Verdict.UNKNOWN if hidden else Verdict.OK
+        remedy = "GRANT pg_monitor to this user, as a superuser" if hidden else ""
+        return [
+            HealthLine(
+                "vacuum.horizon", "vacuum", "xmin horizon", verdict, text, why=_why(settings), remedy=remedy, sql=_SQL
+            )
+        ]
+    lines = [replace(_line(each, settings), text=f"{name_of(each)} {effect}") for each in old]
+    return only_first(lines, _MOST_LINES, "holders")
 
 
 def is_old(holder: Holder, settings: HealthSettings) -> bool:
@@ -151,7 +187,3 @@ def _remedy_sql(holder: Holder) -> str:
     if holder.kind == "replication slot":
         return f"SELECT pg_drop_replication_slot('{literal}');"
     return f"SELECT pg_terminate_backend({holder.name});" if holder.kind == "session" else ""
-
-
-def _decoded(name: bytes | None) -> str | None:
-    return None if name is None else one_line(name.decode("utf-8", "replace"), 63)

@@ -10,7 +10,8 @@ from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.age import StatsAge
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, figure, percent, quoted
+from devora_console.postgres.health.words import count, figure, percent
+from devora_console.postgres.names import quoted
 from devora_console.postgres.watch.guest import Guest
 
 _MOST_LINES = 5

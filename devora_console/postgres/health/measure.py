@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from devora_console.core.problems import usage_error
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.health.words import quoted
+from devora_console.postgres.names import quoted
 from devora_console.postgres.sqlfiles import sql
-from devora_console.postgres.watch.guest import HERE, Guest
+from devora_console.postgres.watch.guest import HERE, NO_ANSWER, Guest
 
 _SECONDS = 120.0
 _KINDS = {
@@ -65,7 +65,7 @@ async def measure(guest: Guest, oid: int) -> Measured | Unknown:
     """
     row = await guest.one("health_relation", oid)
     if isinstance(row, Unknown):
-        return Unknown("the table is gone")
+        return Unknown("the table is gone") if row == NO_ANSWER else row
     if row["kind"] in _KINDS:
         return Unknown(_KINDS[row["kind"]])
     if row["access_method"] != "heap":

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.health.age import StatsAge, judge_age
+from devora_console.postgres.health.age import judge_age
 from devora_console.postgres.health.bloat import read_bloat
 from devora_console.postgres.health.cache import (
     Accesses,
@@ -21,6 +21,7 @@ from devora_console.postgres.health.cache import (
     relations_between,
 )
 from devora_console.postgres.health.io import IoPart, judge_io
+from devora_console.postgres.health.replication import read_replication
 from devora_console.postgres.health.sample import Interval, between, read_sample
 from devora_console.postgres.health.sequences import read_sequences
 from devora_console.postgres.health.settings import read_settings
@@ -34,6 +35,9 @@ from devora_console.postgres.watch.window import StatsWindow, read_window
 _COUNTED = ("cache", "sizes", "io")
 """Sections to which an interval has something to add."""
 
+Seen = tuple[HealthSample, Counters | Unknown]
+"""What a look saw, to be compared with by the next: its sample, and the counters of tables and indexes."""
+
 
 async def read_health(
     guest: Guest,
@@ -41,31 +45,27 @@ async def read_health(
     *,
     sections: Collection[str] = SECTIONS,
     interval: float = 0.0,
-    before: tuple[HealthSample, Counters | Unknown] | None = None,
 ) -> HealthSnapshot:
     """The sections, in their order. Raises ConsoleError when the connection is lost.
 
-    ``interval`` seconds are let pass between two samples; 0 takes one sample only. ``before`` is what an earlier look
-    saw (its sample, and the counters of tables and indexes), to be compared with instead of waiting.
+    ``interval`` seconds are let pass between two samples; 0 takes one sample only.
     """
     window = await read_window(guest)
     first = await read_sample(guest)
-    then: tuple[HealthSample, Counters | Unknown] | None = before
-    if before is None and interval > 0 and not isinstance(first, Unknown) and set(sections) & set(_COUNTED):
+    then: Seen | None = None
+    if interval > 0 and not isinstance(first, Unknown) and set(sections) & set(_COUNTED):
         then = (first[0], await read_relations(guest) if "cache" in sections else {})
         await asyncio.sleep(interval)
         first = await read_sample(guest)
-    age = judge_age(window, isinstance(first, Unknown) or first[1], settings)
-    look = _Look(guest, settings, window, age, first, then)
-    parts: dict[str, Part | Unknown] = {name: await look.part(name) for name in SECTIONS if name in sections}
-    passed = look.between
-    return HealthSnapshot(
-        as_of=utc_now(),
-        database=guest.host.database,
-        window=window,
-        seconds=passed.seconds if isinstance(passed, Interval) else 0.0,
-        parts=parts,
-    )
+    look = _Look(guest, settings, window, first, then)
+    return await look.snapshot(sections)
+
+
+async def read_next(guest: Guest, settings: HealthSettings, before: Seen | None) -> tuple[HealthSnapshot, Seen | None]:
+    """Every section, compared with what the look ``before`` saw; and what this one saw, None when it saw nothing."""
+    window = await read_window(guest)
+    look = _Look(guest, settings, window, await read_sample(guest), before)
+    return await look.snapshot(SECTIONS), look.seen
 
 
 class _Look:
@@ -76,12 +76,13 @@ class _Look:
         guest: Guest,
         settings: HealthSettings,
         window: StatsWindow | Unknown,
-        age: StatsAge,
         counted: tuple[HealthSample, bool, int | None] | Unknown,
-        before: tuple[HealthSample, Counters | Unknown] | None,
+        before: Seen | None,
     ) -> None:
-        self._guest, self._settings, self._age = guest, settings, age
+        self._guest, self._settings, self._window = guest, settings, window
+        self._age = judge_age(window, isinstance(counted, Unknown) or counted[1], settings)
         self._counted, self._before = counted, before
+        self._relations: Counters | Unknown = Unknown("the cache was not looked at")
         self._now = window.now if isinstance(window, StatsWindow) else utc_now()
 
     @property
@@ -92,6 +93,23 @@ class _Look:
         if isinstance(self._counted, Unknown):
             return self._counted
         return between(self._before[0], self._counted[0])
+
+    @property
+    def seen(self) -> Seen | None:
+        """For the next look to compare with."""
+        return None if isinstance(self._counted, Unknown) else (self._counted[0], self._relations)
+
+    async def snapshot(self, sections: Collection[str]) -> HealthSnapshot:
+        """The sections, in their order."""
+        parts: dict[str, Part | Unknown] = {name: await self.part(name) for name in SECTIONS if name in sections}
+        passed = self.between
+        return HealthSnapshot(
+            as_of=utc_now(),
+            database=self._guest.host.database,
+            window=self._window,
+            seconds=passed.seconds if isinstance(passed, Interval) else 0.0,
+            parts=parts,
+        )
 
     async def part(self, name: str) -> Part | Unknown:
         """One section."""
@@ -106,6 +124,8 @@ class _Look:
             return await read_sizes(guest, self._now, self.between)
         if name == "io":
             return self._io()
+        if name == "replication":
+            return await read_replication(guest, self._now, settings)
         if name == "wraparound":
             return await read_wraparound(guest, self._now, settings)
         if name == "sequences":
@@ -117,7 +137,7 @@ class _Look:
         if isinstance(self._counted, Unknown):
             return self._counted
         sample = self._counted[0]
-        relations = await read_relations(self._guest)
+        relations = self._relations = await read_relations(self._guest)
         passed = self.between
         earlier: Counters | Unknown = {} if self._before is None else self._before[1]
         changed: tuple[RelationAccesses, ...] = ()

@@ -11,7 +11,8 @@ from devora_console.config.thresholds import HealthSettings
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, figure, percent, plural, quoted
+from devora_console.postgres.health.words import count, figure, percent, plural
+from devora_console.postgres.names import quoted
 from devora_console.postgres.watch.guest import Guest
 
 _BITS = {"smallint": 15, "integer": 31, "bigint": 63}
@@ -24,8 +25,8 @@ _SQL = "SELECT schemaname, sequencename, data_type, last_value, max_value FROM p
 class SequenceUse:
     """``limit`` is the last value that is of use: the sequence's own end or its column's, whichever comes first.
 
-    ``last`` is None while it was never used; Unknown when hidden or locked. ``used`` of ``span`` values are gone,
-    ``left`` calls of nextval remain. A sequence that cycles has no end (``cycles``).
+    ``last`` is None while nothing was drawn since it was made or set anew; Unknown when hidden or locked. ``used`` of
+    ``span`` values are gone, ``left`` calls of nextval remain. A sequence that cycles has no end (``cycles``).
     """
 
     oid: int
@@ -59,12 +60,17 @@ async def read_sequences(guest: Guest, now: datetime, settings: HealthSettings) 
     rows = await guest.ask("health_sequences", seconds=10)
     if isinstance(rows, Unknown):
         return rows
-    found = sorted((use_of(row) for row in rows), key=_rank)
+    idle = [row["oid"] for row in rows if row["last_value"] is None and row["readable"] and not row["locked"]]
+    set_at = await guest.ask("health_sequences_at", idle, seconds=10) if idle else []
+    at = {} if isinstance(set_at, Unknown) else {row["oid"]: row["next_value"] for row in set_at}
+    found = sorted((use_of(row, at.get(row["oid"])) for row in rows), key=_rank)
     return SequencesPart(now, tuple(found[:_MOST_LISTED]), len(found), tuple(judge_sequences(found, settings)))
 
 
-def use_of(row: Any) -> SequenceUse:
-    """From a row of ``health_sequences.sql``."""
+def use_of(row: Any, next_value: int | None = None) -> SequenceUse:
+    """From a row of ``health_sequences.sql``; ``next_value`` is where one without a last value stands, None where that
+    cannot be read: it may have been set anew, to near its end.
+    """
     up = row["increment"] > 0
     own = row["most"] if up else row["least"]
     limit, limited_by = own, "the sequence itself"
@@ -82,8 +88,17 @@ def use_of(row: Any) -> SequenceUse:
     elif not row["readable"]:
         name = quoted(row["schema"], row["name"])
         last = Unknown("hidden from this user", f"GRANT SELECT ON SEQUENCE {name} (or ON ALL SEQUENCES) to this user")
+    elif last is None and next_value is None:
+        name = quoted(row["schema"], row["name"])
+        last = Unknown(
+            "never used or set anew, and where it stands is hidden from this user",
+            f"GRANT SELECT ON SEQUENCE {name} (or ON ALL SEQUENCES) to this user",
+        )
     elif last is None:
-        used, left = 0, span // abs(row["increment"])
+        assert next_value is not None
+        used = max(0, next_value - base if up else base - next_value)
+        ahead = limit - next_value if up else next_value - limit
+        left = ahead // abs(row["increment"]) + 1 if ahead >= 0 else 0
     else:
         assert isinstance(last, int)
         used = max(0, last - base if up else base - last)
@@ -200,6 +215,6 @@ def _summary(
         value=_share(known[0]) if known else None,
         threshold=settings.sequence_percent,
         why="Each is measured against the lesser of its own end and that of the integer column it feeds. One that was "
-        "never used counts as 0 %; one whose value is hidden is not counted.",
+        "never used counts from where it was set; one whose value is hidden is not counted.",
         sql=_SQL,
     )

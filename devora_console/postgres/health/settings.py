@@ -90,6 +90,15 @@ _OFF: Mapping[str, tuple[Verdict, str, str]] = {
         "Turn it on, or leave it to the sessions that can bear the loss.",
     ),
 }
+_OWN = {
+    "user": "for this user",
+    "database": "for this database",
+    "database user": "for this user here",
+    "client": "for this session",
+    "session": "for this session",
+}
+"""Sources of a value that is not the server's, which it hides."""
+
 _ON: Mapping[str, str] = {
     "zero_damaged_pages": "damaged pages are emptied silently when they are read",
     "ignore_checksum_failure": "pages with a wrong checksum are used as if nothing were wrong",
@@ -101,14 +110,25 @@ def _is(by_name: Mapping[str, Setting], name: str, value: str) -> bool:
 
 
 def _off(setting: Setting, verdict: Verdict, text: str, remedy: str) -> HealthLine:
+    if setting.source in _OWN:
+        return _own(setting)
     sql = f"ALTER SYSTEM SET {setting.name} = on;\nSELECT pg_reload_conf();"
     return _worth(setting, verdict, f"off: {text}", f"{_source(setting)} {text.capitalize()}.", remedy, "on", sql)
 
 
 def _on(setting: Setting, text: str) -> HealthLine:
+    if setting.source in _OWN:
+        return _own(setting)
     sql = f"ALTER SYSTEM RESET {setting.name};\nSELECT pg_reload_conf();"
     why = f"{_source(setting)} It is meant for saving what is left of damaged data, not for operation."
     return _worth(setting, Verdict.FAIL, f"on: {text}", why, "Turn it off.", "off", sql)
+
+
+def _own(setting: Setting) -> HealthLine:
+    text = f"{setting.setting} {_OWN[setting.source]}; what the server is set to is hidden by that"
+    sql = "SELECT setdatabase, setrole::regrole, setconfig FROM pg_db_role_setting;"
+    why = f"{_source(setting)} The value of this session says nothing of other sessions."
+    return _worth(setting, Verdict.UNKNOWN, text, why, "", None, sql)
 
 
 def _buffers(by_name: Mapping[str, Setting], database_bytes: int | Unknown, block_size: int) -> list[HealthLine]:

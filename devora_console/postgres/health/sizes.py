@@ -8,6 +8,7 @@ from typing import Any
 
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.health.sample import Interval
 from devora_console.postgres.health.snapshot import HealthLine, unknown_line
 from devora_console.postgres.health.words import plural, size
@@ -72,7 +73,11 @@ async def read_sizes(guest: Guest, now: datetime, interval: Interval | Unknown |
     own = await guest.one("health_database_size", seconds=10)
     database = own if isinstance(own, Unknown) else own["bytes"]
     others = await guest.ask("health_databases", seconds=10)
-    databases = others if isinstance(others, Unknown) else tuple(DatabaseSize(**row) for row in others)
+    databases: tuple[DatabaseSize, ...] | Unknown = (
+        others
+        if isinstance(others, Unknown)
+        else tuple(DatabaseSize(decode(row["name"]) or "", row["bytes"]) for row in others)
+    )
     rows = await guest.ask("health_sizes", MOST_LISTED, seconds=10)
     if isinstance(rows, Unknown):
         rows = await guest.ask("health_sizes_guessed", MOST_LISTED, seconds=10)

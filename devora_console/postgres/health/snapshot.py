@@ -10,7 +10,7 @@ from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.watch.window import StatsWindow
 
-SECTIONS = ("cache", "bloat", "vacuum", "sizes", "io", "wraparound", "sequences", "settings")
+SECTIONS = ("cache", "bloat", "vacuum", "sizes", "io", "replication", "wraparound", "sequences", "settings")
 """The keys of the sections, in the order they are shown."""
 
 Figure = int | float | str | Unknown | None

@@ -70,12 +70,3 @@ def ago(seconds: float) -> str:
     '4m10s ago'
     """
     return f"{span(max(0.0, seconds))} ago"
-
-
-def quoted(*names: str) -> str:
-    """Names of the catalogue as SQL writes them, joined with dots.
-
-    >>> quoted('public', 'My t')
-    '"public"."My t"'
-    """
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)

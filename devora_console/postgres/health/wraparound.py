@@ -14,9 +14,11 @@ from typing import Any
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.encodings import decode
 from devora_console.postgres.health.options import integer, parse_options
 from devora_console.postgres.health.snapshot import HealthLine, only_first, unknown_line
-from devora_console.postgres.health.words import count, figure, percent, quoted
+from devora_console.postgres.health.words import count, figure, percent
+from devora_console.postgres.names import quoted
 from devora_console.postgres.watch.guest import Guest
 
 STOP = 2**31 - 1 - 3_000_000
@@ -92,7 +94,7 @@ async def read_wraparound(guest: Guest, now: datetime, settings: HealthSettings)
     limits = rows[0]
     databases = tuple(
         DatabaseAge(
-            row["database"],
+            decode(row["database"]) or "",
             row["connectable"],
             Age(row["xid_age"], row["xid_due"], row["xid_failsafe"]),
             Age(row["mxid_age"], row["mxid_due"], row["mxid_failsafe"]),

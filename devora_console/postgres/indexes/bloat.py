@@ -86,6 +86,8 @@ def _why_not(catalogue: Catalogue, index: IndexFacts, table: TableFacts) -> str:
         return f"{inputs.columns - inputs.known} of {inputs.columns} columns have no statistics"
     if inputs.has_name:
         return "it has a column of type name, whose width statistics misstate"
+    if inputs.outside:
+        return "values of its columns may be stored outside the table (TOAST), where statistics do not see their width"
     assert not isinstance(index.size_bytes, Unknown)
     if index.size_bytes > 1.2 * index.pages * catalogue.block_size:
         return "it grew by more than a fifth since its entries were last counted (ANALYZE counts them)"

@@ -171,7 +171,9 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class BloatInputs:
-    """What the estimate of a btree's size is made of; ``width`` in bytes, ``known`` of ``columns`` have statistics."""
+    """What the estimate of a btree's size is made of; ``width`` in bytes, ``known`` of ``columns`` have statistics.
+    ``outside``: values may be stored outside the table, so that their width is not known.
+    """
 
     columns: int
     known: int
@@ -180,6 +182,7 @@ class BloatInputs:
     width: float
     distinct_column: bool
     readable: bool
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from devora_console.postgres.indexes.facts import (
     TableFacts,
 )
 from devora_console.postgres.indexes.snapshot import LIKELY, YES, Finding, Kind, no
-from devora_console.postgres.indexes.sqltext import quote, shorten
+from devora_console.postgres.indexes.sqltext import create_missing
 
 _METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin"})  # a BRIN is not used for one row's sake
 _CONVERTED = (
@@ -96,6 +96,7 @@ class ForeignKeys:
         found: list[tuple[float, Finding]] = []
         small: list[str] = []
         unsure: list[str] = []
+        unsized: list[str] = []
         temporal = sum(key.period for key in self._keys)
         for key in self._keys:
             table = self._catalogue.tables.get(key.table_oid)
@@ -105,15 +106,17 @@ class ForeignKeys:
             if served is None:
                 unsure.append(key.name)
             elif served is False:
-                if self._size(table) < self._settings.table_mb * 1e6:
+                if self._unsized(table):
+                    unsized.append(f"{key.name} of {table.title}")
+                elif self._size(table) < self._settings.table_mb * 1e6:
                     small.append(f"{key.name} of {table.title}")
                 else:
                     cost, finding = self._missing(key, table)
                     found.append((cost, finding))
         found.sort(key=lambda pair: -pair[0])
-        return [finding for _, finding in found], list(self._left_out(small, unsure, temporal))
+        return [finding for _, finding in found], list(self._left_out(small, unsure, unsized, temporal))
 
-    def _left_out(self, small: list[str], unsure: list[str], temporal: int) -> Iterator[str]:
+    def _left_out(self, small: list[str], unsure: list[str], unsized: list[str], temporal: int) -> Iterator[str]:
         if small:
             names = ", ".join(small[:5]) + (" and more" if len(small) > 5 else "")
             yield (
@@ -122,6 +125,11 @@ class ForeignKeys:
             )
         if unsure:
             yield f"Not known because of a lock, whether a partial index serves: {', '.join(unsure[:5])}."
+        if unsized:
+            yield (
+                "Foreign keys without an index on tables whose size is not known just now, because of a lock:"
+                f" {len(unsized)} ({', '.join(unsized[:5])})."
+            )
         if temporal:
             yield f"Temporal foreign keys (PERIOD) are not judged: {temporal}."
 
@@ -159,6 +167,11 @@ class ForeignKeys:
     def _size(self, table: TableFacts) -> int:
         own = table.pages * self._catalogue.block_size if isinstance(table.size_bytes, Unknown) else table.size_bytes
         return own + sum(self._size(each) for each in self._partitions.get(table.oid, ()))
+
+    def _unsized(self, table: TableFacts) -> bool:
+        """Whether it, or a partition, is locked and its pages were never counted: that is no small table."""
+        unknown = isinstance(table.size_bytes, Unknown) and not table.pages
+        return unknown or any(self._unsized(each) for each in self._partitions.get(table.oid, ()))
 
     def _missing(self, key: ForeignKey, table: TableFacts) -> tuple[float, Finding]:
         parent = self._catalogue.tables.get(key.referenced_oid)
@@ -213,17 +226,5 @@ class ForeignKeys:
         return replace(finding, notes=tuple(notes), confidence=confidence, remedy_sql=remedy)
 
     def _remedy(self, key: ForeignKey, table: TableFacts) -> str:
-        columns = ", ".join(column.quoted for column in key.columns)
-        if not table.partitioned:
-            return f"CREATE INDEX CONCURRENTLY ON {table.quoted} ({columns});"
-        partitions = self._partitions.get(table.oid, ())
-        if any(each.partitioned for each in partitions):
-            return f"CREATE INDEX ON {table.quoted} ({columns});  -- blocks writes to all partitions meanwhile"
-        ending = "_" + "_".join(column.name for column in key.columns)[:20] + "_idx"
-        name = quote(shorten(table.name, ending))
-        lines = [f"CREATE INDEX {name} ON ONLY {table.quoted} ({columns});"]
-        for each in partitions:
-            own = quote(shorten(each.name, ending))
-            lines.append(f"CREATE INDEX CONCURRENTLY {own} ON {each.quoted} ({columns});")
-            lines.append(f"ALTER INDEX {quote(table.schema)}.{name} ATTACH PARTITION {quote(each.schema)}.{own};")
-        return "\n".join(lines)
+        columns = [(column.name, column.quoted) for column in key.columns]
+        return create_missing(table, self._partitions.get(table.oid, ()), columns)

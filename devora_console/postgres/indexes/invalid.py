@@ -10,7 +10,8 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.indexes.facts import Catalogue, IndexFacts, TableFacts, Work
 from devora_console.postgres.indexes.overlap import shape_of
 from devora_console.postgres.indexes.snapshot import YES, Finding, Kind, no
-from devora_console.postgres.indexes.sqltext import create, drop, quote, rebuild, shorten
+from devora_console.postgres.indexes.sqltext import create, drop, rebuild, shorten
+from devora_console.postgres.names import quoted
 
 _LEFT = re.compile(r"_cc(new|old)\d*$")
 
@@ -124,11 +125,11 @@ def _attach(index: IndexFacts, partition: TableFacts) -> Iterator[str]:
     """Build a partition's part without blocking its writers, then attach it."""
     if index.definition is None:
         return
-    name = quote(shorten(f"{partition.name}_{index.name}", ""))
+    name = quoted(shorten(f"{partition.name}_{index.name}", ""))
     unique = "UNIQUE " if index.is_unique else ""
     word = "" if partition.partitioned else "CONCURRENTLY "
     yield f"CREATE {unique}INDEX {word}{name} ON {partition.quoted} USING {index.shape};"
-    yield f"ALTER INDEX {index.quoted} ATTACH PARTITION {quote(partition.schema)}.{name};"
+    yield f"ALTER INDEX {index.quoted} ATTACH PARTITION {quoted(partition.schema)}.{name};"
 
 
 def _finding(

@@ -192,7 +192,9 @@ def _prefix(gone: IndexFacts, keeper: IndexFacts, table: str) -> Finding:
         reason = f"{keeper.title} has the same keys and includes more columns: {keeper.shape}"
     notes = [f"Keep {keeper.title}: it answers the same conditions, and more.", _compared(gone, keeper)]
     confidence = LIKELY
-    if _bytes(keeper) > 2 * max(1, _bytes(gone)):
+    if isinstance(keeper.size_bytes, Unknown) or isinstance(gone.size_bytes, Unknown):
+        confidence = no("the longer index may be far larger: a size is not known")
+    elif keeper.size_bytes > 2 * max(1, gone.size_bytes):
         confidence = no("the longer index is more than twice as large, so queries would read more of it")
     return _finding(Kind.PREFIX, gone, keeper, table, reason, confidence, notes)
 

@@ -10,6 +10,7 @@ from typing import Any
 from devora_console.config.thresholds import IndexesSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.indexes.advised import Advice
 from devora_console.postgres.indexes.bloat import worth_estimating
 from devora_console.postgres.indexes.facts import (
     BloatInputs,
@@ -23,10 +24,11 @@ from devora_console.postgres.indexes.facts import (
     Work,
 )
 from devora_console.postgres.indexes.judge import judge
+from devora_console.postgres.indexes.serving import still
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Kind
 from devora_console.postgres.indexes.usage import counted_since, doubt
 from devora_console.postgres.sqlfiles import sql
-from devora_console.postgres.watch.guest import HERE, Guest
+from devora_console.postgres.watch.guest import HERE, OTHER_ENCODING, Guest
 from devora_console.postgres.watch.window import read_window
 
 _SECONDS = 20.0
@@ -34,18 +36,37 @@ _LOCKED = Unknown("locked by another session", "See: locks")
 _LEFT_OUT = Unknown("not asked for, as a lock came in between", "Ask again")
 
 
-async def read(guest: Guest, settings: IndexesSettings | None = None, *, kept: bool = False) -> IndexesSnapshot:
+async def read(
+    guest: Guest,
+    settings: IndexesSettings | None = None,
+    *,
+    kept: bool = False,
+    advice: Advice | Unknown | None = None,
+) -> IndexesSnapshot:
     """The indexes of this database and what is wrong with them; with ``kept`` also those that must stay though hardly
-    scanned, which may be many. Raises ConsoleError when the line is lost.
+    scanned, which may be many; with the ``advice`` given before. Raises ConsoleError when the line is lost.
     """
     settings = settings or IndexesSettings()
-    catalogue = await read_catalogue(guest, settings)
-    findings, notes = judge(catalogue, settings, kept=kept)
+    return await judged(guest, await read_catalogue(guest, settings), settings, kept=kept, advice=advice)
+
+
+async def judged(
+    guest: Guest,
+    catalogue: Catalogue,
+    settings: IndexesSettings,
+    *,
+    kept: bool = False,
+    advice: Advice | Unknown | None = None,
+) -> IndexesSnapshot:
+    """What the catalogue says; definitions are asked for where they are needed."""
+    if isinstance(advice, Advice):
+        advice = still(advice, catalogue)
+    findings, notes = judge(catalogue, settings, kept=kept, advice=advice)
     # Definitions are half the cost of everything, so they are asked for only where something is said.
     tables = {catalogue.indexes[each.oid].table_oid for each in findings if each.oid and each.kind is not Kind.KEPT}
     if tables:
         catalogue = await _with_definitions(guest, catalogue, tables)
-        findings, notes = judge(catalogue, settings, kept=kept)
+        findings, notes = judge(catalogue, settings, kept=kept, advice=advice)
     sizes = [
         each.size_bytes
         for each in catalogue.indexes.values()
@@ -62,6 +83,7 @@ async def read(guest: Guest, settings: IndexesSettings | None = None, *, kept: b
         findings=findings,
         notes=notes,
         thresholds={name: float(value) for name, value in settings.model_dump().items()},
+        advice=advice,
     )
 
 
@@ -96,6 +118,8 @@ async def read_catalogue(guest: Guest, settings: IndexesSettings) -> Catalogue:
     for name, answer in (("indexes", index_rows), ("their use", use), ("tables", table_rows)):
         if isinstance(answer, Unknown):
             notes.append(f"Not known: {name}: {answer.reason}.")
+    work = _work(await guest.ask("index_work"))
+    indexes = await _still(guest, indexes)
     worth = [oid for oid, index in indexes.items() if worth_estimating(index, block_size, settings)]
     return Catalogue(
         as_of=utc_now() if isinstance(window, Unknown) else window.now,
@@ -108,7 +132,7 @@ async def read_catalogue(guest: Guest, settings: IndexesSettings) -> Catalogue:
         foreign_keys=_foreign_keys(await guest.ask("index_foreign_keys", seconds=_SECONDS)),
         partition_columns=_partition_columns(await guest.ask("index_partition_columns", seconds=_SECONDS)),
         opclasses=_opclasses(await guest.ask("index_opclasses")),
-        work=_work(await guest.ask("index_work")),
+        work=work,
         situation=_situation(await guest.one("index_situation")),
         bloat=_bloat(await guest.ask("index_bloat", worth, seconds=_SECONDS)),
         notes=tuple(dict.fromkeys(notes)),
@@ -118,12 +142,32 @@ async def read_catalogue(guest: Guest, settings: IndexesSettings) -> Catalogue:
 
 async def _without_waiting(guest: Guest, name: str, notes: list[str]) -> Sequence[Any] | Unknown:
     """The answer; without sizes and expressions where a lock was taken, or something dropped, after we looked."""
-    text = sql(HERE, name, guest.host.version)
-    rows = await guest.query(text, True, seconds=_SECONDS)  # not remembered: what fails now, works the next time
+    text, whole = sql(HERE, name, guest.host.version), f"{name}, whole"
+    rows: Sequence[Any] | Unknown | None = guest.refused(whole)
+    if rows is None:
+        rows = await guest.query(text, True, seconds=_SECONDS)  # not remembered: what fails now, works the next time
+    if rows == OTHER_ENCODING:
+        guest.remember(whole, OTHER_ENCODING)  # but names and expressions do not change by themselves
     if isinstance(rows, Unknown):
         notes.append(f"Sizes, expressions and predicates were left out: {rows.reason}.")
-        rows = await guest.query(text, False, seconds=_SECONDS)
+        rows = await guest.query(text, False, seconds=_SECONDS, remember=name if rows == OTHER_ENCODING else None)
     return rows
+
+
+async def _still(guest: Guest, indexes: dict[int, IndexFacts]) -> dict[int, IndexFacts]:
+    """The indexes, those that were not valid as they are now: a build that ended before we asked who builds would
+    look like one that nobody is at.
+    """
+    broken = [oid for oid, index in indexes.items() if not index.usable]
+    rows = await guest.query(sql(HERE, "index_still"), broken) if broken else []
+    if isinstance(rows, Unknown) or not broken:
+        return indexes
+    now = {row["oid"]: row for row in rows}
+    return {
+        oid: replace(index, **{k: v for k, v in now[oid].items() if k != "oid"}) if oid in now else index
+        for oid, index in indexes.items()
+        if oid in now or index.usable
+    }
 
 
 def _made(row: Any) -> datetime | Unknown:

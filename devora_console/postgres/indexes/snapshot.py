@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.indexes.advised import Advice, Suggestion
 from devora_console.postgres.watch.window import StatsWindow
 
 
@@ -39,9 +40,10 @@ def no(why: str) -> str:
 class Finding:
     """One thing to know about one index, or about one that is missing (``index`` is then empty).
 
-    ``size_bytes``: what the remedy would give back; for a missing index the table that is read without it. An
-    ``≈`` before it where ``size_estimated``. ``confidence`` is "yes", "likely" or "no: why". ``remedy_sql`` may be
-    empty; ``keep`` names the index that does the same work; ``definition`` would make a dropped index again.
+    ``size_bytes``: what the remedy would give back; for a missing index the table that is read without it, or with a
+    ``suggestion`` the index itself. An ``≈`` before it where ``size_estimated``. ``confidence`` is "yes", "likely" or
+    "no", the latter two perhaps with ": why". ``remedy_sql`` may be empty; ``keep`` names the index that does the same
+    work; ``definition`` would make a dropped index again.
     """
 
     kind: Kind
@@ -59,6 +61,7 @@ class Finding:
     definition: str = ""
     size_estimated: bool = False
     key: str = ""
+    suggestion: Suggestion | None = None
 
     @property
     def sure(self) -> str:
@@ -72,7 +75,8 @@ class IndexesSnapshot:
 
     ``stats_window``: since when scans are counted; ``counted_since`` is the later of that and the making of the
     database. ``unused_unknown``: why a missing scan proves nothing here and now; empty where it proves something.
-    ``thresholds`` are the settings that were used, by key.
+    ``thresholds`` are the settings that were used, by key. ``advice``: what slow statements suggest, or why that is not
+    known; None where nobody asked, as planning them is dear.
     """
 
     as_of: datetime
@@ -85,6 +89,7 @@ class IndexesSnapshot:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     thresholds: dict[str, float]
+    advice: Advice | Unknown | None = None
 
     def of(self, *kinds: Kind) -> tuple[Finding, ...]:
         """The findings of these kinds."""
@@ -101,8 +106,8 @@ class Measurement:
     index: str
     oid: int
     size_bytes: int
-    leaf_density: float
-    fragmentation: float
+    leaf_density: float | Unknown
+    fragmentation: float | Unknown
     fill_factor: float
     empty_pages: int
     deleted_pages: int

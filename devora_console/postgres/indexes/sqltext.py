@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from devora_console.postgres.indexes.facts import IndexFacts
+from collections.abc import Sequence
 
-
-def quote(name: str) -> str:
-    """A name of our own making, quoted.
-
-    >>> quote('a"b')
-    '"a""b"'
-    """
-    return '"' + name.replace('"', '""') + '"'
+from devora_console.postgres.indexes.facts import IndexFacts, TableFacts
+from devora_console.postgres.names import quoted
 
 
 def drop(index: IndexFacts) -> str:
@@ -31,6 +25,25 @@ def create(index: IndexFacts) -> str:
         if index.definition.startswith(head):
             return f"{head}CONCURRENTLY {index.definition.removeprefix(head)};"
     return f"{index.definition};"
+
+
+def create_missing(table: TableFacts, partitions: Sequence[TableFacts], columns: Sequence[tuple[str, str]]) -> str:
+    """A new index on ``columns`` (name, quoted), without blocking writers; for a partitioned table one partition after
+    the other, as PostgreSQL offers no CONCURRENTLY for the whole.
+    """
+    keys = ", ".join(key for _, key in columns)
+    if not table.partitioned:
+        return f"CREATE INDEX CONCURRENTLY ON {table.quoted} ({keys});"
+    if any(each.partitioned for each in partitions):
+        return f"CREATE INDEX ON {table.quoted} ({keys});  -- blocks writes to all partitions meanwhile"
+    ending = "_" + "_".join(name for name, _ in columns)[:20] + "_idx"
+    name = quoted(shorten(table.name, ending))
+    lines = [f"CREATE INDEX {name} ON ONLY {table.quoted} ({keys});"]
+    for each in partitions:
+        own = quoted(shorten(each.name, ending))
+        lines.append(f"CREATE INDEX CONCURRENTLY {own} ON {each.quoted} ({keys});")
+        lines.append(f"ALTER INDEX {quoted(table.schema)}.{name} ATTACH PARTITION {quoted(each.schema)}.{own};")
+    return "\n".join(lines)
 
 
 def rebuild(index: IndexFacts) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from devora_console.config.thresholds import IndexesSettings
 from devora_console.core.console import Verdict
@@ -14,12 +14,14 @@ _ROWS = 10_000
 _FEW = "an estimate from counters; the column must come from the plan of a slow statement"
 
 
-def suggested(catalogue: Catalogue, settings: IndexesSettings) -> Iterator[Finding]:
-    """Large tables with many scans of most of their rows, the most rows read first."""
+def suggested(catalogue: Catalogue, settings: IndexesSettings, known: Collection[int] = ()) -> Iterator[Finding]:
+    """Large tables with many scans of most of their rows, the most rows read first; not those of which more is
+    ``known``.
+    """
     indexes = catalogue.indexes_of()
     found = []
     for table in catalogue.tables.values():
-        if table.partitioned or isinstance(table.size_bytes, Unknown) or not table.whole_scans:
+        if table.oid in known or table.partitioned or isinstance(table.size_bytes, Unknown) or not table.whole_scans:
             continue
         by_index = sum(each.scans for each in indexes.get(table.oid, ()))
         a_time = table.rows_read / table.whole_scans

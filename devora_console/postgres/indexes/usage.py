@@ -15,13 +15,14 @@ from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.indexes.facts import Catalogue, IndexFacts, TableFacts
 from devora_console.postgres.indexes.snapshot import LIKELY, YES, Finding, Kind, no
-from devora_console.postgres.indexes.sqltext import create, drop, quote, shorten
+from devora_console.postgres.indexes.sqltext import create, drop, shorten
+from devora_console.postgres.names import quoted
 from devora_console.postgres.watch.window import StatsWindow
 
 DAY = 86_400.0
 _MINUTE = 60.0
 _READ_FILE = "GRANT EXECUTE ON FUNCTION pg_stat_file(text, boolean) to this user, as a superuser"
-_RECOVERY = "this is a replica: it counts only its own scans"
+_RECOVERY = "this is a replica: it counts only its own scans, and those of the primary are counted there"
 
 
 def counted_since(catalogue: Catalogue) -> datetime | Unknown:
@@ -50,15 +51,15 @@ def doubt(catalogue: Catalogue, settings: IndexesSettings) -> str:
         return window.reason
     if isinstance(since, Unknown):
         return since.reason
+    situation = catalogue.situation
+    if not isinstance(situation, Unknown) and situation.in_recovery:
+        return _RECOVERY  # no waiting betters that
     age = (window.now - since).total_seconds()
     if age < settings.unused_days * DAY:
         began = _beginning(window, since, catalogue.database_made)
         return f"statistics began {span(max(0.0, age))} ago{began}; {settings.unused_days:g} days are needed"
-    situation = catalogue.situation
     if isinstance(situation, Unknown):
         return f"whether there are replicas: {situation.reason}"
-    if situation.in_recovery:
-        return _RECOVERY
     if situation.replicas:
         return f"connected replicas: {situation.replicas}; their scans are counted only there"
     if situation.absent_replicas:
@@ -70,11 +71,11 @@ def _beginning(window: StatsWindow, since: datetime, made: datetime | Unknown) -
     if since != window.since:
         trace = ", as far as this user can tell: the oldest trace of this database in them"
         return trace if isinstance(made, Unknown) else ", when this database was made"
-    if not window.crashed or abs((since - window.started).total_seconds()) > _MINUTE:
+    if not window.crashed:
         return ""
-    if not isinstance(made, Unknown) and (window.started - made).total_seconds() > _MINUTE:
-        return ", after a crash"
-    return ", with the server's start: they were lost in a crash, or the cluster is new"
+    if window.made is None and not isinstance(made, Unknown) and (since - made).total_seconds() > _MINUTE:
+        return ", after a crash or restore"
+    return f", after {window.cause}"
 
 
 def keepers(catalogue: Catalogue, serving: dict[int, str]) -> dict[int, str]:
@@ -187,6 +188,9 @@ def _reason(catalogue: Catalogue, index: IndexFacts, table: TableFacts) -> str:
     words = f"{_scans(index)}{window}"
     if index.last_scan is not None:
         words += f", last {span(max(0.0, _last_used(catalogue, index)))} ago"
+    situation = catalogue.situation
+    if not isinstance(situation, Unknown) and situation.in_recovery:
+        return f"{words} on this replica; how often its table is written is counted on the primary"
     return f"{words}; its table had {table.index_writes} row writes"
 
 
@@ -204,7 +208,7 @@ def _remedy(index: IndexFacts, table: TableFacts) -> str:
     if not index.has_expressions or not index.expressions:
         return drop(index)
     statistics = [
-        f"CREATE STATISTICS {quote(index.schema)}.{quote(shorten(index.name, f'_stat{at}'))}"
+        f"CREATE STATISTICS {quoted(index.schema, shorten(index.name, f'_stat{at}'))}"
         f" ON ({expression}) FROM {table.quoted};"
         for at, expression in enumerate(index.expressions, 1)
     ]

@@ -8,6 +8,7 @@ import asyncpg
 
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.names import quoted
 from devora_console.postgres.plans.lexer import Kind
 from devora_console.postgres.plans.statement import Statement
 from devora_console.postgres.watch.guest import why_not
@@ -92,7 +93,7 @@ def _denied(raw: str, said: str, statement: Statement, user: str) -> Unknown:
 def _quoted(name: str) -> str:
     """A name as SQL text, for a person to read and copy."""
     plain = one_line(name, 130)
-    return plain if re.fullmatch(r"[a-z_][a-z0-9_]*", plain) else '"' + plain.replace('"', '""') + '"'
+    return plain if re.fullmatch(r"[a-z_][a-z0-9_]*", plain) else quoted(plain)
 
 
 def _parameters(error: asyncpg.PostgresError, said: str, statement: Statement) -> Unknown | None:

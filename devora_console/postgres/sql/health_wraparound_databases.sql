@@ -1,6 +1,6 @@
 -- What: the age of the oldest transaction id and multixact id of every database, template0 included, and the settings.
 -- Serves: 14 and later. Cost: catalogue. Grants: none.
-SELECT d.datname::text AS database, age(d.datfrozenxid)::bigint AS xid_age, mxid_age(d.datminmxid)::bigint AS mxid_age,
+SELECT textsend(d.datname::text) AS database, age(d.datfrozenxid)::bigint AS xid_age, mxid_age(d.datminmxid)::bigint AS mxid_age,
        d.datallowconn AS connectable,
        current_setting('autovacuum_freeze_max_age')::bigint AS xid_due,
        current_setting('autovacuum_multixact_freeze_max_age')::bigint AS mxid_due,

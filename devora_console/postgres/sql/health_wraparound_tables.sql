@@ -1,9 +1,11 @@
 -- What: the tables of this database with the oldest ids. Only tables, materialized views and TOAST tables have any:
 --       views, indexes, sequences and partitioned tables hold 0, whose age() is the largest number there is.
+--       A table access method may do without multixacts, and then holds 0 for those alone.
 -- Serves: 14 and later. Cost: catalogue. Grants: none.
 SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
        m.oid::regclass::text AS toast_of, c.relpersistence = 't' AS temporary,
-       age(c.relfrozenxid)::bigint AS xid_age, mxid_age(c.relminmxid)::bigint AS mxid_age,
+       age(c.relfrozenxid)::bigint AS xid_age, 
+       CASE WHEN c.relminmxid::text <> '0' THEN mxid_age(c.relminmxid) ELSE 0 END::bigint AS mxid_age,
        CASE WHEN c.relkind = 't' AND c.reloptions IS NULL THEN m.reloptions ELSE c.reloptions END AS options,
        c.relpages AS pages
   FROM pg_catalog.pg_class c

@@ -9,6 +9,13 @@ SELECT c.oid::bigint AS oid,
        coalesce(max(s.null_frac), 0)::float8 AS most_nulls,
        coalesce(sum((1 - s.null_frac) * s.avg_width), 0)::float8 AS width,
        bool_or(coalesce(s.n_distinct, 0) <= -0.9) AS distinct_column,
+       -- Values that TOAST may hold: avg_width is that of their pointers, while an index holds them whole. Statistics keep
+       -- no value of over 1 kB, and whole ones up to that, which are then longer than avg_width says.
+       coalesce(bool_or(u.attstorage IN ('x', 'e')
+                        AND CASE WHEN s.histogram_bounds IS NULL THEN s.most_common_vals IS NULL
+                                 ELSE octet_length(s.histogram_bounds::text)
+                                      > 3.0 * (s.avg_width + 8) * array_length(s.histogram_bounds, 1) END), false)
+           AS outside,
        bool_and(CASE WHEN k.attnum = 0 THEN has_table_privilege(i.indrelid, 'SELECT')
                      ELSE has_column_privilege(i.indrelid, k.attnum::smallint, 'SELECT') END)
            AND NOT row_security_active(i.indrelid) AS readable

@@ -1,17 +1,17 @@
 -- What: statements that have been running for at least $1 milliseconds, and sessions whose statement is hidden.
 -- Serves: 14 and later. Cost: nothing. Grants: pg_read_all_stats for sessions of others.
 -- Texts are in the encoding of their own database: only their bytes can be read without an error,
--- and in SQL_ASCII textsend would check them.
+-- and textsend converts or checks them unless this one is UTF8.
 SELECT a.pid, a.usesysid AS userid, a.datid AS dbid, a.query_id AS queryid, a.state, a.query_start AS started,
        1000 * extract(epoch FROM clock_timestamp() - a.query_start)::float8 AS ms,
        a.wait_event_type || ': ' || a.wait_event AS waits_for,
-       CASE current_setting('server_encoding') WHEN 'SQL_ASCII' THEN convert_to(a.usename::text, 'SQL_ASCII')
-            ELSE textsend(a.usename::text) END AS "user",
-       CASE current_setting('server_encoding') WHEN 'SQL_ASCII' THEN convert_to(a.datname::text, 'SQL_ASCII')
-            ELSE textsend(a.datname::text) END AS database,
+       CASE current_setting('server_encoding') WHEN 'UTF8' THEN textsend(a.usename::text)
+            ELSE replace(a.usename::text, '\', '\\')::bytea END AS "user",
+       CASE current_setting('server_encoding') WHEN 'UTF8' THEN textsend(a.datname::text)
+            ELSE replace(a.datname::text, '\', '\\')::bytea END AS database,
        pg_encoding_to_char(d.encoding)::text AS encoding,
-       CASE current_setting('server_encoding') WHEN 'SQL_ASCII' THEN convert_to(a.query, 'SQL_ASCII')
-            ELSE textsend(a.query) END AS text,
+       CASE current_setting('server_encoding') WHEN 'UTF8' THEN textsend(a.query)
+            ELSE replace(a.query, '\', '\\')::bytea END AS text,
        octet_length(a.query) >= pg_size_bytes(current_setting('track_activity_query_size')) - 4 AS cut
   FROM pg_catalog.pg_stat_activity a
   LEFT JOIN pg_catalog.pg_database d ON d.oid = a.datid

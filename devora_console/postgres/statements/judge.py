@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from devora_console.core.clock import iso
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.statements.figures import UPDATE
 from devora_console.postgres.statements.snapshot import (
@@ -271,6 +272,9 @@ def _about(window: Window, between: _Between) -> list[str]:
 def _standing(sample: StatementsSample) -> list[str]:
     """Caveats of one sample."""
     notes = list(sample.place.notes)
+    if sample.lost_by and sample.reset is not None:
+        when = iso(sample.reset.replace(microsecond=0))
+        notes.append(f"What was counted before {when} is lost: the statistics began anew then, after {sample.lost_by}.")
     if sample.hidden:
         notes.append(
             f"{sample.hidden} statements of others are hidden: shares are of what this role may see."

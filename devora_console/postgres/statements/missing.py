@@ -6,21 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.names import quoted
 from devora_console.postgres.statements.figures import UPDATE
 from devora_console.postgres.statements.snapshot import Place
 
 OLDEST = (1, 8)
 _TRACK = "ALTER SYSTEM SET pg_stat_statements.track = 'top'; SELECT pg_reload_conf();"
 _CREATE = "In this database, as a superuser: CREATE EXTENSION pg_stat_statements;"
-
-
-def quoted(name: str) -> str:
-    """A name of the catalogue as SQL writes it.
-
-    >>> quoted('my "own" schema')
-    '"my ""own"" schema"'
-    """
-    return '"' + name.replace('"', '""') + '"'
 
 
 def preload_sql(libraries: str | None) -> str:

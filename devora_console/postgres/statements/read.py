@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.encodings import decode
+from devora_console.postgres.names import numbers, quoted
 from devora_console.postgres.sqlfiles import sql
-from devora_console.postgres.statements.decode import decoded
-from devora_console.postgres.statements.missing import place_of, quoted, unavailable, unloaded
+from devora_console.postgres.statements.missing import place_of, unavailable, unloaded
 from devora_console.postgres.statements.snapshot import (
     Counters,
     Info,
@@ -22,9 +24,11 @@ from devora_console.postgres.statements.snapshot import (
     StatementsSample,
 )
 from devora_console.postgres.watch.guest import HERE, TAG, Guest
+from devora_console.postgres.watch.window import StatsWindow, read_window
 
 _KEY = len(Key._fields)
 _PLACE_SECONDS = 60.0
+_TOGETHER = 5.0  # seconds a start takes from one kind of statistics to the other
 
 
 async def read_numbers(guest: Guest, like: StatementsSample | None = None) -> StatementsSample | Unknown:
@@ -48,7 +52,7 @@ async def read_place(guest: Guest) -> Place | Unknown:
         return rows
     row = rows[0]
     if row["loaded"]:
-        return place_of(dict(row), _numbers(row["version"] or ""), guest.host.version)
+        return place_of(dict(row), numbers(row["version"] or ""), guest.host.version)
     available = await ask(guest, "statements_available")
     if not isinstance(available, Unknown) and not available[0]["available"]:
         return unavailable()
@@ -76,6 +80,8 @@ async def ask(
 
 async def _sample(guest: Guest, place: Place, like: StatementsSample | None) -> StatementsSample | Unknown:
     # An eviction while the rows are read is seen by comparing the info before with the one after.
+    # What else is asked comes first: it makes entries of its own, which may evict others.
+    window = await read_window(guest) if like is None else None
     as_of = utc_now()
     first = await ask(guest, "statements_info", place=place)
     if isinstance(first, Unknown):
@@ -87,15 +93,27 @@ async def _sample(guest: Guest, place: Place, like: StatementsSample | None) -> 
     if isinstance(last, Unknown):
         return last
     found, hidden = _rows(rows, like.rows if like is not None else {})
+    info = Info(*last[0])
+    lost_by = like.lost_by if like is not None else ""
+    if like is None or like.reset != info.reset:
+        lost_by = _lost_by(info.reset, await read_window(guest) if window is None else window)
     return StatementsSample(
         as_of=as_of,
         place=like.place if like is not None and like.place == place else place,
         first=Info(*first[0]),
-        last=Info(*last[0]),
+        last=info,
         rows=found,
         hidden=hidden,
         block_size=guest.host.block_size,
+        lost_by=lost_by,
     )
+
+
+def _lost_by(reset: datetime | None, window: StatsWindow | Unknown) -> str:
+    """What emptied the statistics at this moment, where all of the server's began anew then; else empty."""
+    if reset is None or not isinstance(window, StatsWindow) or window.anew is None:
+        return ""
+    return window.cause if abs((reset - window.anew).total_seconds()) < _TOGETHER else ""
 
 
 def _rows(rows: Sequence[asyncpg.Record], known: Mapping[Key, Counters]) -> tuple[dict[Key, Counters], int]:
@@ -133,12 +151,12 @@ async def read_running(
         elif row["text"].startswith(TAG.encode()):
             ours += 1
         else:
-            found.append(_running(row, guest.host.encoding, known or {}))
+            found.append(_running(row, known or {}))
     found.sort(key=lambda each: -each.ms)
     return RunningSnapshot(tuple(found), min_ms, hidden, untold, ours)
 
 
-def _running(row: asyncpg.Record, here: str, known: Mapping[Key, Counters]) -> Running:
+def _running(row: asyncpg.Record, known: Mapping[Key, Counters]) -> Running:
     key = None if row["queryid"] is None else Key(row["userid"], row["dbid"], row["queryid"], True)
     return Running(
         pid=row["pid"],
@@ -147,12 +165,8 @@ def _running(row: asyncpg.Record, here: str, known: Mapping[Key, Counters]) -> R
         key=key,
         counted=key is not None and (key in known or key._replace(toplevel=None) in known),
         waits_for=row["waits_for"] or "",
-        text=decoded(row["text"], here, row["encoding"]),
+        text=decode(row["text"], row["encoding"]) or "",
         cut=row["cut"],
-        database=decoded(row["database"] or b"", here, row["encoding"]),
-        user=decoded(row["user"] or b"", here, row["encoding"]),
+        database=decode(row["database"]) or "",
+        user=decode(row["user"]) or "",
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdecimal())

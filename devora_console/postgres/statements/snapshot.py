@@ -104,7 +104,8 @@ class StatementsSample:
     """Every counter this role may read, between the moments ``first`` and ``last`` of the server's clock.
 
     ``hidden`` entries belong to others and cannot be told apart. ``complete``: nothing is hidden, so an entry that
-    is not here did not exist.
+    is not here did not exist. ``lost_by``: what emptied the statistics of the whole server at ``reset`` ("a crash or
+    restore"), empty where that was somebody's wish or cannot be known.
     """
 
     as_of: datetime
@@ -114,6 +115,7 @@ class StatementsSample:
     rows: Mapping[Key, Counters]
     hidden: int
     block_size: int
+    lost_by: str = ""
 
     @property
     def server_now(self) -> datetime:

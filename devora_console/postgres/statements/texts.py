@@ -10,10 +10,10 @@ from math import inf
 
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.statements.decode import decoded
+from devora_console.postgres.encodings import decode
+from devora_console.postgres.names import quoted
 from devora_console.postgres.statements.judge import slow
 from devora_console.postgres.statements.listing import SORTS, in_window, listed
-from devora_console.postgres.statements.missing import quoted
 from devora_console.postgres.statements.read import ask
 from devora_console.postgres.statements.snapshot import Key, Place, Statement, StatementsSnapshot
 from devora_console.postgres.watch.guest import TAG, Guest
@@ -177,7 +177,7 @@ class Texts:
             return
         self._names |= {("role", oid): _NAMELESS for oid in roles} | {("database", oid): _NAMELESS for oid in bases}
         for row in rows:
-            name = decoded(row["name"], guest.host.encoding, "UTF8")
+            name = decode(row["name"]) or ""
             self._names[row["kind"], row["oid"]] = name
             if row["encoding"]:
                 self._encodings[row["oid"]] = row["encoding"]

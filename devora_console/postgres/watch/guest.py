@@ -18,6 +18,7 @@ from devora_console.config.secret import Dsn
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import LOST, close, connect, lost
+from devora_console.postgres.names import numbers
 from devora_console.postgres.sqlfiles import sql
 
 HERE = "devora_console.postgres"
@@ -25,9 +26,13 @@ TAG = "/* devora-console */"
 """Begins and ends every statement of a guest: pg_stat_activity may cut the end off, pg_stat_statements drops what
 stands before a statement from 18 on."""
 
+OTHER_ENCODING = Unknown("it holds text in another encoding than this database's")
+"""Why a question failed whose answer holds names or texts that cannot be passed on."""
+
 _LOCK_MS = 100
 # What does not change by itself: a right, a thing that is not there, a library that is not loaded, an encoding.
 _LASTING = frozenset({"42501", "42P01", "42703", "42883", "0A000", "55000", "22021", "22P05"})
+NO_ANSWER = Unknown("the server gave no answer")
 _GRACE_SECONDS = 2.0  # the server ends a statement by itself; one that does not is hanging
 
 
@@ -83,7 +88,13 @@ class Guest:
             purpose=purpose,
             timeout_seconds=timeout_seconds,
             statement_timeout_seconds=statement_timeout_seconds,
-            more={"search_path": "pg_catalog, pg_temp", "lock_timeout": str(_LOCK_MS), "jit": "off"},
+            more={
+                "search_path": "pg_catalog, pg_temp",
+                "lock_timeout": str(_LOCK_MS),
+                "jit": "off",
+                "standard_conforming_strings": "on",  # our texts hold backslashes
+                "quote_all_identifiers": "off",  # names are compared as the server writes them
+            },
         )
         try:
             host = await _look_around(connection)
@@ -130,7 +141,7 @@ class Guest:
         rows = await self.ask(name, *values, version=version, seconds=seconds)
         if isinstance(rows, Unknown):
             return rows
-        return rows[0] if rows else Unknown("the server gave no answer")
+        return rows[0] if rows else NO_ANSWER
 
     async def query(
         self, text: str, *values: Any, seconds: float = 5.0, remember: str | None = None
@@ -141,6 +152,9 @@ class Guest:
         async with self._lock:
             try:
                 return await self._fetch(text, values, seconds)
+            except UnicodeDecodeError:
+                # Names in shared catalogues have the encoding of whatever database they were made in.
+                return self.remember(remember, OTHER_ENCODING)
             except asyncpg.PostgresError as error:
                 if isinstance(error, LOST):
                     raise lost(error, self._dsn) from None
@@ -164,7 +178,7 @@ class Guest:
         try:
             await connection.execute(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))} {TAG}")
             rows = await connection.fetch(tagged(text), *values, timeout=seconds + _GRACE_SECONDS)
-        except asyncpg.PostgresError:
+        except (asyncpg.PostgresError, UnicodeDecodeError):
             if not connection.is_closed():
                 await connection.execute(f"ROLLBACK {TAG}")
             raise
@@ -173,9 +187,17 @@ class Guest:
 
     def _why_not(self, error: asyncpg.PostgresError, seconds: float, remember: str | None) -> Unknown:
         reason = why_not(error, seconds)
-        if remember is not None and error.sqlstate in _LASTING:
-            self._failed[remember] = reason
+        return self.remember(remember, reason) if error.sqlstate in _LASTING else reason
+
+    def remember(self, name: str | None, reason: Unknown) -> Unknown:
+        """Take it that a question of this name cannot be answered, and hand back why."""
+        if name is not None:
+            self._failed[name] = reason
         return reason
+
+    def refused(self, name: str) -> Unknown | None:
+        """Why a question failed that is remembered as one that cannot be answered."""
+        return self._failed.get(name)
 
     def forget(self) -> None:
         """Ask everything again: somebody may have granted or installed something."""
@@ -196,7 +218,7 @@ def why_not(error: asyncpg.PostgresError, seconds: float) -> Unknown:
     if isinstance(error, asyncpg.FeatureNotSupportedError):
         return Unknown(f"this server does not offer it: {said}")
     if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
-        return Unknown("it holds text in another encoding than this database's")
+        return OTHER_ENCODING
     return Unknown(said)
 
 
@@ -205,20 +227,6 @@ async def _look_around(connection: asyncpg.Connection[asyncpg.Record]) -> Host:
     assert row is not None
     installed = await connection.fetch(tagged(sql(HERE, "guest_extensions")))
     return Host(
-        extensions={each["name"]: Extension(_numbers(each["version"]), each["schema"]) for each in installed},
+        extensions={each["name"]: Extension(numbers(each["version"]), each["schema"]) for each in installed},
         **dict(row),
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """A version to compare: the leading numbers.
-
-    >>> _numbers('1.10'), _numbers('3.1dev')
-    ((1, 10), (3,))
-    """
-    found: list[int] = []
-    for part in version.split("."):
-        if not part.isdecimal():
-            break
-        found.append(int(part))
-    return tuple(found)

@@ -92,4 +92,5 @@ def _window(window: StatsWindow | Unknown) -> str:
         return str(since)
     seconds = window.seconds
     length = span(seconds) if not isinstance(seconds, Unknown) else "?"
-    return f"counters since {iso(since.replace(microsecond=0))} ({length})"
+    cause = f", after {window.cause}" if window.cause else ""
+    return f"counters since {iso(since.replace(microsecond=0))} ({length}{cause})"

@@ -10,6 +10,7 @@ from rich.text import Text
 from devora_console.core.clock import iso, span
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.indexes.advised import Advice
 from devora_console.postgres.indexes.snapshot import Finding, IndexesSnapshot, Kind
 from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import NIL, Look
@@ -90,9 +91,11 @@ def _together(members: Sequence[Finding]) -> Finding:
 
 
 def title(finding: Finding) -> str:
-    """The index as people write its name; for a missing one the foreign key, or nothing."""
+    """The index as people write its name; for a missing one the foreign key or the table."""
     if finding.index:
         return finding.index if finding.schema in ("", "public") else f"{finding.schema}.{finding.index}"
+    if finding.suggestion is not None:
+        return f"({finding.table}: {finding.key})"
     return f"({finding.key if finding.kind is Kind.MISSING_FK else finding.table})"
 
 
@@ -109,7 +112,9 @@ def amount(finding: Finding) -> str:
 
 
 def of_what(finding: Finding) -> str:
-    """What the size is of, where it is not the index: a missing one is measured by its table."""
+    """What the size is of, where there is no index: its table, or what a suggested one would take."""
+    if finding.suggestion is not None:
+        return "would take "
     return "" if finding.index else "table "
 
 
@@ -147,6 +152,9 @@ def headline(snapshot: IndexesSnapshot) -> str:
     parts = [part for part in _parts(snapshot) if part]
     if snapshot.unused_unknown and snapshot.count:
         parts.append(f'"unused" is unknown: {snapshot.unused_unknown}')
+    if isinstance(snapshot.advice, Advice) and snapshot.advice.suggestions:
+        number = len(snapshot.advice.suggestions)
+        parts.append(("1 index is" if number == 1 else f"{whole(number)} indexes are") + " suggested, by estimate")
     of_all = f"{plural(snapshot.count, 'index', 'indexes')}, {size(snapshot.size_bytes)}"
     if not parts:
         return f"No finding: {of_all}." if snapshot.count else "There are no indexes in user schemas."
@@ -214,7 +222,8 @@ def _one(finding: Finding, snapshot: IndexesSnapshot, look: Look) -> Text:
     out.append(look.text(title(finding)), style="bold")
     out.append("\n" + state(finding, look), style=look.style(finding.verdict))
     out.append(f"  on {look.text(finding.table)}" if finding.table else "")
-    out.append(f"\n{of_what(finding)}size {look.plain(amount(finding))}")
+    words = of_what(finding) if finding.suggestion is not None else f"{of_what(finding)}size "
+    out.append(f"\n{words}{look.plain(amount(finding))}")
     if isinstance(finding.size_bytes, Unknown):
         out.append(f" ({look.text(finding.size_bytes.reason)})", style=look.muted)
     _section(out, "why", look.lines(finding.reason, 2_000))

@@ -22,8 +22,10 @@ from devora_console.postgres.statements import (
     Share,
     Statement,
     StatementsSnapshot,
+    Window,
     change_percent,
     figures,
+    in_window,
     over_interval,
     ranking,
     share,
@@ -35,7 +37,18 @@ from devora_console.tui.render.look import NIL, Look
 from devora_console.tui.render.numbers import plural, short, size
 from devora_console.tui.render.queries_detail import percent_of, running_detail, statement_detail, trend_line
 
-__all__ = ["COLUMNS", "ORDERS", "columns_for", "detail", "find", "headline", "original", "rows", "running_words"]
+__all__ = [
+    "COLUMNS",
+    "ORDERS",
+    "columns_for",
+    "detail",
+    "find",
+    "headline",
+    "original",
+    "rows",
+    "running_words",
+    "slow_words",
+]
 
 COLUMNS = (
     Column("share", "total%", 6, right=True, rank=1),
@@ -54,7 +67,7 @@ ORDERS: Mapping[str, Callable[[Statement], tuple[float, ...]]] = {
     **{name: partial(ranking, order=name) for name in SORTS},
     "slow": partial(ranking, order="mean"),
 }
-"""What comes first; unknown intervals come last. "slow" lists slow statements only, as the view slow_queries does."""
+"""What comes first; unknown intervals come last. "slow" lists only what is slow in the window the figures are of."""
 
 
 def columns_for(order: str, *, interval: bool) -> tuple[Column, ...]:
@@ -77,7 +90,7 @@ def rows(snapshot: QueriesSnapshot, look: Look, order: str, keep: str = "") -> l
     if isinstance(statements, Unknown):
         return found
     for each in sorted(statements.statements, key=ORDERS[order]):
-        if order == "slow" and not slow(each.total, snapshot.slow_ms):
+        if order == "slow" and not slow(in_window(each, statements), snapshot.slow_ms):
             continue
         if _holds(needle, each.text, each.user, each.database):
             found.append(Row(_key(each.key), _cells(each, statements, snapshot.slow_ms, look)))
@@ -127,6 +140,7 @@ def original(snapshot: QueriesSnapshot, key: str) -> str | None:
 
 
 def find(snapshot: QueriesSnapshot, key: str) -> Statement | Running | None:
+    """The statement of a row, or what runs in it; None when it is not there any more."""
     if not isinstance(snapshot.running, Unknown):
         for running in snapshot.running.statements:
             if _running_key(running) == key:
@@ -148,25 +162,34 @@ def _holds(needle: str, *words: str | Unknown) -> bool:
     return not needle or any(needle in word.casefold() for word in words if isinstance(word, str))
 
 
+def when(window: Window) -> str:
+    """What time the figures are of."""
+    if not isinstance(window.seconds, Unknown):
+        return f"in the last {span(window.seconds)}"
+    if isinstance(window.since, Unknown):
+        return "since an unknown time"
+    return f"since {iso(window.since.replace(microsecond=0))}"
+
+
+def slow_words(snapshot: QueriesSnapshot) -> str:
+    """What is listed in the order "slow"."""
+    statements = snapshot.statements
+    of = "" if isinstance(statements, Unknown) else f" {when(statements.window)}"
+    return f"slow statements: a mean of {snapshot.slow_ms:g} ms or more{of}"
+
+
 def _judged(statements: StatementsSnapshot, slow_ms: float) -> list[str]:
     window = statements.window
-    when = (
-        f"in the last {span(window.seconds)}"
-        if not isinstance(window.seconds, Unknown)
-        else "since an unknown time"
-        if isinstance(window.since, Unknown)
-        else f"since {iso(window.since.replace(microsecond=0))}"
-    )
     words = []
     if window.was_reset:
         words.append("The statistics were reset in this interval.")
     elif not isinstance(window.evictions, Unknown) and window.evictions:
         words.append("Statements were evicted in this interval.")
     if statements.over_interval and window.unknown:
-        words.append(f"{window.unknown} of {plural(statements.count, 'statement')} unknown {when}.")
+        words.append(f"{window.unknown} of {plural(statements.count, 'statement')} unknown {when(window)}.")
     count = "No statement" if not statements.slow else plural(statements.slow, "statement")
     first = _most(statements)
-    words.append(f"{count} with a mean of {slow_ms:g} ms or more {when}{first}.")
+    words.append(f"{count} with a mean of {slow_ms:g} ms or more {when(window)}{first}.")
     if statements.hidden:
         words.append(f"{plural(statements.hidden, 'statement')} hidden by privilege.")
     return words
@@ -188,7 +211,7 @@ def _most(statements: StatementsSnapshot) -> str:
 
 def _cells(each: Statement, statements: StatementsSnapshot, slow_ms: float, look: Look) -> dict[str, Cell]:
     found = over_interval(each, statements.place) if statements.over_interval else figures(each.total, statements.place)
-    is_slow = slow(each.delta if statements.over_interval else each.total, slow_ms)
+    is_slow = slow(in_window(each, statements), slow_ms)
     style = look.style(Verdict.WARN) if is_slow else ""
     cells: dict[str, Cell] = {
         "trend": (trend_line(statements.trends.get(each.key, ()), 6, look), ""),

@@ -37,7 +37,8 @@ class _SessionsScreen(ActingScreen):
     def _signal(self, kind: ActKind) -> None:
         session = self.session()
         if session is not None:
-            self.act_on(Request(kind, str(session.pid), started=session.started))
+            statement = session.statement_started if kind is ActKind.CANCEL else None
+            self.act_on(Request(kind, str(session.pid), started=session.started, statement=statement))
 
 
 class ActivityScreen(_SessionsScreen):

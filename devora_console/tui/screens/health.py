@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical
 
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.core.unknown import Unknown
@@ -23,9 +23,7 @@ from devora_console.tui.render import health
 from devora_console.tui.render.health_trend import trend_lines, trend_plot
 from devora_console.tui.render.numbers import size, whole
 from devora_console.tui.screens.acting import ActingScreen
-from devora_console.tui.widgets.filter import FilterLine
 from devora_console.tui.widgets.line import Line
-from devora_console.tui.widgets.patch_table import PatchTable
 
 _ABOUT_A_TABLE = re.compile(r"\.(?:table|hot)\.(\d+)$")  # the ids of lines that vacuum or measuring can better
 _TALL, _PLOT = 36, 9  # rows of a terminal that has room for a plot, and of the plot
@@ -45,17 +43,11 @@ class HealthScreen(ActingScreen):
         super().__init__()
         self._section: str | None = None
 
-    def body(self) -> ComposeResult:
-        """Headline, list with the hour below it, detail pane, filter."""
-        yield Line(id="headline", fixed=False)
-        yield Line(id="acting", fixed=False)
-        with Horizontal(id="columns"):
-            with Vertical(id="left"):
-                yield PatchTable(self.render_of.COLUMNS, self.look, id="items")
-                yield Line(id="trend-hour", fixed=False)
-            with VerticalScroll(id="pane", can_focus=False):
-                yield Line(id="detail", fixed=False)
-        yield FilterLine()
+    def listed(self) -> ComposeResult:
+        """The list with the hour below it."""
+        with Vertical(id="left"):
+            yield from super().listed()
+            yield Line(id="trend-hour", fixed=False)
 
     def draw(self) -> None:
         """Draw the newest sample, and the hour."""

@@ -16,6 +16,7 @@ from devora_console.postgres.indexes.snapshot import Finding, IndexesSnapshot, K
 from devora_console.postgres.watch.ring import Dated
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.render import indexes
+from devora_console.tui.render.advice import advice_headline, advice_lines
 from devora_console.tui.render.numbers import size
 from devora_console.tui.screens.acting import ActingScreen
 
@@ -76,6 +77,19 @@ class IndexesScreen(ActingScreen):
         if finding is not None and finding.oid is not None:
             self.act_on(Request(kind), finding.oid)
 
+    @work(exit_on_error=False, group="suggest", exclusive=True, description="suggest indexes")
+    async def action_suggest(self) -> None:
+        """Plan slow statements; what they suggest stays in the list."""
+        self.notify("planning the slowest statements; nothing is run", markup=False, timeout=3)
+        try:
+            asking = self.host.services.suggest_indexes()
+            found = await self.host.bridge.ask(asking, "suggest indexes", within=130)
+        except ConsoleError as error:
+            self.host.complain(error.problem)
+            return
+        said = " ".join((advice_headline(found), *advice_lines(found)[:2]))
+        self.notify(self.look.text(said, 600), markup=False, timeout=15)
+
     @work(exit_on_error=False, group="measure", exclusive=True, description="measure an index")
     async def action_measure(self) -> None:
         """Read the whole index."""
@@ -95,6 +109,8 @@ class IndexesScreen(ActingScreen):
 def _said(found: Measurement | Unknown) -> str:
     if isinstance(found, Unknown):
         return f"not measured: {found.reason}. {found.remedy}"
+    if isinstance(found.leaf_density, Unknown):
+        return f"{found.index}: {size(found.size_bytes)}, {found.leaf_density.reason}"
     return (
         f"{found.index}: {size(found.size_bytes)}, leaves {found.leaf_density:.0f} % full (fill factor"
         f" {found.fill_factor:.0f} %), a rebuild would give back about {size(found.reclaimable_bytes)}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import cycle, dropwhile, islice
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import DataTable, Input
+from textual.widgets import DataTable
 
 from devora_console.core.clock import span, utc_now
 from devora_console.core.console import Link, Verdict
@@ -19,7 +18,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.watch.ring import Dated
 from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import Look
-from devora_console.tui.screens.base import ConsoleScreen
+from devora_console.tui.screens.sorting import SortedScreen
 from devora_console.tui.widgets.filter import FilterLine
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
@@ -41,7 +40,7 @@ class Renderer(Protocol):
         """One line in depth."""
 
 
-class ListScreen(ConsoleScreen):
+class ListScreen(SortedScreen):
     """Subclasses name the place, the renderer, and where their snapshot comes from."""
 
     render_of: ClassVar[Any]
@@ -52,10 +51,13 @@ class ListScreen(ConsoleScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.order = next(iter(self.render_of.ORDERS))
-        self.keep = ""
         self.at: datetime | None = None
         """The moment of the last hour that is shown; None for now."""
+
+    @property
+    def orders(self) -> Iterable[str]:
+        """Those of the renderer."""
+        return cast("Renderer", self.render_of).ORDERS
 
     def latest(self) -> Dated | Unknown | Problem | None:
         """The sample to show, why it cannot be known, the problem in the way, or None before the first look."""
@@ -66,10 +68,14 @@ class ListScreen(ConsoleScreen):
         yield Line(id="headline", fixed=False)
         yield Line(id="acting", fixed=False)
         with Horizontal(id="columns"):
-            yield PatchTable(self.render_of.COLUMNS, self.look, id="items")
+            yield from self.listed()
             with VerticalScroll(id="pane", can_focus=False):
                 yield Line(id="detail", fixed=False)
         yield FilterLine()
+
+    def listed(self) -> ComposeResult:
+        """The list, and what stands below it."""
+        yield PatchTable(self.render_of.COLUMNS, self.look, id="items")
 
     def snapshot(self) -> Any:
         """The newest sample, None while there is none."""
@@ -142,10 +148,7 @@ class ListScreen(ConsoleScreen):
         if self.at is not None:
             self._show_at(None)
             return True
-        if self.keep or self.query_one(FilterLine).display:
-            self.query_one(FilterLine).close()
-            return True
-        return False
+        return super().go_back()
 
     def draw_detail(self) -> None:
         """The line under the cursor, in the pane."""
@@ -188,22 +191,6 @@ class ListScreen(ConsoleScreen):
         self.at = moment
         self.draw()
         self.draw_frame()
-
-    def action_filter(self) -> None:
-        """Ask for the text that lines must hold."""
-        self.query_one(FilterLine).open()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter as typed."""
-        self.keep = event.value
-        self.draw()
-
-    def action_sort(self) -> None:
-        """Sort by the next order."""
-        orders = cycle(self.render_of.ORDERS)
-        self.order = next(islice(dropwhile(lambda name: name != self.order, orders), 1, None))
-        self.draw()
-        self.notify(f"sorted by {self.order}", markup=False, timeout=2)
 
     def action_copy(self) -> None:
         """Copy what stands in depth about the line under the cursor."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from itertools import cycle, dropwhile, islice
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Resize
-from textual.widgets import DataTable, Input
+from textual.widgets import DataTable
 
 from devora_console.migration.progress import Kind, MigrationSnapshot, State
 from devora_console.tui.keys import screen_bindings
@@ -30,6 +29,7 @@ from devora_console.tui.render.phases import in_steps, phases_line
 from devora_console.tui.render.run import run_detail, trend_line, trend_plot, workers_detail, workers_line
 from devora_console.tui.screens.quarantine import QuarantineScreen
 from devora_console.tui.screens.running import RunScreen
+from devora_console.tui.screens.sorting import SortedScreen
 from devora_console.tui.widgets.filter import FilterLine
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
@@ -48,7 +48,7 @@ _LEAST = 8  # lines of the detail in the pane, whatever else is there
 _HUNG = timedelta(seconds=10)
 
 
-class MigrationScreen(RunScreen):
+class MigrationScreen(SortedScreen, RunScreen):
     """The migration from the latest snapshot."""
 
     name_of = "migration"
@@ -58,10 +58,13 @@ class MigrationScreen(RunScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._order = next(iter(ORDERS))
-        self._keep = ""
         self._tables_only = False
         self._pane_height = 0
+
+    @property
+    def orders(self) -> Iterable[str]:
+        """Those of collections."""
+        return ORDERS
 
     def body(self) -> ComposeResult:
         """Headline, collections and verification with a detail pane, lines of figures, filter."""
@@ -86,13 +89,13 @@ class MigrationScreen(RunScreen):
         self.query_one("#headline", Line).show(headline(snapshot, look))
         collections = self.query_one("#collections", PatchTable)
         tables = self.query_one("#tables", PatchTable)
-        verdicts = table_rows(snapshot, look, self._keep)
+        verdicts = table_rows(snapshot, look, self.keep)
         has_tables = snapshot.verification is not None
         tall = self.app.size.height >= _TALL
         tables.display = has_tables and (tall or self._tables_only)
         collections.display = not tables.display or tall
         tables.set_class(tall, "below")
-        collections.show(collection_rows(snapshot, look, self._order, self._keep))
+        collections.show(collection_rows(snapshot, look, self.order, self.keep))
         tables.show(verdicts)
         for name, render in _LINES.items():
             words = render(snapshot, width, look)
@@ -154,8 +157,7 @@ class MigrationScreen(RunScreen):
 
     def go_back(self) -> bool:
         """Take the filter away, then the tables."""
-        if self._keep or self.query_one(FilterLine).display:
-            self.query_one(FilterLine).close()
+        if super().go_back():
             return True
         if self._tables_only:
             self.action_tables()
@@ -175,21 +177,6 @@ class MigrationScreen(RunScreen):
         self.app.call_later(self.run_action, "app.help")
 
     # --- looking ----------------------------------------------------------------------------------
-
-    def action_filter(self) -> None:
-        """Ask for the text that lines must hold."""
-        self.query_one(FilterLine).open()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter as typed."""
-        self._keep = event.value
-        self.draw()
-
-    def action_sort(self) -> None:
-        """Sort by the next order."""
-        self._order = next(islice(dropwhile(lambda name: name != self._order, cycle(ORDERS)), 1, None))
-        self.draw()
-        self.notify(f"sorted by {self._order}", markup=False, timeout=2)
 
     def action_tables(self) -> None:
         """Switch between collections and the verification table."""

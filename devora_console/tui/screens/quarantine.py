@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from itertools import cycle, dropwhile, islice
 
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Resize
-from textual.widgets import DataTable, Input
+from textual.widgets import DataTable
 
 from devora_console.core.problems import ConsoleError
 from devora_console.migration.progress import QuarantineItem
@@ -26,6 +26,7 @@ from devora_console.tui.render.quarantine import (
     quarantine_rows,
 )
 from devora_console.tui.screens.base import ConsoleScreen
+from devora_console.tui.screens.sorting import SortedScreen
 from devora_console.tui.widgets.filter import FilterLine
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
@@ -33,7 +34,7 @@ from devora_console.tui.widgets.patch_table import PatchTable
 LIMIT = 500
 
 
-class QuarantineScreen(ConsoleScreen):
+class QuarantineScreen(SortedScreen):
     """The list. It is read when opened and on request, not by itself: a list that moves cannot be read."""
 
     name_of = "quarantine"
@@ -46,8 +47,11 @@ class QuarantineScreen(ConsoleScreen):
         self._items: tuple[QuarantineItem, ...] = ()
         self._loaded = False
         self._failed = ""
-        self._order = next(iter(ORDERS))
-        self._keep = ""
+
+    @property
+    def orders(self) -> Iterable[str]:
+        """Those of the quarantine."""
+        return ORDERS
 
     def body(self) -> ComposeResult:
         """Headline, list, detail pane, filter."""
@@ -75,7 +79,7 @@ class QuarantineScreen(ConsoleScreen):
 
     def draw(self) -> None:
         """Draw the list as it was read."""
-        rows = quarantine_rows(self._items, self.look, self._order, self._keep)
+        rows = quarantine_rows(self._items, self.look, self.order, self.keep)
         snapshot = self.host.services.migration()
         if self._failed:
             words = self.look.text(self._failed, 500)
@@ -101,13 +105,6 @@ class QuarantineScreen(ConsoleScreen):
         """A document is opened when there is one."""
         return self._current() is not None if verb in ("open", "copy") else True
 
-    def go_back(self) -> bool:
-        """Take the filter away."""
-        if self._keep or self.query_one(FilterLine).display:
-            self.query_one(FilterLine).close()
-            return True
-        return False
-
     def _current(self) -> QuarantineItem | None:
         key = self.query_one(PatchTable).current_key
         return next((item for item in self._items if item_key(item) == key), None)
@@ -128,21 +125,6 @@ class QuarantineScreen(ConsoleScreen):
         item = self._current()
         if item is not None:
             self.app.push_screen(DocumentScreen(item))
-
-    def action_filter(self) -> None:
-        """Ask for the text that lines must hold."""
-        self.query_one(FilterLine).open()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter as typed."""
-        self._keep = event.value
-        self.draw()
-
-    def action_sort(self) -> None:
-        """Sort by the next order."""
-        self._order = next(islice(dropwhile(lambda name: name != self._order, cycle(ORDERS)), 1, None))
-        self.draw()
-        self.notify(f"sorted by {self._order}", markup=False, timeout=2)
 
     def action_copy(self) -> None:
         """Copy the item's place and message, exactly."""

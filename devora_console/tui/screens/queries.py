@@ -35,7 +35,9 @@ class QueriesScreen(ListScreen):
         """Slow statements only, or all."""
         self.order = next(iter(queries.ORDERS)) if self.order == "slow" else "slow"
         self.draw()
-        self.notify("listed: slow statements" if self.order == "slow" else "listed: all", markup=False, timeout=2)
+        found = self.snapshot()
+        slow = "slow statements" if found is None else queries.slow_words(found)
+        self.notify(f"listed: {slow if self.order == 'slow' else 'all'}", markup=False, timeout=3)
 
     def nothing(self, found: Any) -> str:
         """Slow statements only may be none."""
