@@ -15,7 +15,7 @@ from devora_console.core.gates import Registry
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.cutover import gating
 from devora_console.cutover.driver import Driver
-from devora_console.cutover.events import Kind
+from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.ground import Ground
 from devora_console.cutover.journal import home
 from devora_console.cutover.lease import Lease
@@ -87,6 +87,14 @@ class Walk:
     def poll(self) -> tuple[str, datetime] | None:
         """The poll for objections that this console has opened."""
         return self._ground.poll
+
+    def driver(self) -> str:
+        """Who drives now, on this machine; '' for nobody."""
+        return self._means.me if self.driving else self._journal.driver() or ""
+
+    def events(self, count: int) -> tuple[Event, ...]:
+        """The latest events."""
+        return self._journal.events(max(0, self.run.last_seq - count))
 
     async def look(self) -> None:
         """Read what others wrote. The driver does so by itself."""

@@ -16,7 +16,7 @@ from devora_console.core.problems import ConsoleError
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import LOST, explain
-from devora_console.postgres.health.words import quoted
+from devora_console.postgres.names import quoted
 from devora_console.postgres.sqlfiles import sql
 from devora_console.postgres.statements.read import read_numbers
 from devora_console.postgres.target import Target

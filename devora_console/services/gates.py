@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from devora_console.backup.gates import gates as backup_gates
 from devora_console.config.secret import Dsn
 from devora_console.config.settings import Settings
 from devora_console.core.gates import Gate, Measurement, Registry
@@ -16,9 +17,11 @@ from devora_console.migration import dry_runs
 from devora_console.migration.gates import Scene, collections_gate, dry_run_gate, verification_gate
 from devora_console.migration.gates_data import quarantine_gate, vectors_gate
 from devora_console.migration.mapping import Mapping
+from devora_console.mongo.freeze.gate import silent_gate
 from devora_console.postgres.gates import sequences_gate, statistics_gate, watching
 from devora_console.postgres.target import Target
 from devora_console.schema.gates import constraints_gate, drift_gate
+from devora_console.services.backups import backup_context
 
 DATA = (
     "migration.dry_run",
@@ -59,8 +62,9 @@ def registry(
         read_preference=settings.mongo.read_preference,
     )
     found = Registry()
-    # One line for each domain: whoever has further ones (backups, tools, disk, the frozen source) adds a function here.
-    for gates in (_migration(scene), _schema(target), _server(target), _walk(settings, target, rehearsals)):
+    walk = _walk(settings, target, rehearsals)
+    backups = backup_gates(backup_context(settings))
+    for gates in (_migration(scene), _schema(target), _server(target), backups, (silent_gate(settings),), walk):
         for gate in gates:
             found.add(gate)
     return found

@@ -13,9 +13,9 @@ from devora_console.config.settings import PostgresSettings
 from devora_console.core.problems import refused, usage_error
 from devora_console.postgres.connect import LOST, connection, explain, other_database
 from devora_console.postgres.names import quoted
+from devora_console.schema.bootstrap import WANTED
 
 _PREFIX = "devora_rehearsal_"
-_EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin", "vector", "pg_stat_statements")
 
 
 def name_for(run: str) -> str:
@@ -57,7 +57,7 @@ async def make(settings: PostgresSettings, name: str) -> None:
 
 
 async def _available(session: asyncpg.Connection[asyncpg.Record]) -> list[str]:
-    rows = await session.fetch("SELECT name FROM pg_catalog.pg_available_extensions WHERE name = ANY($1)", _EXTENSIONS)
+    rows = await session.fetch("SELECT name FROM pg_catalog.pg_available_extensions WHERE name = ANY($1)", list(WANTED))
     return [row["name"] for row in rows]
 
 
