@@ -101,10 +101,15 @@ class Walk:
         if not self.driving:
             await self._record.catch_up()
 
-    async def drive(self) -> None:
-        """Become the driver and begin to move it. Raises ConsoleError (exit 4) when another console is."""
+    async def hold(self) -> None:
+        """Become the driver, moving nothing yet. Raises ConsoleError (exit 4) when another console is."""
         self._record.token = await asyncio.to_thread(self._journal.take_driver, self._means.me)
         await self._record.catch_up()
+
+    async def drive(self) -> None:
+        """Become the driver and begin to move it. Raises ConsoleError (exit 4) when another console is."""
+        if self._record.token is None:
+            await self.hold()
         self._task = asyncio.create_task(self._driven())
         if self._means.notify_url is not None:
             self._telling = asyncio.create_task(Notifier(self._record, self._journal, self._means.notify_url).run())

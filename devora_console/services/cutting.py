@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,7 +21,6 @@ from devora_console.cutover.model import Runbook
 from devora_console.cutover.opening import Intent, Opened, open_new, runbook_of, take_up
 from devora_console.cutover.state import ENDED, Run, RunMode
 from devora_console.cutover.walk import Means, Walk
-from devora_console.migration.lease import holder
 from devora_console.migration.mapping_file import load_mapping
 from devora_console.postgres.target import Target
 from devora_console.postgres.target_lease import TargetLease
@@ -39,8 +40,12 @@ class Aim:
 
 
 def person() -> str:
-    """Who is at this console, as the system knows it."""
-    return holder().partition(" pid ")[0]
+    """Who is at this console, as the system knows it; behind sudo, who called it."""
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # an account that has no name
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"
 
 
 class Cutting:
