@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import click
 
@@ -16,7 +17,7 @@ from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.core.guard import Act
 from devora_console.core.problems import ExitCode, refused, usage_error
-from devora_console.cutover.state import ENDED, RunMode
+from devora_console.cutover.state import ENDED, RunMode, RunState
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
 from devora_console.cutover.walk import Walk
 from devora_console.services.cutting import Cutting
@@ -74,7 +75,7 @@ def _attest(door: Door, run_id: str, name: str | None, gate: str, evidence: str)
             raise usage_error("gate", f"the runbook {what} {gate}", f"Attested: {known}")
         await walk.attest(gate, said)
 
-    if not run_id and cutting.unfinished() is None:
+    if not run_id and cutting.unfinished(RunMode.REAL) is None:
         opened = cutting.open(RunMode.REAL)
         run_id = opened.folder.name
         opened.journal.close()
@@ -155,7 +156,11 @@ def _rollback(door: Door, run_id: str, name: str | None, reason: str) -> Answer:
             await walk.drive()
             await _until_back(walk)
 
-    return _decide(door, name, run_id, back)
+    answer = _decide(door, name, run_id, back)
+    state = answer.keys["run"]
+    assert isinstance(state, dict)
+    well = state["state"] in (RunState.ROLLED_BACK.value, RunState.ABORTED.value)
+    return replace(answer, exit_code=ExitCode.DONE if well else ExitCode.STOPPED)
 
 
 async def _until_back(walk: Walk) -> None:

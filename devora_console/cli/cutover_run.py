@@ -110,13 +110,19 @@ def _opened(cutting: Cutting, mode: RunMode, run_id: str, ends: datetime | None,
         if folder is None:
             raise refused("nothing_to_resume", "no run of this environment is unfinished", "Leave --resume out")
         return cutting.take_up(folder)
-    folder = cutting.unfinished()
+    folder = cutting.unfinished(mode)
     if folder is not None:
         opened = cutting.take_up(folder)
         run = opened.journal.state()
-        if run.state is RunState.DRAFT and run.mode is mode and run.sha == cutting.runbook().sha:
+        if run.state is RunState.DRAFT and run.sha == cutting.runbook().sha:
             return opened
         opened.journal.close()
+        if run.state is RunState.DRAFT:
+            raise refused(
+                "runbook_changed",
+                f"the runbook has changed since run {run.id} was opened: what was attested there is void",
+                f"End it (cutover rollback --run {run.id} --reason ...), then open another",
+            )
     return cutting.open(mode, window_ends=ends)
 
 

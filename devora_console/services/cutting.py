@@ -19,7 +19,7 @@ from devora_console.cutover.journal import home
 from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.model import Runbook
 from devora_console.cutover.opening import Intent, Opened, open_new, runbook_of, take_up
-from devora_console.cutover.state import ENDED, Run, RunMode
+from devora_console.cutover.state import ENDED, Run, RunMode, RunState
 from devora_console.cutover.walk import Means, Walk
 from devora_console.migration.mapping_file import load_mapping
 from devora_console.postgres.target import Target
@@ -70,14 +70,21 @@ class Cutting:
             with contextlib.suppress(ConsoleError), Journal.watch(folder) as journal:
                 yield journal.state()
 
-    def unfinished(self) -> Path | None:
-        """The latest run of this environment that has not ended."""
+    def unfinished(self, mode: RunMode | None = None) -> Path | None:
+        """The run of this environment that has not ended: one that has begun before drafts, the latest of those. With
+        ``mode``, a draft of the other mode does not count.
+        """
+        drafts: list[Path] = []
         for folder in home.runs(self.root):
             with contextlib.suppress(ConsoleError), Journal.watch(folder) as journal:
                 run = journal.state()
-                if run.state not in ENDED and run.environment == self._settings.environment:
+                if run.state in ENDED or run.environment != self._settings.environment:
+                    continue
+                if run.state is not RunState.DRAFT:
                     return folder
-        return None
+                if mode is None or run.mode is mode:
+                    drafts.append(folder)
+        return drafts[0] if drafts else None
 
     def find(self, text: str = "") -> Path:
         """A run by its id or its last letters; the latest by default."""
@@ -97,7 +104,7 @@ class Cutting:
 
     def open(self, mode: RunMode, *, window_ends: datetime | None = None) -> Opened:
         """A new run. Raises ConsoleError (exit 4) while another of this environment is unfinished."""
-        other = self.unfinished()
+        other = self.unfinished(mode)
         if other is not None:
             raise refused(
                 "cutover_unfinished",
