@@ -166,8 +166,7 @@ def _rollback(door: Door, run_id: str, name: str | None, reason: str) -> Answer:
 async def _until_back(walk: Walk) -> None:
     """Until it is back, or waits for a person."""
     while walk.driving and walk.run.state not in ENDED:
-        waiting = any(each.state.value in ("waiting", "undo failed") for each in walk.run.steps)
-        if waiting:
+        if walk.stuck_on_the_way_back() is not None:
             return
         await asyncio.sleep(0.2)
     await walk.ended()

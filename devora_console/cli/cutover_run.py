@@ -177,12 +177,12 @@ async def _drive(
     while walk.driving and not caught:
         changed.clear()
         teller.tell()
-        stopped = await _help(walk, answers)
-        if stopped is not None:
-            return stopped
         if walk.run.state in ENDED:
             await walk.ended()
             break
+        stopped = await _help(walk, answers)
+        if stopped is not None:
+            return stopped
         try:
             await asyncio.wait_for(changed.wait(), 1.0)
         except TimeoutError:
@@ -199,12 +199,16 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
         return Problem("paused", f"the run is paused: {run.reason}", "Decide (cutover resolve, retry, skip, rollback)")
     if run.state is RunState.DRAFT and walk.poll is None:
         return Problem("no_go", f"no GO: {run.reason}", "cutover run --resume")
+    if run.state is RunState.ROLLING_BACK:
+        stuck = walk.stuck_on_the_way_back()
+        if stuck is None:
+            return None
+        how = f"Decide: cutover retry {stuck.id}, or cutover resolve {stuck.id} --done"
+        return Problem("by_hand", f"the way back is at {stuck.id}, {stuck.state.value}: {stuck.reason}", how)
     waiting = next((each for each in run.steps if each.state is StepState.WAITING), None)
     if waiting is None:
         return None
     step = walk.runbook.step(waiting.id)
-    if run.state is RunState.ROLLING_BACK:
-        return Problem("by_hand", f"{step.id} waits for {waiting.reason}", f"cutover resolve {step.id} --done")
     if step.ponr and step.id not in run.gone:
         if not answers.go:
             return Problem("point_of_no_return", f"{step.id} waits for {waiting.reason}", "cutover run --resume --go")

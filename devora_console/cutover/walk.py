@@ -26,8 +26,9 @@ from devora_console.cutover.outputs import last_lines
 from devora_console.cutover.people import People
 from devora_console.cutover.probes import Prober
 from devora_console.cutover.record import Record
-from devora_console.cutover.state import Run
+from devora_console.cutover.state import Run, RunState, StepStanding, StepState
 from devora_console.cutover.steps import Stepper
+from devora_console.cutover.undo import remaining
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,15 @@ class Walk:
     def poll(self) -> tuple[str, datetime] | None:
         """The poll for objections that this console has opened."""
         return self._ground.poll
+
+    def stuck_on_the_way_back(self) -> StepStanding | None:
+        """The step that a rollback cannot go past without a person; None while it goes on by itself."""
+        left = remaining(self.run, self.runbook) if self.run.state is RunState.ROLLING_BACK else ()
+        standing = self.run.step(left[0].id) if left else None
+        if standing is not None and standing.state in (StepState.WAITING, StepState.UNDO_FAILED, StepState.UNKNOWN):
+            by_hand = standing.state is not StepState.WAITING or standing.reason.startswith("a person:")
+            return standing if by_hand else None
+        return None
 
     def driver(self) -> str:
         """Who drives now, on this machine; '' for nobody."""
