@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -85,14 +85,20 @@ def _unknown(why: str, remedy: str) -> Measurement:
 
 
 def _newest(context: Context, live: Live) -> tuple[Entry, Manifest] | None:
-    """The newest backup of this database; one that does not say of which server it is counts by its database."""
+    """The newest backup of this database; of PostgreSQL the newest that was restored, where any was."""
+    found = list(_of(context, live))
+    restored = [each for each in found if each[1].reached(Level.RESTORED) is not None]
+    return next(iter([*restored, *found] if live.kind is Kind.POSTGRES else found), None)
+
+
+def _of(context: Context, live: Live) -> Iterator[tuple[Entry, Manifest]]:
+    """The backups of this database, the newest first; one that does not say of which server counts by its database."""
     for entry in entries(context.shelf):
         manifest = entry.manifest
         if manifest is None or manifest.kind is not live.kind or manifest.database not in (None, live.database):
             continue
         if manifest.server is None or live.is_server(manifest.server):
-            return entry, manifest
-    return None
+            yield entry, manifest
 
 
 async def _mongo(context: Context) -> Measurement:
