@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from devora_console.config.redact import redact_message
 from devora_console.config.secret import Secret, scrub
@@ -18,6 +19,7 @@ from devora_console.cutover.driver import Driver
 from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.ground import Ground
 from devora_console.cutover.journal import home
+from devora_console.cutover.journal.verify import digest
 from devora_console.cutover.lease import Lease
 from devora_console.cutover.model import GateUse
 from devora_console.cutover.notify import Notifier
@@ -105,6 +107,23 @@ class Walk:
     def events(self, count: int) -> tuple[Event, ...]:
         """The latest events."""
         return self._journal.events(max(0, self.run.last_seq - count))
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self._folder
+
+    @property
+    def beyond(self) -> bool:
+        """Whether real writes may have reached the target."""
+        return self._ground.beyond()
+
+    async def keep_artifact(self, path: Path, kind: str) -> None:
+        """Write down a file or folder that belongs to the run, with its hash."""
+        sha256 = await asyncio.to_thread(digest, path)
+        size = await asyncio.to_thread(_size, path)
+        said = {"path": str(path), "sha256": sha256, "bytes": size, "kind": kind, "level": 0}
+        await self._record.add(Kind.ARTIFACT, said, fenced=False)
 
     async def look(self) -> None:
         """Read what others wrote. The driver does so by itself."""
@@ -196,3 +215,8 @@ class Walk:
     def mention(self) -> str:
         """The run in a word, for messages."""
         return f"run {self.run.id}, opened {iso(self.run.created.replace(microsecond=0))}"
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(each.stat().st_size for each in files if each.is_file())
