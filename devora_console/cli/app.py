@@ -19,13 +19,17 @@ _COMMANDS = {
     "profile": ("profile", "Look at the source before anything is migrated."),
     "migrate": ("migrate", "Convert every document: as a dry run, or for real."),
     "verify": ("verify", "Compare source and target, to the field."),
+    "source": ("source", "Freeze MongoDB for the cutover, prove that nothing writes to it, and take it back."),
+    "backup": ("backup", "Take, judge, adopt, list and restore backups of both servers."),
     "queries": ("queries", "The statements that cost most, over an interval or since the reset."),
+    "can-commit": ("can_commit", "Whether Devora may be switched to the target, and what is missing."),
     "quarantine": ("quarantine", "Documents that could not be converted."),
     "health": ("health", "Cache, bloat, vacuum, sizes, I/O, wraparound, sequences, settings."),
     "explain": ("explain", "The plan of a statement as a tree, the hot node marked and explained."),
     "activity": ("activity", "Sessions: what they do, what they wait for, who lingers."),
     "locks": ("locks", "Who waits for whom, and what would free them."),
     "act": ("act", "VACUUM, ANALYZE, REINDEX, DROP INDEX, cancel, terminate: previewed and verified."),
+    "cutover": ("cutover", "The runbook: planned, walked, watched, taken back."),
     "indexes": ("indexes", "What is wrong with the indexes, how sure that is, and the SQL that mends it."),
 }
 

@@ -14,6 +14,7 @@ import click
 
 from devora_console import schema
 from devora_console.cli.console_command import open_console, require_terminal
+from devora_console.cli.demo_site import SHORTENED, running, standing_in
 from devora_console.cli.demo_verdict import judge
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
@@ -26,13 +27,22 @@ from devora_console.cli.migration_view import (
 )
 from devora_console.cli.running import run_job
 from devora_console.config.load import load
-from devora_console.config.secret import Dsn, Secret
+from devora_console.config.secret import Dsn
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.demo import workload
 from devora_console.demo.data import Scale, SourceTruth, fill, truth
 from devora_console.demo.lifecycle import Ended, end_on_signals
 from devora_console.demo.servers import DemoServers, Endpoints, for_database, temporary_home
-from devora_console.demo.settled import DATABASE, OWNER, Settled, owner_dsn, settle
+from devora_console.demo.settled import (
+    APPLICATION,
+    DATABASE,
+    OWNER,
+    Settled,
+    application_variables,
+    login_dsn,
+    settle,
+)
+from devora_console.demo.site.site import Site
 from devora_console.migration.job import Job
 from devora_console.migration.progress import Kind, MigrationSnapshot
 from devora_console.postgres.connect import connect, connection
@@ -48,8 +58,13 @@ class _Demo:
     endpoints: Endpoints
     owner: Dsn
     truth: SourceTruth
-    home: Path
+    settled: Settled
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        """The folder it lives in."""
+        return self.settled.home
 
 
 @door_command(_group, "demo")
@@ -64,7 +79,10 @@ class _Demo:
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, other data.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep the data in DIR.")
 @click.option("--traffic/--no-traffic", default=True, help="Have a backend use the database once it is filled.")
-def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | None, traffic: bool) -> Answer | int:
+@click.option("--site/--no-site", default=True, help="Have an application with a front, for a cutover to act upon.")
+def command(
+    door: Door, headless: bool, scale: Scale, seed: int, keep: Path | None, traffic: bool, site: bool
+) -> Answer | int:
     """Start PostgreSQL and a MongoDB-protocol server with realistic Devora data, and open the console on them."""
     if not headless:
         require_terminal()
@@ -74,7 +92,7 @@ def command(door: Door, headless: bool, scale: Scale, seed: int, keep: Path | No
         with end_on_signals(), ExitStack() as stack:
             stack.callback(servers.stop)
             demo = set_up(door, servers, Scale(scale), seed)
-            return _headless(door, demo) if headless else _open(door, demo, traffic)
+            return _headless(door, demo) if headless else _open(door, demo, traffic, site)
     except Ended as ended:
         return door.fail(
             ConsoleError.of(ExitCode.INTERRUPTED, "interrupted", str(ended), "The demo's servers have been stopped")
@@ -96,21 +114,27 @@ def set_up(door: Door, servers: DemoServers, scale: Scale, seed: int) -> _Demo:
             planted = truth(scale, seed)
     with _timed(seconds, "schema"):
         owner = asyncio.run(_target(door, endpoints, settled))
-    settled.write_env(owner, endpoints.mongo)
-    return _Demo(endpoints, owner, planted, servers.home, seconds)
+    settled.write_env(owner, endpoints.postgres, endpoints.mongo)
+    settled.write_config(owner, endpoints.postgres, endpoints.mongo, {})
+    return _Demo(endpoints, owner, planted, settled, seconds)
 
 
 async def _target(door: Door, endpoints: Endpoints, settled: Settled) -> Dsn:
     """Roles, database, extensions and schema, by the same code that ``schema bootstrap`` and ``apply`` use."""
-    password = settled.password()
-    owner = owner_dsn(endpoints.postgres, password)
+    owner = login_dsn(endpoints.postgres, OWNER, settled.password())
 
     async def opener(name: str) -> asyncpg.Connection[asyncpg.Record]:
         return await connect(for_database(endpoints.postgres, name), purpose="bootstrap", read_only=False)
 
     async with connection(endpoints.postgres, purpose="bootstrap", read_only=False) as superuser:
         made = await schema.bootstrap(
-            superuser, opener, database=DATABASE, owner=OWNER, owner_password=Secret(password.reveal())
+            superuser,
+            opener,
+            database=DATABASE,
+            owner=OWNER,
+            owner_password=settled.password(),
+            app_login=APPLICATION,
+            app_password=settled.app_password(),
         )
     for problem in made.problems:
         door.narrate(f"! {problem}")
@@ -123,9 +147,12 @@ async def _target(door: Door, endpoints: Endpoints, settled: Settled) -> Dsn:
 
 def configured(door: Door, demo: _Demo) -> None:
     """The demo's own settings, whatever the person's files and variables say."""
+    door.config_file = demo.settled.config
     door.effective = load(
+        config_file=door.config_file,
         overrides={
             "postgres.dsn": demo.owner.reveal(),
+            "postgres.superuser_dsn": demo.endpoints.postgres.reveal(),
             "mongo.url": demo.endpoints.mongo.reveal(),
             "mongo.database": DATABASE,
             "environment": "demo",
@@ -135,10 +162,29 @@ def configured(door: Door, demo: _Demo) -> None:
     )
 
 
-def _open(door: Door, demo: _Demo, traffic: bool) -> int:
-    configured(door, demo)
-    with workload.traffic(demo.owner) if traffic else nullcontext():
+def _open(door: Door, demo: _Demo, traffic: bool, with_site: bool) -> int:
+    mongo = demo.endpoints.mongo
+    with ExitStack() as stack:
+        if with_site and (site := _site(door, demo)) is not None:
+            demo.settled.write_config(demo.owner, demo.endpoints.postgres, mongo, {**site.variables(), **SHORTENED})
+            door.narrate(f"the application is at {site.front_url} in a moment; its script is {site.script}")
+            stack.enter_context(running(site))
+        configured(door, demo)
+        stack.enter_context(standing_in(demo.settled.config, application_variables(demo.owner, mongo)))
+        stack.enter_context(workload.traffic(demo.owner) if traffic else nullcontext())
         return open_console(door)
+
+
+def _site(door: Door, demo: _Demo) -> Site | None:
+    """The site's folder; its processes come later. The demo does without one that cannot be had."""
+    app = login_dsn(demo.endpoints.postgres, APPLICATION, demo.settled.app_password())
+    site = Site(demo.home / "site", demo.endpoints.mongo, DATABASE, app)
+    try:
+        site.make()
+    except ConsoleError as error:
+        door.narrate(f"! no site: {error.problem}")
+        return None
+    return site
 
 
 def _headless(door: Door, demo: _Demo) -> Answer | int:

@@ -18,6 +18,7 @@ from devora_console.cli.running import require_source, run_job
 from devora_console.cli.schema_command import database_of, on_target, require_postgres
 from devora_console.core.guard import Act
 from devora_console.core.problems import usage_error
+from devora_console.migration import dry_runs
 from devora_console.migration.job import MOST_WORKERS, Job, JobSettings
 from devora_console.migration.mapping_file import load_mapping
 from devora_console.migration.progress import Kind
@@ -104,6 +105,7 @@ def job_settings(
         connect_timeout_seconds=settings.postgres.connect_timeout_seconds,
         workers=workers if workers is not None else settings.migration.workers,
         bulk=settings.migration.bulk_load,
+        verdicts=dry_runs.folder(),
     )
 
 

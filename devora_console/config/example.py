@@ -72,9 +72,9 @@ def render() -> str:
 
 def _entry(key: Key) -> str:
     default = key.field.default
-    shown = "none" if default is None else _toml(default)
-    value = _toml(key.field.examples[0]) if default is None and key.field.examples else shown
-
+    shown = "none" if default in (None, {}) else _toml(default)
+    has_example = default in (None, {}) and key.field.examples
+    value = _toml((key.field.examples or [default])[0]) if has_example else shown
     words = f"{key.field.description} Default: {shown}."
     return _wrapped(words) + f"# {key.leaf} = {value}\n"
 
@@ -82,6 +82,8 @@ def _entry(key: Key) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:_}" if value >= 10_000 else str(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{name} = {_toml(inner)}" for name, inner in value.items()) + " }"
     return json.dumps(value)
 
 

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from devora_console.config.given import Given
 from devora_console.config.secret import Dsn, Secret
 from devora_console.config.settings import Settings
+from devora_console.config.variables import SiteVariables
 from devora_console.core.safetext import one_line
 
 GENERIC_PREFIX = "DEVORA_CONSOLE__"
@@ -117,6 +118,8 @@ def judged(given: Given) -> tuple[object, str]:
     try:
         if given.is_text:
             return adapter.validate_python(_plain(given.key, str(value))), ""
+        if is_table(given.key) and isinstance(value, dict):
+            return adapter.validate_python(value), ""
         if not isinstance(value, bool | int | float | str):
             return None, f"should be {expected(given.key)}, not {_kind(value)}"
         return adapter.validate_json(json.dumps(value), strict=True), ""
@@ -137,6 +140,11 @@ def _adapter(name: str) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+def is_table(name: str) -> bool:
+    """Whether the key holds values by name, so that one source adds to another."""
+    return SiteVariables in _kinds(catalogue()[name].field.annotation)
+
+
 def is_secret(name: str) -> bool:
     """Whether the key holds a secret or a connection string."""
     return any(kind is Secret or kind is Dsn for kind in _kinds(catalogue()[name].field.annotation))
@@ -150,7 +158,13 @@ def _kinds(annotation: Any) -> set[Any]:
 def expected(name: str) -> str:
     """The kind of value the key takes, in words."""
     kinds = _kinds(catalogue()[name].field.annotation)
-    for kind, words in ((bool, "true or false"), (int, "a whole number"), (float, "a number")):
+    words_of = (
+        (bool, "true or false"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (SiteVariables, "a table of texts"),
+    )
+    for kind, words in words_of:
         if kind in kinds:
             return words
     return "text"

@@ -18,6 +18,7 @@ from devora_console.config.keys import (
     CONFIG_VARIABLE,
     PROFILE_VARIABLE,
     catalogue,
+    is_table,
     judged,
     shown_key,
     suggestion,
@@ -27,6 +28,7 @@ from devora_console.config.libpq import MEANS_A_SERVER
 from devora_console.config.paths import CONFIG_NAME, config_path, expanded
 from devora_console.config.settings import Settings
 from devora_console.config.tomlfile import TomlFile, read_toml
+from devora_console.config.variables import SiteVariables
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
 
 __all__ = ["ENV_NAME", "Effective", "Examined", "Origin", "examine", "load"]
@@ -175,6 +177,7 @@ def _resolved(sources: _Sources) -> Examined:
     merged: dict[str, Given] = {}
     for layer in layers:
         merged = layer.values | merged
+    merged |= _united(layers, merged)
     production, conflict = _production(merged, name, in_profile)
     errors += conflict
     warnings = [problem for layer in layers for problem in layer.warnings] + _overruled(merged, in_profile, name)
@@ -184,6 +187,18 @@ def _resolved(sources: _Sources) -> Examined:
         settings, origins = _settings(sources, merged, production)
         effective = Effective(settings, origins, name, files, tuple(warnings))
     return Examined(effective, tuple(errors), tuple(warnings), toml.profiles if toml else (), files)
+
+
+def _united(layers: list[Layer], merged: Mapping[str, Given]) -> dict[str, Given]:
+    """The tables, each name from the weightiest layer that gives it."""
+    united: dict[str, Given] = {}
+    for key in filter(is_table, merged):
+        values: dict[str, str] = {}
+        for layer in reversed(layers):
+            said = judged(layer.values[key])[0] if key in layer.values else None
+            values |= said if isinstance(said, SiteVariables) else {}
+        united[key] = Given(key, Hidden(values), merged[key].origin, is_text=False)
+    return united
 
 
 def _profile_name(sources: _Sources) -> tuple[str | None, list[Problem]]:

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 Path = tuple[str, ...]
+Place = tuple[str | int, ...]
 
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BLANK = re.compile(r"[ \t]*")
@@ -37,6 +38,20 @@ def key_lines(text: str) -> dict[Path, int]:
     """
     scanner = _Scanner(text)
     scanner.document()
+    lines: dict[Path, int] = {}
+    for place, line in scanner.lines.items():
+        lines.setdefault(tuple(part for part in place if isinstance(part, str)), line)
+    return lines
+
+
+def item_lines(text: str) -> dict[Place, int]:
+    """As :func:`key_lines`, with the entries of arrays told apart by their position, which is a part of the path.
+
+    >>> item_lines('[[a]]\\nb = 1\\n[[a]]\\nb = 2')
+    {('a',): 1, ('a', 0): 1, ('a', 0, 'b'): 2, ('a', 1): 3, ('a', 1, 'b'): 4}
+    """
+    scanner = _Scanner(text)
+    scanner.document()
     return scanner.lines
 
 
@@ -44,41 +59,54 @@ def key_lines(text: str) -> dict[Path, int]:
 class _Scanner:
     text: str
     position: int = 0
-    lines: dict[Path, int] = field(default_factory=dict)
+    lines: dict[Place, int] = field(default_factory=dict)
+    arrays: dict[Place, int] = field(default_factory=dict)  # the position of the latest table of each array
     line_ends: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.line_ends = [match.start() for match in re.finditer("\n", self.text)]
 
     def document(self) -> None:
-        table: Path = ()
+        table: Place = ()
         while self._skip(_SPACE) < len(self.text):
             if self.text.startswith("[", self.position):
                 brackets = 2 if self.text.startswith("[[", self.position) else 1
                 self.position += brackets
                 table = self._key(())
+                if brackets == 2:
+                    table = self._next_of(table)
                 self._skip(_BLANK)
                 self.position += brackets
             else:
                 self._pair(table)
 
-    def _pair(self, table: Path) -> None:
+    def _next_of(self, array: Place) -> Place:
+        """The place of one more table of ``array``."""
+        self.arrays[array] = self.arrays.get(array, -1) + 1
+        return self._noted((*array, self.arrays[array]))
+
+    def _noted(self, place: Place) -> Place:
+        self.lines.setdefault(place, bisect_left(self.line_ends, self.position) + 1)
+        return place
+
+    def _pair(self, table: Place) -> None:
         path = self._key(table)
         self._skip(_BLANK)
         self.position += 1  # the equals sign
         self._value(path)
 
-    def _key(self, table: Path) -> Path:
+    def _key(self, table: Place) -> Place:
         """Read a dotted key below ``table``, and note the line of each of its parts."""
         path = table
         while True:
             self._skip(_BLANK)
-            path = (*path, self._key_part())
-            self.lines.setdefault(path, bisect_left(self.line_ends, self.position) + 1)
+            path = self._noted((*path, self._key_part()))
             self._skip(_BLANK)
             if not self.text.startswith(".", self.position):
                 return path
             self.position += 1
+            if path in self.arrays:  # what stands below an array is of its latest table
+                path = (*path, self.arrays[path])
 
     def _key_part(self) -> str:
         for pattern in (_BARE_KEY, _BASIC, _LITERAL):
@@ -90,15 +118,17 @@ class _Scanner:
                 return match[1] if pattern is _LITERAL else match[0]
         raise ValueError("not a text that tomllib accepts")
 
-    def _value(self, path: Path) -> None:
+    def _value(self, path: Place) -> None:
         self._skip(_BLANK)
         opening = self.text[self.position : self.position + 1]
         if opening in ("[", "{"):
             self.position += 1
             closing = "]" if opening == "[" else "}"
+            at = 0
             while not self._closes(closing):
                 if opening == "[":
-                    self._value(path)
+                    self._value(self._noted((*path, at)))
+                    at += 1
                 else:
                     self._pair(path)
             return

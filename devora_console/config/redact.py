@@ -22,8 +22,9 @@ _HOST_AND_PATH = re.compile(r"(?:\[[^\]@/?#]*\]|[^:@/?#\[\]]*)(?::\d{1,5})?(?:/[
 # One keyword=value of libpq, quoted or bare, with backslash escapes.
 _VALUE = r"(?P<value>'(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])(?:\\.|[^\s\\])*|)"
 _KEYWORD = re.compile(r"\s*(?P<key>\w+)\s*=\s*" + _VALUE + r"(?=\s|$)", re.DOTALL)
-_IN_MESSAGE = re.compile(r"(?P<key>[\w-]+)\s?=\s?" + r"(?P<value>'(?:\\.|[^'\\])*'?|\"[^\"]*\"?|[^\s&;,)]+)")
-_URL_IN_MESSAGE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+# Both begin where a word begins, or not far from its end: a word of a megabyte must not take minutes.
+_IN_MESSAGE = re.compile(r"(?<![\w-])(?P<key>[\w-]+)\s?=\s?" + r"(?P<value>'(?:\\.|[^'\\])*'?|\"[^\"]*\"?|[^\s&;,)]+)")
+_URL_IN_MESSAGE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,60}://\S+")
 
 
 def is_sensitive(name: str) -> bool:

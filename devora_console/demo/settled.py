@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from devora_console.config.conninfo import parse, to_address
+from devora_console.config.keys import CONFIG_VARIABLE
 from devora_console.config.secret import Dsn, Secret
 from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
@@ -16,7 +18,9 @@ from devora_console.demo.data import Scale
 
 DATABASE = "devora_db"
 OWNER = "devora_owner"
+APPLICATION = "devora_app"
 _STATE, _PASSWORD, _ENV = "demo.json", "owner-password", ".env"
+_APP_PASSWORD, _CONFIG = "app-password", "console.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +36,46 @@ class Settled:
 
     def password(self) -> Secret:
         """The owner's password: made once, kept readable for this user alone."""
-        path = self.home / _PASSWORD
+        return self._password(_PASSWORD)
+
+    def app_password(self) -> Secret:
+        """The application's, kept likewise."""
+        return self._password(_APP_PASSWORD)
+
+    def _password(self, name: str) -> Secret:
+        path = self.home / name
         if not path.exists():
             _write(path, secrets.token_urlsafe(24))
         return Secret(path.read_text("utf-8").strip())
 
-    def write_env(self, postgres: Dsn, mongo: Dsn) -> None:
+    def write_env(self, postgres: Dsn, superuser: Dsn, mongo: Dsn) -> None:
         """A ``.env`` like the guide's: commands run in the home, from another terminal, reach these servers."""
-        lines = {
-            "POSTGRES_DSN": postgres.reveal(),
-            "MONGO_URL": mongo.reveal(),
-            "DB_NAME": DATABASE,
-            "ENVIRONMENT": "demo",
+        lines = application_variables(postgres, mongo) | {
+            "DEVORA_CONSOLE__POSTGRES__SUPERUSER_DSN": superuser.reveal(),
+            CONFIG_VARIABLE: str(self.config),
         }
         _write(self.home / _ENV, "".join(f"{name}={value}\n" for name, value in lines.items()))
+
+    @property
+    def config(self) -> Path:
+        """The demo's configuration file."""
+        return self.home / _CONFIG
+
+    def write_config(self, postgres: Dsn, superuser: Dsn, mongo: Dsn, variables: Mapping[str, str]) -> None:
+        """A configuration file with these servers and a runbook's variables: ``--config`` with it works anywhere."""
+        tables = {
+            "postgres": {"dsn": postgres.reveal(), "superuser_dsn": superuser.reveal()},
+            "mongo": {"url": mongo.reveal(), "database": DATABASE},
+            "cutover": {"home": str(self.home / "cutover")},
+            "cutover.vars": variables,
+        }
+        # A TOML string is written like one of JSON.
+        text = '# Written anew whenever the demo starts.\nenvironment = "demo"\n' + "".join(
+            f"\n[{table}]\n"
+            + "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in rows.items())
+            for table, rows in tables.items()
+        )
+        _write(self.config, text)
 
 
 def settle(home: Path, scale: Scale, seed: int) -> Settled:
@@ -69,10 +99,20 @@ def settle(home: Path, scale: Scale, seed: int) -> Settled:
     return Settled(home, filled=True)
 
 
-def owner_dsn(superuser: Dsn, password: Secret) -> Dsn:
-    """The owner's connection string for the demo's database."""
+def application_variables(postgres: Dsn, mongo: Dsn) -> dict[str, str]:
+    """The variables that Devora's backend and the console share."""
+    return {
+        "POSTGRES_DSN": postgres.reveal(),
+        "MONGO_URL": mongo.reveal(),
+        "DB_NAME": DATABASE,
+        "ENVIRONMENT": "demo",
+    }
+
+
+def login_dsn(superuser: Dsn, user: str, password: Secret) -> Dsn:
+    """A user's connection string for the demo's database."""
     parameters = parse(superuser.reveal())
-    return Dsn(to_address({**parameters, "user": OWNER, "password": password.reveal(), "dbname": DATABASE}))
+    return Dsn(to_address({**parameters, "user": user, "password": password.reveal(), "dbname": DATABASE}))
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from devora_console.core.safetext import one_line
+from devora_console.core.tools import Tool, ask, client_places
 from devora_console.doctor.check import Answer, Check, check_of, passed, unknown, warned
 
 POSTGRES_TOOLS = ("psql", "pg_dump", "pg_restore")
 MONGO_TOOLS = ("mongodump", "mongorestore")
-_SECONDS = 5.0
-_PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
-_VERSION = re.compile(r"(\d+)(?:\.\d+)*")
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A program and what it said about its version: ``major`` is None when it said nothing usable."""
-
-    path: Path
-    version: str
-    major: int | None
 
 
 async def find_tools(environ: Mapping[str, str]) -> dict[str, Tool | None]:
@@ -34,7 +19,7 @@ async def find_tools(environ: Mapping[str, str]) -> dict[str, Tool | None]:
     names = (*POSTGRES_TOOLS, *MONGO_TOOLS)
     search = environ.get("PATH", "")
     paths = [shutil.which(name, path=search) for name in names]
-    tools = await asyncio.gather(*(_ask(Path(path)) if path else _nothing() for path in paths))
+    tools = await asyncio.gather(*(ask(Path(path)) if path else _nothing() for path in paths))
     return dict(zip(names, tools, strict=True))
 
 
@@ -42,35 +27,10 @@ async def _nothing() -> None:
     return None
 
 
-async def _ask(path: Path) -> Tool:
-    """Run ``path --version`` without a shell and without our environment's credentials."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            str(path),
-            "--version",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-        )
-    except OSError as error:
-        return Tool(path, f"cannot be run: {error.strerror}", None)
-    try:
-        said, _ = await asyncio.wait_for(process.communicate(), _SECONDS)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        return Tool(path, f"no answer within {_SECONDS:.0f} s", None)
-    line = one_line(said.decode("utf-8", "replace").partition("\n")[0], 120)
-    found = _VERSION.search(line)
-    return Tool(path, line or "says nothing about its version", int(found[1]) if found else None)
-
-
 async def judge_tools(tools: Mapping[str, Tool | None], server_version_num: int | None) -> list[Check]:
     """Judge them; pg_dump and pg_restore against the server, when that is known."""
     major = server_version_num // 10000 if server_version_num else None
-    newer = await asyncio.to_thread(_newer_places, major) if major else ()
+    newer = await asyncio.to_thread(client_places, major) if major else ()
     checks = [check_of(f"tool.{name}", name, _postgres(name, tools.get(name), major, newer)) for name in POSTGRES_TOOLS]
     return checks + [check_of(f"tool.{name}", name, _mongo(name, tools.get(name))) for name in MONGO_TOOLS]
 
@@ -92,17 +52,6 @@ def _postgres(name: str, tool: Tool | None, major: int | None, newer: tuple[Path
         return passed(value)
     wrong = f"{value}: too old for the server, which is {major}"
     return warned(wrong, f"{name} must be of the server's version or newer: {remedy}")
-
-
-def _newer_places(major: int) -> tuple[Path, ...]:
-    """Folders with a pg_dump of ``major`` or newer that PATH does not prefer, best first."""
-    found: list[tuple[int, Path]] = []
-    for pattern in _PLACES:
-        for folder in Path("/").glob(pattern.lstrip("/")):
-            number = _VERSION.search(folder.parent.name)
-            if number and int(number[1]) >= major and (folder / "pg_dump").exists():
-                found.append((int(number[1]), folder))
-    return tuple(folder for _, folder in sorted(found))
 
 
 def _mongo(name: str, tool: Tool | None) -> Answer:

@@ -8,6 +8,8 @@ import asyncpg
 
 from devora_console.migration.lease import fence
 
+_COUNTS_AT_ONCE = 15  # the version from which on a session can be told to
+
 
 class Fenced:
     """A transaction whose first act is to check the lease."""
@@ -21,8 +23,11 @@ class Fenced:
         await self._transaction.__aenter__()
         try:
             await fence(self._connection, self._epoch)
-            # updated_at and last_message_at keep what the source says.
-            await self._connection.execute("SET LOCAL devora.loading = 'on'")
+            # updated_at and last_message_at keep what the source says. What was written is counted with the commit, not
+            # some seconds later: an ANALYZE in between would seem to be older than the rows that it has seen.
+            counted = self._connection.get_server_version().major >= _COUNTS_AT_ONCE
+            more = "; SELECT pg_stat_force_next_flush()" if counted else ""
+            await self._connection.execute(f"SET LOCAL devora.loading = 'on'{more}")
         except BaseException as error:  # the transaction is open: whatever happened, end it, and hand the error on
             if not self._connection.is_closed():
                 await self._transaction.__aexit__(type(error), error, error.__traceback__)

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -21,6 +21,8 @@ from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.migration.budget import check_words, room
 from devora_console.migration.control import Control, Report, Tracker
+from devora_console.migration.dry_runs import dry_run_of
+from devora_console.migration.dry_runs import keep as keep_dry_run
 from devora_console.migration.execution import Execution, Orders
 from devora_console.migration.failures import explain
 from devora_console.migration.lease import Lease
@@ -38,6 +40,7 @@ from devora_console.migration.work.pool import Pool
 from devora_console.migration.work.seat import Context
 from devora_console.mongo.source import CollectionInfo, Source, open_source
 from devora_console.postgres.connect import LOST, connection
+from devora_console.postgres.gates import identity
 
 _WORTH_WORKERS = 8_000_000  # bytes of BSON
 _SPARE_BYTES = 500_000_000
@@ -67,6 +70,7 @@ class JobSettings:
     cluster: str | None = None  # the address of a Dask scheduler
     workers: int | None = None  # processes; 0: none, None: as many as there is work for
     record: bool = False  # keep the verdict of a verification in the target
+    verdicts: Path | None = None  # the folder where a dry run leaves its verdict
     bulk: bool | None = None  # set indexes and constraints aside while loading; None: when it pays
 
 
@@ -234,9 +238,22 @@ class Job:
 
     async def _dry_run(self, means: _Means) -> None:
         async with self._connection("dry run") as conn:
-            target = await read_target(conn, self._settings.mapping)
-            await self._survey(means, conn, self._context(target))
-        room(self.snapshot.collections, self._settings.max_quarantine)
+            where = await identity(conn)
+            try:
+                target = await read_target(conn, self._settings.mapping)
+                await self._survey(means, conn, self._context(target))
+                room(self.snapshot.collections, self._settings.max_quarantine)
+            except ConsoleError as error:
+                if error.exit_code in (ExitCode.NEGATIVE, ExitCode.USAGE):  # else it was cut off and has no verdict
+                    self._leave_verdict(means.source, where, None, error.problem.message)
+                raise
+        self._leave_verdict(means.source, where, target.schema_version, "")
+
+    def _leave_verdict(self, source: Source, target: str, version: int | None, problem: str) -> None:
+        if self._settings.verdicts is None:
+            return
+        with suppress(OSError):  # whoever asks for it is told that there is none, and where it would be
+            keep_dry_run(self._settings.verdicts, dry_run_of(self.snapshot, source.identity, target, version, problem))
 
     async def _verify(self, means: _Means) -> None:
         """Judge; nothing is written. The verdict is in the snapshot, good or bad."""

@@ -14,6 +14,7 @@ from devora_console.core.clock import span, utc_now
 from devora_console.core.snapshot import to_json
 from devora_console.migration.lease import holder
 from devora_console.migration.progress import VerificationSnapshot
+from devora_console.postgres.gates import identity
 from devora_console.postgres.sqlfiles import sql
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -26,7 +27,10 @@ STALE_SECONDS = 3600.0
 class Watermark:
     """What was verified. ``through``: reading began then, later changes of the source are not in it.
 
-    ``stale`` says why it counts no longer; empty while it does.
+    ``stale`` says why it counts no longer; empty while it does. ``wrong`` are the tables that did not agree, ``rows``
+    those that the target held in all of them.
+    ``source`` and ``target`` tell which data it compared (``target`` is empty where that was not recorded): the record
+    goes along when a database is copied, what it says does not.
     """
 
     through: datetime
@@ -37,12 +41,18 @@ class Watermark:
     mapping_hash: str
     holder: str
     stale: str
+    wrong: tuple[str, ...]
+    rows: int
+    source: str
+    target: str
 
 
 async def keep(
     connection: Connection, run: UUID, verdict: VerificationSnapshot, mapping: str, source: str, schema_version: int
 ) -> None:
-    """Record a verdict in the target."""
+    """Record a verdict in the target, with which database that is. Outside a transaction."""
+    said = to_json(verdict)
+    assert isinstance(said, dict)
     await connection.execute(
         sql(_HERE, "insert_verification"),
         run,
@@ -53,7 +63,7 @@ async def keep(
         verdict.watermark,
         verdict.at,
         holder(),
-        json.dumps(to_json(verdict)),
+        json.dumps(said | {"target": await identity(connection)}),
     )
 
 
@@ -80,4 +90,8 @@ async def latest(connection: Connection, mapping_hash: str | None, limit: float 
         mapping_hash=row["mapping_hash"],
         holder=row["holder"],
         stale=stale,
+        wrong=tuple(each["name"] for each in said["tables"] if each["status"] != "ok"),
+        rows=sum(each["target"] for each in said["tables"]),
+        source=row["source_identity"] or "",
+        target=str(said.get("target", "")),
     )

@@ -25,6 +25,7 @@ __all__ = [
     "defects",
     "document_id",
     "ejson",
+    "id_element",
     "milliseconds",
     "source_id",
     "split",
@@ -83,6 +84,20 @@ def document_id(raw: bytes) -> Any:
         return bson.decode(raw, CODEC).get("_id")
     except UNREADABLE:
         return None
+
+
+def id_element(raw: bytes) -> bytes:
+    """The type and bytes of a document's ``_id``, undecoded; empty where it has none. Raises ValueError, IndexError,
+    KeyError or struct.error for bytes that are no BSON.
+
+    >>> id_element(bson.encode({"_id": 1}))
+    b'\\x10\\x01\\x00\\x00\\x00'
+    """
+    if raw[4:9] == _OBJECT_ID_FIRST:
+        return b"\x07" + raw[9:21]
+    if raw[5:9] == b"_id\x00":
+        return raw[4:5] + raw[9 : 9 + _size(raw, raw[4], 9)]
+    return next((bytes([kind]) + value for name, kind, value in _elements(raw) if name == "_id"), b"")
 
 
 def defects(raw: bytes, document: dict[str, Any]) -> str | None:

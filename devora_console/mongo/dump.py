@@ -44,6 +44,15 @@ class DumpSource:
             for name, path in sorted(self._files.items())
         ]
 
+    @property
+    def folder(self) -> Path:
+        """The folder with the files of the database."""
+        return self._folder
+
+    def path(self, collection: str) -> Path | None:
+        """The file of a collection, packed or not."""
+        return self._files.get(collection)
+
     def batches(self, collection: str, batch_bytes: int) -> Iterator[list[bytes]]:
         path = self._files.get(collection)
         if path is None:
@@ -132,7 +141,7 @@ def _collection_name(path: Path) -> str | None:
 
     The buckets of time-series collections are theirs under another name; they count.
     """
-    metadata = _metadata(path)
+    metadata = metadata_beside(path)
     said = metadata.get("collectionName")  # mongodump shortens long names in the file's name
     name = said if isinstance(said, str) and said else unquote(_stem(path))
     if name.startswith("system.") and not name.startswith("system.buckets."):
@@ -140,8 +149,11 @@ def _collection_name(path: Path) -> str | None:
     return None if metadata.get("type") == "view" else name
 
 
-def _metadata(path: Path) -> dict[str, Any]:
-    stem = _stem(path)
+def metadata_beside(path: Path) -> dict[str, Any]:
+    """What the metadata file of a collection says (``path`` is that file, or the documents'); {} when nothing can be
+    read of it.
+    """
+    stem = path.name.removesuffix(".gz").removesuffix(".metadata.json").removesuffix(".bson")
     for name, opener in ((f"{stem}.metadata.json", open), (f"{stem}.metadata.json.gz", gzip.open)):
         beside = path.with_name(name)
         if beside.exists():

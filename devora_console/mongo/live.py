@@ -36,7 +36,7 @@ class LiveSource:
         self._database = database
         self._identity = ""
         with self._translated():
-            self._client: MongoClient[dict[str, Any]] = _client(url, int(timeout_seconds * 1000), read_preference)
+            self._client: MongoClient[dict[str, Any]] = open_client(url, int(timeout_seconds * 1000), read_preference)
             try:
                 hello = self._client.admin.command("hello")
             except PyMongoError:
@@ -168,7 +168,7 @@ def _identity(raw: bytes) -> dict[str, Any]:
     return {"_id": RawBSONDocument(raw, CODEC.with_options(document_class=RawBSONDocument))["_id"]}
 
 
-def _client(url: Dsn, timeout_ms: int, read_preference: str | None) -> MongoClient[dict[str, Any]]:
+def open_client(url: Dsn, timeout_ms: int, read_preference: str | None) -> MongoClient[dict[str, Any]]:
     """A client that has not connected yet. PyMongo raises plain ValueErrors for much that is wrong with a URL."""
     options: dict[str, Any] = {"readPreference": read_preference} if read_preference else {}
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import asyncpg
@@ -11,7 +12,8 @@ from devora_console.config.libpq import target
 from devora_console.config.secret import Dsn
 from devora_console.config.settings import PostgresSettings
 from devora_console.core.problems import usage_error
-from devora_console.postgres.connect import LOST, connection, explain
+from devora_console.postgres.connect import LOST, close, connect, connection, explain
+from devora_console.postgres.watch.guest import Guest
 
 T = TypeVar("T")
 Work = Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[T]]
@@ -50,3 +52,33 @@ class Target:
                 return await work(conn)
         except (*LOST, asyncpg.PostgresError) as error:
             raise explain(error, dsn) from None
+
+    @asynccontextmanager
+    async def strictly(
+        self, *, purpose: str, statement_timeout_seconds: float
+    ) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """A read-only connection that counts every row or none: where row security would hide some, the server refuses.
+
+        It has little patience for locks. Raises ConsoleError when there is no connection; what the server says to the
+        questions is the caller's.
+        """
+        opened = await connect(
+            self.dsn(),
+            purpose=purpose,
+            timeout_seconds=self._settings.connect_timeout_seconds,
+            statement_timeout_seconds=statement_timeout_seconds,
+            more={"row_security": "off", "lock_timeout": "5000"},
+        )
+        try:
+            yield opened
+        finally:
+            await close(opened)
+
+    async def guest(self, *, purpose: str) -> Guest:
+        """A guest there. Raises ConsoleError."""
+        return await Guest.enter(
+            self.dsn(),
+            purpose=purpose,
+            timeout_seconds=self._settings.connect_timeout_seconds,
+            statement_timeout_seconds=self._settings.statement_timeout_seconds,
+        )

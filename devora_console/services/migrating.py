@@ -13,7 +13,7 @@ from devora_console.config.crash import report
 from devora_console.config.settings import Settings
 from devora_console.core.clock import utc_now
 from devora_console.core.problems import ConsoleError, refused, usage_error
-from devora_console.migration import held
+from devora_console.migration import dry_runs, held
 from devora_console.migration.job import Job, JobSettings
 from devora_console.migration.mapping import Mapping
 from devora_console.migration.progress import Kind, MigrationSnapshot, QuarantineItem, State, VerificationSnapshot
@@ -185,6 +185,7 @@ class Migrating:
             workers=settings.migration.workers,
             bulk=settings.migration.bulk_load,
             record=self._record,
+            verdicts=dry_runs.folder(),
         )
 
 

@@ -27,6 +27,7 @@ def test_headless_ends_as_planted_and_again_changes_nothing(run: Run, open_folde
     assert sum(each["unchanged"] for each in again["migration"]["collections"]) == sum(
         each["migrated"] + each["archived"] for each in again["migration"]["collections"]
     )
+    assert not (home / "site").exists()
     other = run("demo", "--headless", "--seed", "2", "--keep", str(home))
     assert other.code == 2
     assert "--seed 1" in other.err

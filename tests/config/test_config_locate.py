@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devora_console.config.locate import key_lines
+from devora_console.config.locate import item_lines, key_lines
 
 TEXT = '''\
 top = 1                       # 1
@@ -140,3 +140,31 @@ def test_a_text_that_is_not_toml_ends() -> None:
     for text in ("a = [", "a = {b = 1", "= 1"):
         with pytest.raises(ValueError, match="not a text that tomllib accepts"):
             key_lines(text)
+
+
+def test_tables_of_an_array_are_told_apart() -> None:
+    text = """\
+[[step]]                        # 1
+id = "a"
+[[step]]
+id = "b"                        # 4
+  [[step.probe]]
+  http = "x"
+  [[step.probe]]
+  run = ["a",
+         "b"]                   # 9
+  [step.undo]
+    [[step.undo.probe]]
+    env = { A = 1 }
+[[step]]                        # 13
+many = [{ x = 1 },
+        { x = 2 }]
+"""
+    lines = item_lines(text)
+    assert lines[("step",)] == 1
+    assert [lines[("step", at)] for at in range(3)] == [1, 3, 13]
+    assert lines[("step", 1, "id")] == 4
+    assert lines[("step", 1, "probe", 1, "run")] == 8
+    assert lines[("step", 1, "probe", 1, "run", 1)] == 9
+    assert lines[("step", 1, "undo", "probe", 0, "env", "A")] == 12
+    assert lines[("step", 2, "many", 1, "x")] == 15

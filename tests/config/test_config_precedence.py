@@ -22,6 +22,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "postgres.connect_timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "postgres.statement_timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "mongo.url": tuple(f"mongodb://h{n}" for n in range(5)),
+    "mongo.admin_url": tuple(f"mongodb://h{n}" for n in range(5)),
+    "mongo.app_url": tuple(f"mongodb://h{n}" for n in range(5)),
     "mongo.database": ("a", "b", "c", "d", "e"),
     "mongo.server_selection_timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "mongo.read_preference": ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"),
@@ -33,6 +35,12 @@ VALUES: dict[str, tuple[str, ...]] = {
     "migration.bulk_load": ("true", "false", "true", "false", "true"),
     "analytics.posthog_api_key": ("phc_a", "phc_b", "phc_c", "phc_d", "phc_e"),
     "search.openai_api_key": ("sk-a", "sk-b", "sk-c", "sk-d", "sk-e"),
+    "cutover.runbook": ("a", "b", "c", "d", "e"),
+    "cutover.home": ("/a", "/b", "/c", "/d", "/e"),
+    "cutover.vars": ("site=a", "site=b", "site=c", "site=d", "site=e"),
+    "cutover.window_minutes": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "cutover.notify_url": ("https://a", "https://b", "https://c", "https://d", "https://e"),
+    "cutover.output_limit_mb": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "terminal.refresh_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "terminal.theme": ("a", "b", "c", "d", "e"),
     "terminal.unicode": ("auto", "always", "never", "always", "auto"),
@@ -41,7 +49,15 @@ VALUES: dict[str, tuple[str, ...]] = {
 _WATCHING = ("queries", "plans", "indexes", "health", "activity")
 _THRESHOLDS = [key for key in settable() if key.partition(".")[0] in _WATCHING]
 VALUES |= dict.fromkeys(_THRESHOLDS, ("20.5", "21.5", "22.5", "23.5", "24.5"))
-_BARE = (*_THRESHOLDS, "migration.batch_bytes", "migration.sample", "migration.workers", "migration.bulk_load")
+_BARE = (
+    *_THRESHOLDS,
+    "migration.batch_bytes",
+    "migration.sample",
+    "migration.workers",
+    "migration.bulk_load",
+    "cutover.window_minutes",
+    "cutover.output_limit_mb",
+)
 SOURCES = ("file", "profile", ".env", "environment", "command line")
 
 

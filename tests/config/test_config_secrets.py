@@ -288,3 +288,8 @@ def test_scrubbing_finds_every_spelling() -> None:
     assert scrub("failed: it's", Dsn("host=h password='it\\'s'")) == "failed: ***"
     assert scrub(f"{WORD} and sk-1", Secret(WORD), None) == "*** and sk-1"
     assert scrub("a b", Secret("a")) == "a b", "a word that short is everywhere"
+
+
+def test_a_word_of_a_megabyte_is_read_at_once() -> None:
+    for text in ("x" * 1_000_000, "a1" * 500_000, "https" * 200_000, "a=" * 500_000):
+        assert redact_message(f"{text} postgresql://ana:{WORD}@h/x password={WORD}").count(WORD) == 0

@@ -12,6 +12,7 @@ from devora_console.config.secret import Dsn
 from devora_console.core.console import OverviewLine, Verdict
 from devora_console.core.guard import Guard
 from devora_console.core.problems import ConsoleError, ExitCode
+from devora_console.migration import dry_runs
 from devora_console.migration.progress import MigrationSnapshot, Phase, State, Wishes
 from devora_console.migration.steering import wish
 from devora_console.postgres.connect import connection
@@ -24,9 +25,15 @@ Build = Callable[..., ConsoleServices]
 
 
 @pytest.fixture
-def build(target: Dsn, filled: dict[str, str], tmp_path: Path) -> Iterator[Build]:  # noqa: F811 - the fixtures above
+def build(
+    target: Dsn,  # noqa: F811 - the fixtures above
+    filled: dict[str, str],  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Build]:
     """Services of a filled source and an empty target; stopped afterwards."""
     made: list[ConsoleServices] = []
+    monkeypatch.setenv("DEVORA_CONSOLE_HOME", str(tmp_path))  # what a job keeps goes there, too
 
     def go(*, read_only: bool = False, **more: str) -> ConsoleServices:
         effective = load(
@@ -68,6 +75,8 @@ def test_the_whole_way_is_shown_and_remembered(build: Build) -> None:
     dry = services.migration()
     assert dry.state is State.DONE
     assert dry.quarantine
+    (kept,) = dry_runs.kept(dry_runs.folder())
+    assert (kept.mapping_hash, kept.problem) == (dry.mapping_hash, "")
     item = next(each for each in dry.quarantine if each.collection == "users")
     document = services.loop.call(services.quarantine_document(item.collection, item.source_id))
     assert '"hashed_password": "<redacted>"' in document

@@ -1,0 +1,70 @@
+"""A wait under observation: only time that was looked at counts, and too few samples prove nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+from devora_console.core.console import Verdict
+from devora_console.cutover.events import Kind
+from devora_console.cutover.model import Step
+from devora_console.cutover.record import Record
+from devora_console.cutover.state import StepState
+from devora_console.cutover.steps import Stepper
+
+_WRITTEN_EVERY = 15.0  # seconds of observation between two events
+_SECOND_CHANCE = 2
+
+
+class Oven:
+    """Samples the guardrails of one wait. What was observed is in the journal; a new driver goes on from there."""
+
+    def __init__(self, record: Record, stepper: Stepper) -> None:
+        self._record = record
+        self._stepper = stepper
+        self._step = ""
+        self._last: float | None = None
+        self._seconds = self._written = 0.0
+        self._samples = self._row = 0
+
+    async def tick(self, step: Step) -> bool:
+        """Sample when it is time; whether the step moved on."""
+        now = asyncio.get_running_loop().time()
+        if self._step != step.id:
+            standing = self._record.run.step(step.id)
+            self._step, self._last, self._row = step.id, None, 0
+            self._seconds = self._written = standing.observed_seconds
+            self._samples = standing.samples
+        every = min((each.every_seconds for each in step.guardrails), default=1.0)
+        if self._last is not None and now - self._last < every:
+            return False
+        verdict = await self._stepper.sample(step, step.guardrails, "guardrail")
+        after = asyncio.get_running_loop().time()
+        # A gap (a laptop asleep, a console away) was not observed, and neither was what no probe could answer.
+        if self._last is not None and verdict is Verdict.OK and after - self._last <= 3 * every + 1:
+            self._seconds += after - self._last
+        self._last = after
+        self._samples += verdict is not Verdict.UNKNOWN
+        self._row = self._row + 1 if verdict is Verdict.FAIL else 0
+        ended = self._row >= _SECOND_CHANCE or self._seconds >= step.wait_seconds
+        if ended or self._seconds - self._written >= min(_WRITTEN_EVERY, step.wait_seconds / 4):
+            self._written = self._seconds
+            await self._record.add(Kind.OBSERVED, {"seconds": self._seconds, "samples": self._samples}, step=step.id)
+        if not ended:
+            return False
+        await self._judge(step)
+        return True
+
+    async def _judge(self, step: Step) -> None:
+        state, reason = StepState.VERIFYING, ""
+        if self._row >= _SECOND_CHANCE:
+            probes = self._record.run.step(step.id).probes.values()
+            failed = [each for each in probes if each.verdict is Verdict.FAIL]
+            said = "; ".join(f"{each.id}: {each.value}" for each in failed)
+            self._stepper.tripped = f"guardrail {said}"
+            state, reason = StepState.FAILED, self._stepper.tripped
+        elif self._samples < step.sample_floor:
+            state = StepState.INCONCLUSIVE
+            reason = f"{self._samples} samples, {step.sample_floor} are needed to say anything"
+        said_ = {"state": state.value, "reason": reason, "by": "probe", "seconds": self._seconds}
+        await self._record.add(Kind.STEP, said_, step=step.id)
+        self._step = ""

@@ -1,0 +1,92 @@
+"""What the driver and the people who act on a run stand on: its journal, its runbook, its gates, and who they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from devora_console.core.clock import utc_now
+from devora_console.core.gates import Registry
+from devora_console.cutover import gating
+from devora_console.cutover.events import Kind
+from devora_console.cutover.lease import Lease
+from devora_console.cutover.model import GateUse, Runbook, Step, StepKind
+from devora_console.cutover.record import Record
+from devora_console.cutover.state import Run, RunMode, RunState, StepStanding, StepState
+from devora_console.cutover.steps import Stepper
+from devora_console.cutover.voting import counted
+
+STUCK = frozenset({StepState.FAILED, StepState.TIMED_OUT, StepState.INCONCLUSIVE, StepState.UNKNOWN})
+OVER = frozenset({StepState.PASSED, StepState.SKIPPED})
+
+
+@dataclass(slots=True)
+class Ground:
+    """One run, as one driver has it in hand. ``busy`` keeps the driver's moves and people's acts apart."""
+
+    record: Record
+    runbook: Runbook
+    plan_sha: str
+    stepper: Stepper
+    registry: Registry
+    lease: Lease
+    me: str
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    released: set[str] = field(default_factory=set)  # steps that got their key
+    poll: tuple[str, datetime] | None = None  # the poll for objections under way: its scope, and when it ends
+
+    @property
+    def run(self) -> Run:
+        """The run as its journal tells it."""
+        return self.record.run
+
+    def current(self) -> Step | None:
+        """The first step that is neither passed nor skipped."""
+        return next((each for each in self.runbook.steps if self.run.step(each.id).state not in OVER), None)
+
+    def beyond(self) -> bool:
+        """Whether real writes may have reached the target."""
+        step = self.runbook.point_of_no_return
+        return step is not None and self.run.mode is not RunMode.REHEARSAL and self.run.step(step.id).touched
+
+    def hindrance(self, step: Step) -> str:
+        """What has to be there before a step may start, in words; empty when nothing is missing."""
+        run = self.run
+        real = run.mode is not RunMode.REHEARSAL
+        if step.ponr and real and step.id not in run.gone:
+            return "a GO of its own: from here on there is no way back without loss"
+        if real and (step.people > 1 or step.kind is StepKind.APPROVAL):
+            missing = counted(run, step.id, step.people, self.plan_sha, utc_now()).words
+            if missing:
+                return missing
+        if step.pause and step.id not in self.released:
+            return "the key to go on"
+        if step.kind is StepKind.MANUAL and real and not run.step(step.id).evidence:
+            return f"a person: {step.words}"
+        return ""
+
+    async def measure(self, wanted: Sequence[GateUse]) -> None:
+        """Measure gates now, and write down what was found."""
+        for name, found in (await gating.measure(wanted, self.registry)).items():
+            await self.record.add(Kind.GATE, gating.payload(name, found))
+
+    def gate_lines(self, wanted: Sequence[GateUse]) -> tuple[gating.GateLine, ...]:
+        """Gates as they stand."""
+        return gating.lines(wanted, self.registry, self.run.gates, utc_now())
+
+    async def run_state(self, state: RunState, reason: str) -> None:
+        """Write down where the run stands."""
+        await self.record.add(Kind.RUN, {"state": state.value, "reason": reason})
+
+    async def step_state(self, step: Step, state: StepState, reason: str, by: str) -> None:
+        """Write down where a step stands."""
+        await self.record.add(Kind.STEP, {"state": state.value, "reason": reason, "by": by}, step=step.id)
+
+
+def ended_well(standing: StepStanding) -> bool:
+    """Whether the program ended with 0, so that only its probes said no."""
+    last = standing.attempts[-1] if standing.attempts else None
+    return last is not None and not last.undo and last.exited and last.rc == 0 and not last.timed_out

@@ -1,0 +1,65 @@
+"""Who said what about going on. Pure: silence is consent in a poll for objections, never in an approval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from devora_console.core.safetext import one_line
+from devora_console.cutover.state import Run, Vote
+
+RUN_SCOPE = "run"
+ROLLBACK_SCOPE = "rollback"
+_COUNTS_FOR = timedelta(hours=12)  # an approval of yesterday was for yesterday's window
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What votes come to: ``objections`` and no-gos in words, ``people`` who said go, ``needed`` how many must."""
+
+    objections: tuple[str, ...]
+    people: tuple[str, ...]
+    needed: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether enough different people approved, and nobody objects."""
+        return not self.objections and len(self.people) >= self.needed
+
+    @property
+    def words(self) -> str:
+        """What is missing; empty when nothing is."""
+        if self.objections:
+            return "; ".join(self.objections)
+        missing = self.needed - len(self.people)
+        if missing <= 0:
+            return ""
+        so_far = f" (so far: {', '.join(self.people)})" if self.people else ""
+        return f"{missing} more {'person has' if missing == 1 else 'people have'} to approve{so_far}"
+
+
+def counted(run: Run, scope: str, needed: int, plan_sha: str, now: datetime) -> Standing:
+    """The votes that count: about this scope, this runbook and this plan, not too old. Any edit voids them."""
+    votes = [
+        each
+        for each in run.votes
+        if each.scope == scope
+        and each.sha == run.sha
+        and each.plan_sha in ("", plan_sha)
+        and now - each.at <= _COUNTS_FOR
+    ]
+    return Standing(
+        objections=tuple(_objection(each) for each in votes if each.vote != "go"),
+        people=_people(votes),
+        needed=needed,
+    )
+
+
+def _people(votes: Sequence[Vote]) -> tuple[str, ...]:
+    return tuple(sorted({one_line(each.actor, 60) for each in votes if each.vote == "go"}))
+
+
+def _objection(vote: Vote) -> str:
+    what = "objects" if vote.vote == "objection" else "says no go"
+    return f"{one_line(vote.actor, 60)} {what}: {one_line(vote.reason, 160) or 'no reason given'}"

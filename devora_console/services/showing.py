@@ -1,0 +1,128 @@
+"""From a run, a runbook and what was measured to what is shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from devora_console.core.clock import utc_now
+from devora_console.core.gates import Registry
+from devora_console.core.problems import Problem
+from devora_console.cutover import gating
+from devora_console.cutover.events import Event
+from devora_console.cutover.model import Runbook, StepKind
+from devora_console.cutover.plan import Plan, PlannedStep, plan
+from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
+from devora_console.cutover.state import ENDED, GateStanding, Run, RunMode, RunState, StepStanding, StepState
+from devora_console.cutover.timing import Timings
+from devora_console.cutover.undo import remaining, rollback_plan
+
+_GOING = frozenset({StepState.INTENT, StepState.RUNNING, StepState.VERIFYING, StepState.UNDOING})
+_OVER = frozenset({StepState.PASSED, StepState.SKIPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is to show. ``standings`` are gates that were measured without a run."""
+
+    environment: str
+    runbook: Runbook | None
+    problem: Problem | None = None
+    run: Run | None = None
+    registry: Registry = field(default_factory=Registry)
+    standings: Mapping[str, GateStanding] = field(default_factory=dict)
+    timings: Timings = field(default_factory=Timings)
+    window_ends: datetime | None = None
+    poll: tuple[str, datetime] | None = None
+    driving: bool = False
+    driver: str = ""
+    measuring: bool = False
+    output: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+def shown(seen: Seen, now: datetime | None = None) -> CutoverSnapshot:
+    """The snapshot."""
+    now = now or utc_now()
+    book, run = seen.runbook, seen.run
+    planned = _plan(seen, now)
+    current = _current(book, run)
+    return CutoverSnapshot(
+        as_of=now,
+        environment=seen.environment,
+        problem=seen.problem,
+        plan=planned,
+        run=run,
+        steps=tuple(_line(each, run) for each in planned.steps) if planned else (),
+        current=current,
+        waits_for=_waits_for(run, current),
+        gates=_gates(seen, now),
+        measuring=seen.measuring,
+        rollback=None if run is None or book is None or run.state in ENDED else rollback_plan(run, book, seen.timings),
+        window=planned.window if planned and (run is None or run.state not in ENDED) else None,
+        poll=seen.poll,
+        driving=seen.driving,
+        driver=seen.driver,
+        output=seen.output,
+        events=seen.events,
+    )
+
+
+def _plan(seen: Seen, now: datetime) -> Plan | None:
+    if seen.runbook is None:
+        return None
+    ends = seen.run.window_ends if seen.run is not None and seen.run.window_ends else seen.window_ends or now
+    given = "the run" if seen.run is not None else "runbook"
+    return plan(seen.runbook, seen.timings, now, ends, given)
+
+
+def _gates(seen: Seen, now: datetime) -> tuple[gating.GateLine, ...]:
+    if seen.runbook is None:
+        return ()
+    rehearsal = seen.run is not None and seen.run.mode is RunMode.REHEARSAL
+    wanted = [each for each in seen.runbook.gates if each.rehearsal or not rehearsal]
+    standings = seen.run.gates if seen.run is not None else seen.standings
+    return gating.lines(wanted, seen.registry, standings, now)
+
+
+def _current(book: Runbook | None, run: Run | None) -> str | None:
+    """The step at which the run stands: in a rollback the one that is taken back next."""
+    if book is None or run is None or run.state in (RunState.DRAFT, *ENDED):
+        return None
+    if run.state is RunState.ROLLING_BACK:
+        flight = next((each.id for each in run.steps if each.state in _GOING), None)
+        left = remaining(run, book)
+        return flight or (left[0].id if left else None)
+    return next((each.id for each in run.steps if each.state not in _OVER), None)
+
+
+def _waits_for(run: Run | None, current: str | None) -> str:
+    if run is None or current is None:
+        return ""
+    standing = run.step(current)
+    if standing.state is StepState.WAITING:
+        return standing.reason
+    if standing.state is StepState.VERIFYING:
+        last = [each for each in standing.probes.values() if each.verdict != "ok"]
+        return f"{last[-1].needed} (found: {last[-1].value})" if last else "its probes"
+    return ""
+
+
+def _line(planned: PlannedStep, run: Run | None) -> StepLine:
+    if run is None:
+        return StepLine(planned, None)
+    standing = next((each for each in run.steps if each.id == planned.id), None)
+    return StepLine(planned, standing, _going(planned.kind, standing) if standing else None)
+
+
+def _going(kind: StepKind, standing: StepStanding) -> float | None:
+    """Seconds of the attempt that goes on, by the clock that stands still for nobody."""
+    if standing.state not in _GOING:
+        return None
+    if kind is StepKind.WAIT:
+        return standing.observed_seconds
+    if standing.attempts:
+        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - standing.attempts[-1].intent_mono)
+    return max(0.0, (utc_now() - standing.began).total_seconds()) if standing.began else None
