@@ -45,8 +45,13 @@ def window_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def read_runbook(door: Door, name: str | None, variables: Sequence[str]) -> Runbook:
     """The runbook that is meant. Raises ConsoleError (exit 2) in one line."""
     settings = door.effective.settings.cutover
-    given = Given(surroundings_of(door), _variables(variables), settings.vars)
-    return load_runbook(name or settings.runbook, given, Path.cwd() if name else _settings_base(door))
+    given = given_of(door, variables)
+    return load_runbook(name or settings.runbook, given, Path.cwd() if name else settings_base(door))
+
+
+def given_of(door: Door, variables: Sequence[str] = ()) -> Given:
+    """What a runbook is read with."""
+    return Given(surroundings_of(door), _variables(variables), door.effective.settings.cutover.vars)
 
 
 def surroundings_of(door: Door) -> Surroundings:
@@ -116,7 +121,7 @@ def _postgres_database(door: Door) -> str:
         return ""  # told where it is used; a plan of steps that do not name it can be made
 
 
-def _settings_base(door: Door) -> Path:
+def settings_base(door: Door) -> Path:
     """What a runbook's path is relative to: the configuration file's folder when that file names it."""
     effective = door.effective
     in_file = effective.origins["cutover.runbook"].source in ("file", "profile")
