@@ -171,7 +171,7 @@ async def test_a_name_that_is_wrong_starts_nothing(services: FakeServices) -> No
 
 
 # State, keys up to the question, what is said, what is typed, what is asked of the services.
-ACTS = (
+ACTS: tuple[tuple[str, tuple[str, ...], str | None, str, str], ...] = (
     ("gates shut", ("m",), None, "", "cutover measure migration.dry_run"),
     ("gates shut", ("O",), "", "", "cutover open"),
     ("gates shut", ("H",), "", "", "cutover rehearse"),
@@ -193,11 +193,16 @@ ACTS = (
 )
 
 
-async def test_each_act_asks_and_then_acts(services: FakeServices) -> None:
+@pytest.mark.parametrize(
+    "acts", [pytest.param(ACTS[::5], id="some"), pytest.param(ACTS, id="all", marks=pytest.mark.slow)]
+)
+async def test_each_act_asks_and_then_acts(
+    services: FakeServices, acts: tuple[tuple[str, tuple[str, ...], str | None, str, str], ...]
+) -> None:
     app = make(services)
     async with app.run_test(size=SMALL) as pilot:
         await press(pilot, "8")
-        for state, keys, words, name, asked in ACTS:
+        for state, keys, words, name, asked in acts:
             services.cutover_now = STATES[state]()
             services.asked.clear()
             services.publish("cutover")
