@@ -172,7 +172,8 @@ async def test_a_name_that_is_wrong_starts_nothing(services: FakeServices) -> No
 
 # State, keys up to the question, what is said, what is typed, what is asked of the services.
 ACTS: tuple[tuple[str, tuple[str, ...], str | None, str, str], ...] = (
-    ("gates shut", ("m",), None, "", "cutover measure migration.dry_run"),
+    ("gates shut", ("m",), None, "", "cutover measure"),
+    ("gates shut", ("r",), None, "", "cutover measure migration.dry_run"),
     ("gates shut", ("O",), "", "", "cutover open"),
     ("gates shut", ("H",), "", "", "cutover rehearse"),
     ("draft", ("W",), "known since monday", "migration.dry_run", "cutover waive migration.dry_run known since monday"),

@@ -112,6 +112,10 @@ def _go(here: Here) -> bool:
     return run.state is RunState.DRAFT or (here.seen.driving and here.at_no_return)
 
 
+def _measure(here: Here) -> bool:
+    return bool(here.seen.gates) and not here.seen.measuring and not here.watching
+
+
 def _attest(here: Here) -> bool:
     if here.live is None:
         return False
@@ -166,7 +170,8 @@ _RULES: Mapping[str, Callable[[Here], bool]] = {
     "rehearse": _open,
     "go": _go,
     "take_up": lambda here: here.live is not None and not here.seen.driver,
-    "measure": lambda here: bool(here.seen.gates) and not here.seen.measuring and not here.watching,
+    "measure": _measure,
+    "measure_one": lambda here: _measure(here) and here.gate is not None and not here.gate.attested,
     "attest": _attest,
     "waive": _waive,
     "go_on": _go_on,

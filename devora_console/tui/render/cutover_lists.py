@@ -16,8 +16,8 @@ GATE_COLUMNS = (
     Column("state", "state", 9, rank=0),
     Column("class", "class", 8, rank=3),
     Column("item", "item", 4, right=True, rank=6),
-    Column("title", "gate", 16, grows=True, rank=1),
-    Column("value", "found", 16, grows=True, rank=2),
+    Column("title", "gate", 20, grows=True, rank=1),
+    Column("value", "found", 14, grows=True, rank=2),
     Column("age", "age/limit", 10, right=True, rank=4),
 )
 EVENT_COLUMNS = (

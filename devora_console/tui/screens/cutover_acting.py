@@ -107,11 +107,15 @@ class CutoverActing(ConsoleScreen):
     # --- the keys ---------------------------------------------------------------------------------
 
     def action_measure(self) -> None:
-        """Measure the gate under the cursor, else all; it changes nothing, so nothing is asked."""
+        """Measure every gate; it changes nothing, so nothing is asked."""
         if self.check_action("measure", ()) is True:
-            gate = self.gate()
-            target = gate.id if gate is not None and not gate.attested else ""
-            self._act("measure", "measure", target, "", "measuring")
+            self._act("measure", "measure", "", "", "measuring")
+
+    def action_measure_one(self) -> None:
+        """Measure the gate under the cursor."""
+        gate = self.gate()
+        if gate is not None and self.check_action("measure_one", ()) is True:
+            self._act("measure_one", "measure", gate.id, "", f"measuring {self.look.text(gate.id, 40)}")
 
     def action_begin(self) -> None:
         """Open a run."""
