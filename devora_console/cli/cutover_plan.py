@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from devora_console.cli.cutover_command import command
 from devora_console.cli.cutover_given import read_runbook, runbook_options, window_end, window_options
+from devora_console.cli.cutover_hold import cutting_of
 from devora_console.cli.cutover_plan_view import print_plan
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.core.clock import iso, span, utc_now
 from devora_console.core.problems import ExitCode, Problem
 from devora_console.cutover.plan import Plan, plan
-from devora_console.cutover.timing import Timings, total
+from devora_console.cutover.timing import timings, total
 
 
 @door_command(command, "plan")
@@ -23,7 +24,8 @@ def _plan(
     book = read_runbook(door, runbook, variables)
     now = utc_now().replace(microsecond=0)
     ends, given = window_end(door, book, now, window_ends, window_minutes)
-    found = plan(book, Timings(), now, ends, given)
+    cutting = cutting_of(door, runbook, variables)
+    found = plan(book, timings(cutting.runs(), book, door.effective.settings.environment), now, ends, given)
     fits = found.window.fits
     return Answer(
         _keys(found, door.effective.settings.environment),

@@ -38,7 +38,7 @@ def _before(seen: CutoverSnapshot, keys: Mapping[str, str]) -> str:
     if seen.poll is not None:
         return f"Any strong objections? GO at {iso(seen.poll[1].replace(microsecond=0))} unless somebody objects."
     if not shut:
-        words = f"All {total} gates are open: ready for GO."
+        words = "Every gate is open: ready for GO." if total else "No gate is asked for: ready for GO."
     else:
         named = ", ".join(each.id for each in shut[:3]) + (f" and {len(shut) - 3} more" if len(shut) > 3 else "")
         words = f"Not ready: {len(shut)} of {total} gates are not open ({named})."

@@ -117,7 +117,7 @@ def _people(run: Run) -> str:
 def _timeline(events: Sequence[Event]) -> str:
     rows = ["## Timeline", "", "| # | UTC | who | what | hash |", "|---|---|---|---|---|"]
     for each in events:
-        who = f"{_md(each.actor, 60)}@{_md(each.host, 60)}"
+        who = _md(each.actor if each.host in each.actor else f"{each.actor} on {each.host}", 100)
         rows.append(
             f"| {each.seq} | {each.at:%Y-%m-%d %H:%M:%S} | {who} | {_md(words(each))} | `{each.hash[:_HASH]}` |"
         )

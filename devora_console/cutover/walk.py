@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from devora_console.config.redact import redact_message
 from devora_console.config.secret import Secret, scrub
@@ -18,6 +19,7 @@ from devora_console.cutover.driver import Driver
 from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.ground import Ground
 from devora_console.cutover.journal import home
+from devora_console.cutover.journal.verify import digest
 from devora_console.cutover.lease import Lease
 from devora_console.cutover.model import GateUse
 from devora_console.cutover.notify import Notifier
@@ -26,8 +28,9 @@ from devora_console.cutover.outputs import last_lines
 from devora_console.cutover.people import People
 from devora_console.cutover.probes import Prober
 from devora_console.cutover.record import Record
-from devora_console.cutover.state import Run
+from devora_console.cutover.state import Run, RunState, StepStanding, StepState
 from devora_console.cutover.steps import Stepper
+from devora_console.cutover.undo import remaining
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,15 @@ class Walk:
         """The poll for objections that this console has opened."""
         return self._ground.poll
 
+    def stuck_on_the_way_back(self) -> StepStanding | None:
+        """The step that a rollback cannot go past without a person; None while it goes on by itself."""
+        left = remaining(self.run, self.runbook) if self.run.state is RunState.ROLLING_BACK else ()
+        standing = self.run.step(left[0].id) if left else None
+        if standing is not None and standing.state in (StepState.WAITING, StepState.UNDO_FAILED, StepState.UNKNOWN):
+            by_hand = standing.state is not StepState.WAITING or standing.reason.startswith("a person:")
+            return standing if by_hand else None
+        return None
+
     def driver(self) -> str:
         """Who drives now, on this machine; '' for nobody."""
         return self._means.me if self.driving else self._journal.driver() or ""
@@ -96,15 +108,37 @@ class Walk:
         """The latest events."""
         return self._journal.events(max(0, self.run.last_seq - count))
 
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self._folder
+
+    @property
+    def beyond(self) -> bool:
+        """Whether real writes may have reached the target."""
+        return self._ground.beyond()
+
+    async def keep_artifact(self, path: Path, kind: str) -> None:
+        """Write down a file or folder that belongs to the run, with its hash."""
+        sha256 = await asyncio.to_thread(digest, path)
+        size = await asyncio.to_thread(_size, path)
+        said = {"path": str(path), "sha256": sha256, "bytes": size, "kind": kind, "level": 0}
+        await self._record.add(Kind.ARTIFACT, said, fenced=False)
+
     async def look(self) -> None:
         """Read what others wrote. The driver does so by itself."""
         if not self.driving:
             await self._record.catch_up()
 
-    async def drive(self) -> None:
-        """Become the driver and begin to move it. Raises ConsoleError (exit 4) when another console is."""
+    async def hold(self) -> None:
+        """Become the driver, moving nothing yet. Raises ConsoleError (exit 4) when another console is."""
         self._record.token = await asyncio.to_thread(self._journal.take_driver, self._means.me)
         await self._record.catch_up()
+
+    async def drive(self) -> None:
+        """Become the driver and begin to move it. Raises ConsoleError (exit 4) when another console is."""
+        if self._record.token is None:
+            await self.hold()
         self._task = asyncio.create_task(self._driven())
         if self._means.notify_url is not None:
             self._telling = asyncio.create_task(Notifier(self._record, self._journal, self._means.notify_url).run())
@@ -181,3 +215,8 @@ class Walk:
     def mention(self) -> str:
         """The run in a word, for messages."""
         return f"run {self.run.id}, opened {iso(self.run.created.replace(microsecond=0))}"
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(each.stat().st_size for each in files if each.is_file())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,9 +19,8 @@ from devora_console.cutover.journal import home
 from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.model import Runbook
 from devora_console.cutover.opening import Intent, Opened, open_new, runbook_of, take_up
-from devora_console.cutover.state import ENDED, Run, RunMode
+from devora_console.cutover.state import ENDED, Run, RunMode, RunState
 from devora_console.cutover.walk import Means, Walk
-from devora_console.migration.lease import holder
 from devora_console.migration.mapping_file import load_mapping
 from devora_console.postgres.target import Target
 from devora_console.postgres.target_lease import TargetLease
@@ -39,8 +40,12 @@ class Aim:
 
 
 def person() -> str:
-    """Who is at this console, as the system knows it."""
-    return holder().partition(" pid ")[0]
+    """Who is at this console, as the system knows it; behind sudo, who called it."""
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # an account that has no name
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"
 
 
 class Cutting:
@@ -65,14 +70,21 @@ class Cutting:
             with contextlib.suppress(ConsoleError), Journal.watch(folder) as journal:
                 yield journal.state()
 
-    def unfinished(self) -> Path | None:
-        """The latest run of this environment that has not ended."""
+    def unfinished(self, mode: RunMode | None = None) -> Path | None:
+        """The run of this environment that has not ended: one that has begun before drafts, the latest of those. With
+        ``mode``, a draft of the other mode does not count.
+        """
+        drafts: list[Path] = []
         for folder in home.runs(self.root):
             with contextlib.suppress(ConsoleError), Journal.watch(folder) as journal:
                 run = journal.state()
-                if run.state not in ENDED and run.environment == self._settings.environment:
+                if run.state in ENDED or run.environment != self._settings.environment:
+                    continue
+                if run.state is not RunState.DRAFT:
                     return folder
-        return None
+                if mode is None or run.mode is mode:
+                    drafts.append(folder)
+        return drafts[0] if drafts else None
 
     def find(self, text: str = "") -> Path:
         """A run by its id or its last letters; the latest by default."""
@@ -92,7 +104,7 @@ class Cutting:
 
     def open(self, mode: RunMode, *, window_ends: datetime | None = None) -> Opened:
         """A new run. Raises ConsoleError (exit 4) while another of this environment is unfinished."""
-        other = self.unfinished()
+        other = self.unfinished(mode)
         if other is not None:
             raise refused(
                 "cutover_unfinished",
@@ -143,7 +155,7 @@ class Cutting:
             environ["POSTGRES_DSN"] = settings.postgres.dsn.reveal()
             opened = replace(opened, runbook=self._aimed_at(opened, run, name))
         means = Means(
-            registry=self.gates(opened.runbook, settings),
+            registry=self._measured(opened.runbook, settings),
             environ=environ,
             secrets=settings.secrets(),
             lease=TargetLease(Target(settings.postgres), f"{self._aim.who}, {run.id}", run.id),
@@ -153,6 +165,17 @@ class Cutting:
             notify_url=settings.cutover.notify_url,
         )
         return Walk(opened, means, changed)
+
+    def _measured(self, runbook: Runbook, settings: Settings) -> Registry:
+        """The gates of a walk. What is asked at GO is asked of the real target; in a rehearsal all later ones are asked
+        of the scratch target, which the steps before have filled.
+        """
+        real = self.gates(runbook)
+        if settings is self._settings:
+            return real
+        at_go = {each.id for each in runbook.gates if each.phase == "start"}
+        scratch = self.gates(runbook, settings)
+        return Registry(each if each.id in at_go else scratch.get(each.id) or each for each in real)
 
     def _aimed_at(self, opened: Opened, run: Run, database: str) -> Runbook:
         given = self._aim.intent.given

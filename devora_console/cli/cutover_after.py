@@ -1,0 +1,125 @@
+"""``cutover watch|export|verify|list``: what looks at runs and changes none."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from devora_console.cli.cutover_command import command
+from devora_console.cli.cutover_hold import cutting_of, run_option
+from devora_console.cli.cutover_keys import keys
+from devora_console.cli.cutover_run import line
+from devora_console.cli.cutover_status import exit_code, snapshot_of
+from devora_console.cli.cutover_view import print_run
+from devora_console.cli.door import Answer, Door
+from devora_console.cli.door import command as door_command
+from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
+from devora_console.core.safetext import safe
+from devora_console.cutover.journal import home
+from devora_console.cutover.journal.store import Journal
+from devora_console.cutover.journal.verify import verify
+from devora_console.cutover.outputs import last_lines
+from devora_console.cutover.report import Attempted, markdown
+from devora_console.cutover.state import ENDED
+
+_EVERY = 0.5
+_TAIL = 40
+
+
+@door_command(command, "watch")
+@run_option
+@click.option("--once", is_flag=True, help="Print what there is, and end.")
+def _watch(door: Door, run_id: str, once: bool) -> Answer:
+    """Follow a run, read-only: its events as they come, until it has ended. Ctrl-C stops looking."""
+    cutting = cutting_of(door)
+    folder = cutting.find(run_id)
+    told = 0
+    with contextlib.suppress(KeyboardInterrupt), Journal.watch(folder) as journal:
+        while True:
+            for event in journal.events(told):
+                told = event.seq
+                door.narrate(line(event))
+            if once or journal.state().state in ENDED:
+                break
+            time.sleep(_EVERY)
+    seen = snapshot_of(door, cutting, folder.name)
+    return Answer(keys(seen), lambda out: print_run(out, seen), exit_code(seen))
+
+
+@door_command(command, "export")
+@run_option
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Instead of stdout.")
+def _export(door: Door, run_id: str, output: Path | None) -> Answer:
+    """The timeline for the post-mortem, as Markdown: who, what, why, evidence with hashes, outputs, notes."""
+    folder = cutting_of(door).find(run_id)
+
+    def printed(attempted: Attempted) -> str:
+        step, number, undo = attempted
+        return "\n".join(last_lines(home.attempt_folder(folder, step, number, undo=undo), _TAIL))
+
+    with Journal.watch(folder) as journal:
+        run, events = journal.state(), journal.events()
+    titles = {each.id: each.title for each in cutting_of(door).look_at(folder).runbook.steps}
+    text = markdown(run, events, titles, printed)
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise usage_error(
+                "output", f"--output {output}: {error.strerror}", "Give a file that can be made"
+            ) from None
+        return Answer({"run": run.id, "path": str(output)}, lambda out: out.print(Text(f"✓ wrote {safe(str(output))}")))
+
+    def show(out: Console) -> None:
+        out.file.write(text)  # as it is: Rich would fold it
+
+    return Answer({"run": run.id, "markdown": text}, show)
+
+
+@door_command(command, "verify")
+@click.argument("run_id", default="", metavar="[RUN]")
+def _verify(door: Door, run_id: str) -> Answer:
+    """Recompute the chain of hashes, and the hash of every output and artifact. Exit 1 where anything differs."""
+    folder = cutting_of(door).find(run_id)
+    found = verify(folder)
+    problems = tuple(Problem("cutover_chain", str(each), "Somebody or something changed it") for each in found.findings)
+
+    def show(out: Console) -> None:
+        sign = "✓" if found.whole else "✗"
+        out.print(Text(f"{sign} {folder.name}: {found.events} events, {found.files} files, last hash {found.last}"))
+
+    shown = {"run": folder.name, "events": found.events, "files": found.files, "last": found.last, "whole": found.whole}
+    code = ExitCode.DONE if found.whole else ExitCode.NEGATIVE
+    return Answer({**shown, "findings": found.findings}, show, code, problems)
+
+
+@door_command(command, "list")
+def _list(door: Door) -> Answer:
+    """Every run that is kept here, the latest first."""
+    cutting = cutting_of(door)
+    rows: list[dict[str, object]] = []
+    broken: list[Problem] = []
+    for folder in home.runs(cutting.root):
+        try:
+            with Journal.watch(folder) as journal:
+                run = journal.state()
+        except ConsoleError as error:
+            broken.append(error.problem)
+            continue
+        rows.append(
+            {"id": run.id, "state": run.state.value, "mode": run.mode.value, "environment": run.environment,
+             "runbook": run.runbook, "created": run.created, "last": run.last_at}
+        )  # fmt: skip
+
+    def show(out: Console) -> None:
+        if not rows:
+            out.print(Text(f"No run yet in {cutting.root}."))
+        for row in rows:
+            out.print(Text(f"{row['id']}  {row['state']}  {row['mode']}  {row['environment']}  {row['runbook']}"))
+
+    return Answer({"home": str(cutting.root), "runs": rows}, show, problems=tuple(broken))
