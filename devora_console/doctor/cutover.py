@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from devora_console.core.clock import span
 from devora_console.core.console import OverviewLine, Verdict
-from devora_console.cutover.gating import blocking
+from devora_console.cutover.gating import GateLine, blocking
 from devora_console.cutover.headline import headline
 from devora_console.cutover.snapshot import CutoverSnapshot, succeeded
 from devora_console.cutover.state import ENDED, Run, RunMode, RunState
@@ -28,6 +28,11 @@ _VERDICTS = {
 def verdict_of_run(run: Run) -> Verdict:
     """The sign of a run's state; its word is the state's own. A rehearsal that was taken back is what it should be."""
     return Verdict.OK if succeeded(run) else _VERDICTS[run.state]
+
+
+def gates_for_go(seen: CutoverSnapshot) -> tuple[GateLine, ...]:
+    """The gates that have to be open at GO; the others are shut until a step has opened them."""
+    return tuple(each for each in seen.gates if each.phase == "start")
 
 
 def cutover_line(seen: CutoverSnapshot) -> OverviewLine:
@@ -55,7 +60,7 @@ def cutover_line(seen: CutoverSnapshot) -> OverviewLine:
 def _before(seen: CutoverSnapshot, why: str) -> OverviewLine:
     if seen.plan is None:
         return OverviewLine("cutover", _TITLE, Verdict.NONE, "not looked at yet", why, screen="cutover")
-    shut = blocking(seen.gates)
+    shut = blocking(gates_for_go(seen))
     if not shut:
         text = f"ready: {_gates(seen)}"
         return OverviewLine("cutover", _TITLE, Verdict.OK, text, why, "Open a run (8, O)", "cutover")
@@ -64,4 +69,5 @@ def _before(seen: CutoverSnapshot, why: str) -> OverviewLine:
 
 
 def _gates(seen: CutoverSnapshot) -> str:
-    return f"{len(seen.gates) - len(blocking(seen.gates))} of {plural(len(seen.gates), 'gate')} open"
+    asked = gates_for_go(seen)
+    return f"{len(asked) - len(blocking(asked))} of {plural(len(asked), 'gate')} open for GO"

@@ -45,7 +45,7 @@ READ: dict[str, tuple[str, ...]] = {
     "no runbook": ("There is no runbook to walk", "variables missing: site", "[cutover.vars]"),
     "gates shut": ("3 gates are not open", "no run", "✗ fail", "MEASURED", "ATTESTED", "! waived", "next: O open run"),
     "draft": ("real draft", "nobody drives", "next: m measure"),
-    "ready": ("All 3 gates are open", "real draft 3 of 3 gates open", "next: G GO", "window ends"),
+    "ready": ("ready for GO", "real draft 2 of 2 open for GO", "next: G GO", "window ends"),
     "poll": ("any strong objections? GO for run in 2", "J objects", "armed", "next: J object"),
     "running": ("… running step 3/6 … running 2m11s", "next: P pause", "back now: 20s (undo 2)", "to spare", "line 39"),
     "verifying": ("… verifying", "waits for http://front/ answers 503 (found: 200)"),

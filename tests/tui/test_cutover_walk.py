@@ -152,11 +152,11 @@ async def _to_the_key(pilot: Pilot[int], services: ConsoleServices) -> None:
     app = pilot.app
     assert isinstance(app, DevoraApp)
     await press(pilot, "8")
-    await until(pilot, lambda: "1 of 1 gates are not open" in said(app) or "1 gates" in said(app), 10)
+    await until(pilot, lambda: "0 of 1 open for GO" in said(app), 10)
     await _answer(pilot, "O")
     await until(pilot, lambda: "real draft" in shown(app), 10)
     await _answer(pilot, "A", "told everybody at noon")
-    await until(pilot, lambda: "All 1 gates are open" in said(app), 10)
+    await until(pilot, lambda: "ready for GO" in said(app), 10)
     await _answer(pilot, "G", name="test")
     await until(pilot, lambda: "‖ waiting" in shown(app) and "next: C continue" in shown(app), 20)
 

@@ -14,7 +14,7 @@ from devora_console.cutover.events import Kind
 from devora_console.cutover.gating import blocking
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine, verdict_of_step
 from devora_console.cutover.state import ENDED, RunState
-from devora_console.doctor.cutover import verdict_of_run
+from devora_console.doctor.cutover import gates_for_go, verdict_of_run
 from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import Look
 
@@ -123,8 +123,8 @@ def _next(keys: Sequence[tuple[str, str]], room: int) -> str:
 
 def _where(seen: CutoverSnapshot, look: Look) -> tuple[str, str, str]:
     run = seen.run
-    shut = len(blocking(seen.gates))
-    gates = f"{len(seen.gates) - shut} of {len(seen.gates)} gates open"
+    asked = gates_for_go(seen)
+    gates = f"{len(asked) - len(blocking(asked))} of {len(asked)} open for GO"
     if run is None:
         return f"{look.state(Verdict.NONE, 'no run')}  {gates}", "", ""
     verdict = verdict_of_run(run)

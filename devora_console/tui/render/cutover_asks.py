@@ -12,6 +12,7 @@ from devora_console.cutover.snapshot import StepLine
 from devora_console.cutover.state import RunMode, RunState
 from devora_console.cutover.undo import How
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
+from devora_console.doctor.cutover import gates_for_go
 from devora_console.tui.render.cutover_can import Here
 
 LEAST = 10
@@ -99,9 +100,9 @@ def _go(here: Here, command: Command) -> Ask:
     line = here.current
     if here.at_no_return and line is not None:
         return _no_return(here, command, line)
-    seen = here.seen
-    shut = blocking(seen.gates)
-    gates = f"{len(seen.gates) - len(shut)} of {len(seen.gates)} gates are open now. "
+    seen, asked = here.seen, gates_for_go(here.seen)
+    shut = blocking(asked)
+    gates = f"{len(asked) - len(shut)} of {len(asked)} gates are open now. "
     if shut:
         gates += "Not open: " + "; ".join(why_blocked(each) for each in shut[:4])
         gates += f"; and {len(shut) - 4} more. " if len(shut) > 4 else ". "

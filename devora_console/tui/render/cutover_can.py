@@ -11,6 +11,7 @@ from devora_console.cutover.model import StepKind
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
 from devora_console.cutover.state import ENDED, IN_FLIGHT, Run, RunMode, RunState, StepState
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
+from devora_console.doctor.cutover import gates_for_go
 
 OVER = frozenset({StepState.PASSED, StepState.SKIPPED, StepState.UNDONE})
 _GOING = frozenset({RunState.RUNNING, RunState.BAKING})
@@ -222,7 +223,7 @@ def _wanted(here: Here) -> tuple[str, ...]:
 
 
 def _before_go(seen: CutoverSnapshot) -> tuple[str, ...]:
-    shut = blocking(seen.gates)
+    shut = blocking(gates_for_go(seen))
     if not shut:
         return ("go",)
     measured = any(not each.attested for each in shut)

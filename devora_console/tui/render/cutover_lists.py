@@ -65,6 +65,10 @@ def _gate(gate: GateLine, look: Look) -> Row:
         value = f"by {gate.waived_by}: {gate.waiver}"
     elif gate.attested and gate.actor:
         value = f"{gate.actor}: {gate.value}"
+    elif gate.verdict is Verdict.UNKNOWN and gate.why:
+        value = gate.why
+    elif gate.phase != "start" and gate.age_seconds is None:
+        value = f"asked before {gate.phase}"
     cells = {
         "state": gate_state(gate, look),
         "class": (gate_class(gate), ""),
