@@ -48,7 +48,8 @@ def cutover_line(seen: CutoverSnapshot) -> OverviewLine:
     why += f": {kind} {run.id}, {len(run.steps)} steps"
     if run.state in ENDED:
         ago = span(max(0.0, (seen.as_of - run.last_at).total_seconds()))
-        text = f"{kind} {run.state.value} {ago} ago"
+        rehearsed = run.mode is RunMode.REHEARSAL and succeeded(run)
+        text = f"{'rehearsed to the end' if rehearsed else f'{kind} {run.state.value}'} {ago} ago"
         return OverviewLine("cutover", _TITLE, verdict_of_run(run), text, why, screen="cutover")
     if run.state is RunState.DRAFT:
         text = f"{kind} open, no GO yet · {_gates(seen)}"

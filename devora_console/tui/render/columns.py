@@ -31,7 +31,7 @@ class Column:
 class Row:
     """One line of a table; ``key`` stays the same while its cells change.
 
-    With ``span`` the line has no cells: our own words (one cell per character) run across all columns.
+    With ``span`` the line has no cells: our own words (one cell per character) stand in a rule across all columns.
     """
 
     key: str

@@ -27,7 +27,6 @@ STEP_COLUMNS = (
     Column("expected", "expect", 7, right=True, rank=4),
 )
 NO_RETURN = "no-return:"
-_RULE = 74
 
 
 def step_rows(seen: CutoverSnapshot, look: Look) -> list[Row]:
@@ -35,18 +34,15 @@ def step_rows(seen: CutoverSnapshot, look: Look) -> list[Row]:
     rows: list[Row] = []
     for line in seen.steps:
         if line.planned.point_of_no_return:
-            rows.append(Row(NO_RETURN + line.planned.id, {}, (no_return_words(line, look), "")))
+            rows.append(Row(NO_RETURN + line.planned.id, {}, (no_return_words(line), "")))
         rows.append(_row(seen, line, look))
     return rows
 
 
-def no_return_words(line: StepLine, look: Look, width: int = _RULE) -> str:
-    """The rule before the point of no return, with what crossing it takes."""
+def no_return_words(line: StepLine) -> str:
+    """What the rule before the point of no return says: what crossing it takes."""
     people = line.planned.people
-    needs = f"needs its own GO{f' and {people} people' if people > 1 else ''}"
-    words = f" point of no return: {needs} "
-    side = "═" * max(2, (width - len(words)) // 2)
-    return look.plain(side + words + side)
+    return f"point of no return: needs its own GO{f' and {people} people' if people > 1 else ''}"
 
 
 def step_of(key: str | None) -> str | None:
@@ -99,8 +95,8 @@ def now_line(seen: CutoverSnapshot, keys: Sequence[tuple[str, str]], busy: str, 
     if seen.problem is not None:
         return Text("", end="")
     left, style, title = _where(seen, look)
-    right = f"{look.plain('…')} {busy}" if busy else _next(keys, width - cell_len(left) - 3)
-    room = width - cell_len(left) - cell_len(right) - 4
+    right = f"{look.plain('…')} {busy}" if busy else _next(keys, width - cell_len(left) - 4)
+    room = width - cell_len(left) - cell_len(right) - 6
     shown = look.fit(look.text(title), room) if room > 5 else ""
     line = Text(" ", no_wrap=True, end="")
     line.append(left, style=style)

@@ -79,7 +79,8 @@ class PatchTable(DataTable[Text]):
         if row.span is None:
             return [self._cell(row.cells[column.key], column, index) for index, column in enumerate(self._fitted)]
         widths = [self._cell(("", ""), column, index).cell_len for index, column in enumerate(self._fitted)]
-        words = self._look.pad(" " * MARGIN + row.span[0], sum(widths)).plain
+        rule = f" {row.span[0]} ".center(sum(widths) - 2 * MARGIN, "═")
+        words = self._look.pad(" " * MARGIN + rule, sum(widths)).plain
         ends = list(accumulate(widths))
         pieces = (words[end - width : end] for end, width in zip(ends, widths, strict=True))
         return [Text(piece, style=row.span[1], no_wrap=True, end="") for piece in pieces]
