@@ -13,7 +13,7 @@ from devora_console.core.console import Verdict
 from devora_console.cutover.events import Kind
 from devora_console.cutover.gating import blocking
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine, verdict_of_step
-from devora_console.cutover.state import ENDED, RunState
+from devora_console.cutover.state import ENDED, RunState, StepState
 from devora_console.doctor.cutover import gates_for_go, verdict_of_run
 from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import Look
@@ -54,9 +54,12 @@ def _row(seen: CutoverSnapshot, line: StepLine, look: Look) -> Row:
     verdict = verdict_of_step(line.state)
     standing = line.standing
     began = standing.began if standing else None
+    word = line.state.value
+    if seen.run is not None and seen.run.state in ENDED and line.state in (StepState.WAITING, StepState.PENDING):
+        verdict, word = Verdict.NONE, "not reached"  # nobody waits for anything any more
     cells = {
         "number": (str(line.planned.number), ""),
-        "state": (look.state(verdict, line.state.value), look.style(verdict)) if standing else ("", ""),
+        "state": (look.state(verdict, word), look.style(verdict)) if standing else ("", ""),
         "title": (look.text(line.planned.title), ""),
         "began": (moment(began, seen.as_of) if began else "", ""),
         "took": (took(line), ""),

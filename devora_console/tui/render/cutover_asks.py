@@ -145,8 +145,8 @@ def _with_target(target: str, made: tuple[str, Preview]) -> tuple[str, str, Prev
 def _go_on(here: Here, command: Command) -> Ask:
     run, line = here.live, here.current
     paused = run is not None and run.state is RunState.PAUSED
-    what = f"step {line.planned.number}, {line.planned.title}" if line is not None else "the end"
-    words = f"The run goes on with {what}." if paused else f"The key is given that {what} waits for."
+    what = f"step {line.planned.number}, {line.planned.title}" if line is not None else "its end"
+    words = f"The run goes on with {what}." if paused else f"The run waits for a key before {what}: this gives it."
     made = _made(here, command, "go_on", "resume" if paused else "release", "Continue", words)
     return Ask(*_with_target("", made), "Continue")
 

@@ -202,7 +202,9 @@ def _wanted(here: Here) -> tuple[str, ...]:
         unknown = any(each.age_seconds is None and not each.attested for each in seen.gates)
         return ("measure", "begin", "rehearse") if unknown else ("begin", "rehearse", "measure")
     if here.watching:
-        return ("vote_go", "object", "note") if here.waiting or seen.poll else ("note",)
+        if run.state is RunState.ARMED:
+            return ("object", "vote_go", "note")
+        return ("vote_go", "object", "note") if here.waiting else ("note",)
     if run.state is RunState.DRAFT:
         return _before_go(seen)
     if not seen.driving:
@@ -218,7 +220,8 @@ def _wanted(here: Here) -> tuple[str, ...]:
     if here.at_no_return:
         return ("go", "roll_back")
     if here.waiting:
-        return ("attest", "go_on", "vote_go", "roll_back")
+        leads_on = "attest" if here.manual else "go_on" if here.can("go_on") else "vote_go"
+        return (leads_on, "roll_back")
     return ("pause_run", "stop_step", "roll_back")
 
 

@@ -124,7 +124,12 @@ def _to_come(line: StepLine) -> float:
 def _driver(seen: CutoverSnapshot) -> str:
     if seen.driving:
         return "driven from here"
-    return f"watching, driven by {seen.driver}" if seen.driver else "nobody drives"
+    return f"watching, driven by {driver_name(seen)}" if seen.driver else "nobody drives"
+
+
+def driver_name(seen: CutoverSnapshot) -> str:
+    """Who drives, without since when and as which process."""
+    return seen.driver.partition(",")[0]
 
 
 def _votes(run: Run) -> str:

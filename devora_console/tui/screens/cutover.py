@@ -17,7 +17,7 @@ from devora_console.cutover.state import RunState
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.render.cutover import STEP_COLUMNS, now_line, step_of, step_rows
 from devora_console.tui.render.cutover_depth import step_brief
-from devora_console.tui.render.cutover_lines import back_line, output_lines, waits_line, window_line
+from devora_console.tui.render.cutover_lines import back_line, driver_name, output_lines, waits_line, window_line
 from devora_console.tui.render.cutover_lists import EVENT_COLUMNS, GATE_COLUMNS, event_rows, gate_rows
 from devora_console.tui.screens.cutover_acting import CutoverActing
 from devora_console.tui.screens.cutover_depth import CutoverDepthScreen, depth_of
@@ -133,7 +133,7 @@ class CutoverScreen(CutoverActing):
         words = super().note()
         if words or not self.here.watching:
             return words
-        return f"watching, driven by {self.look.fit(self.look.text(self.snapshot.driver, 60), _NAME)}"
+        return f"watching, driven by {self.look.fit(self.look.text(driver_name(self.snapshot), 60), _NAME)}"
 
     def stale_since(self, now: datetime) -> datetime | None:
         """A run is read twice a second: silence means that its journal cannot be read."""

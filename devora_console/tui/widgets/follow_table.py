@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.events import Resize
+
 from devora_console.tui.render.columns import Row
 from devora_console.tui.widgets.patch_table import PatchTable
 
@@ -25,6 +27,10 @@ class FollowTable(PatchTable):
         super()._build()
         if self._follows and self._wanted is not None:
             self.go_to(self._wanted)
+
+    def on_resize(self, event: Resize) -> None:
+        """Fewer lines: the one under the cursor stays in sight."""
+        self.call_after_refresh(self._scroll_cursor_into_view)
 
     def _moved(self) -> None:
         self._follows = self.current_key == self._wanted
