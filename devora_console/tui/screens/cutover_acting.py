@@ -58,9 +58,10 @@ class CutoverActing(ConsoleScreen):
         ]
 
     def command(self) -> str:
-        """The command line of what leads on; else of looking at the run."""
+        """The command line of what leads on; else of looking at the run, or at the plan."""
         verbs = [verb for verb in suggested(self.here) if self.check_action(verb, ()) is True]
-        words = next(filter(None, (command_words(verb, self.here) for verb in verbs)), "cutover status")
+        looking = "cutover status" if self.snapshot.run is not None else "cutover plan"
+        words = next(filter(None, (command_words(verb, self.here) for verb in verbs)), looking)
         return self.host.services.as_command(words)
 
     # --- asking and doing -------------------------------------------------------------------------
