@@ -39,7 +39,7 @@ from devora_console.tui.screens.indexes import IndexesScreen
 from devora_console.tui.screens.migration import MigrationScreen
 from devora_console.tui.screens.overview import OverviewScreen
 from devora_console.tui.screens.queries import QueriesScreen
-from devora_console.tui.screens.running import is_active, stop_question
+from devora_console.tui.screens.running import leave_question
 from devora_console.tui.themes import THEMES, look_of, skin_of
 
 SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
@@ -219,11 +219,9 @@ class DevoraApp(App[int], inherit_bindings=False):
 
     @work(exit_on_error=False, group="confirm", exclusive=True, description="quit")
     async def _quit(self) -> None:
-        snapshot = self.services.migration()
-        if is_active(snapshot):
-            asking = ConfirmScreen(stop_question("Quit while a run is active", snapshot), self.look, "Quit")
-            if await self.push_screen_wait(asking) is None:
-                return
+        question = leave_question(self.services.migration(), self.services.cutover())
+        if question is not None and await self.push_screen_wait(ConfirmScreen(question, self.look, "Quit")) is None:
+            return
         self.exit(int(ExitCode.DONE))
 
     # --- crashing without giving secrets away -----------------------------------------------------

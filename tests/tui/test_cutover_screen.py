@@ -249,6 +249,16 @@ async def test_a_refusal_is_told(services: FakeServices) -> None:
         await until(pilot, lambda: "no GO: source.silent is fail: 12 writes" in said(app))
 
 
+async def test_leaving_a_run_without_a_driver_is_asked_first(services: FakeServices) -> None:
+    app = make(services)
+    async with app.run_test(size=SMALL) as pilot:
+        await opened(services, pilot, "running")
+        await press(pilot, "Q")
+        assert "until somebody takes the run up again" in said(app)
+        await press(pilot, "enter")
+        assert isinstance(app.screen, CutoverScreen)
+
+
 async def test_whoever_watches_may_speak_and_nothing_else(services: FakeServices) -> None:
     app = make(services)
     async with app.run_test(size=SMALL) as pilot:
