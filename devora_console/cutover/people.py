@@ -46,10 +46,12 @@ class People:
             seconds = ground.runbook.objection_seconds if poll_seconds is None else poll_seconds
             if ground.run.mode is RunMode.REHEARSAL:
                 seconds = 0.0
-            ends = utc_now() + timedelta(seconds=seconds)
+            ends = (utc_now() + timedelta(seconds=seconds)).replace(microsecond=0)
             ground.poll = (scope, ends)
             if scope == RUN_SCOPE:
-                await ground.run_state(RunState.ARMED, f"any strong objections? until {iso(ends)}")
+                await ground.run_state(
+                    RunState.ARMED, f"any strong objections? until {iso(ends)}"
+                )
         ground.wake.set()
 
     def _expect_go(self, scope: str) -> None:
@@ -202,7 +204,7 @@ class People:
         ground = self._ground
         async with ground.busy:
             step, standing = self._step(name), ground.run.step(name)
-            if standing.state in (*IN_FLIGHT, *OVER):
+            if standing.state in (*IN_FLIGHT, *OVER) or ground.run.state is RunState.ROLLING_BACK:
                 raise refused("not_skippable", f"{name} is {standing.state.value}", _SEE)
             if step.ponr:
                 raise refused("not_skippable", f"{name} is the point of no return", "Give it its GO, or roll back")
