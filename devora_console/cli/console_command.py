@@ -18,15 +18,16 @@ def require_terminal() -> None:
         raise usage_error("no_terminal", "the console needs a terminal", "Use a command instead: devora-console --help")
 
 
-def open_console(door: Door) -> int:
-    """Open the console and give its exit code."""
+def open_console(door: Door, *, start: str = "overview") -> int:
+    """Open the console at a place and give its exit code."""
     require_terminal()
     from devora_console.services import build_services  # noqa: PLC0415 - drivers and Textual only when wanted
     from devora_console.tui.app import run  # noqa: PLC0415
     from devora_console.tui.ports import TuiOptions  # noqa: PLC0415
 
     terminal = door.effective.settings.terminal
-    options = TuiOptions(unicode=terminal.unicode, theme="devora" if terminal.theme == "auto" else terminal.theme)
+    theme = "devora" if terminal.theme == "auto" else terminal.theme
+    options = TuiOptions(unicode=terminal.unicode, theme=theme, start=start)
     return run(build_services(door.effective, door.guard, aim_of(door)), options)
 
 

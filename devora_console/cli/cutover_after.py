@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from pathlib import Path
 
@@ -33,9 +34,18 @@ _TAIL = 40
 
 @door_command(command, "watch")
 @run_option
+@click.option("--plain", is_flag=True, help="Lines instead of the screen.")
 @click.option("--once", is_flag=True, help="Print what there is, and end.")
-def _watch(door: Door, run_id: str, once: bool) -> Answer:
-    """Follow a run, read-only: its events as they come, until it has ended. Ctrl-C stops looking."""
+def _watch(door: Door, run_id: str, plain: bool, once: bool) -> Answer | int:
+    """Follow a run, read-only, until it has ended: on the Cutover screen, or as lines (--plain, --json, a pipe).
+
+    On the screen one can note, vote and attest. Ctrl-C stops looking.
+    """
+    if not (plain or once or door.as_json or run_id) and sys.stdin.isatty() and sys.stdout.isatty():
+        from devora_console.cli.console_command import open_console  # noqa: PLC0415 - Textual is loaded only here
+
+        door.read_only = True
+        return open_console(door, start="cutover")
     cutting = cutting_of(door)
     folder = cutting.find(run_id)
     told = 0

@@ -49,9 +49,7 @@ class People:
             ends = (utc_now() + timedelta(seconds=seconds)).replace(microsecond=0)
             ground.poll = (scope, ends)
             if scope == RUN_SCOPE:
-                await ground.run_state(
-                    RunState.ARMED, f"any strong objections? until {iso(ends)}"
-                )
+                await ground.run_state(RunState.ARMED, f"any strong objections? until {iso(ends)}")
         ground.wake.set()
 
     def _expect_go(self, scope: str) -> None:

@@ -88,7 +88,7 @@ class DevoraApp(App[int], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         """Show the first screen, then listen to the services."""
-        await self.switch_mode(PLACES[0].id)
+        await self.switch_mode(self.options.start)
         self.bridge.open()
         self.set_interval(1.0, self._tick)
 

@@ -163,7 +163,7 @@ class TuiOptions:
 
     ``unicode``: signs beyond ASCII always, never, or by the locale. ``theme``: a name from ``themes.THEMES``.
     ``mouse`` off leaves selection to the terminal. ``keymap``: action id to key. ``export_dir``: where
-    exports go.
+    exports go. ``start``: the id of the place that is shown first.
     """
 
     unicode: Literal["auto", "always", "never"] = "auto"
@@ -171,6 +171,7 @@ class TuiOptions:
     mouse: bool = False
     keymap: Mapping[str, str] = field(default_factory=dict)
     export_dir: Path | None = None
+    start: str = "overview"
 
     def wants_unicode(self, environ: Mapping[str, str] = os.environ) -> bool:
         """Whether signs beyond ASCII are used."""

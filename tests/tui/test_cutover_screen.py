@@ -43,7 +43,15 @@ async def opened(services: FakeServices, pilot: Pilot[int], state: str | Cutover
 # What has to be read in each state, and the key that leads on.
 READ: dict[str, tuple[str, ...]] = {
     "no runbook": ("There is no runbook to walk", "variables missing: site", "[cutover.vars]"),
-    "gates shut": ("2 of 2 gates are not open", "no run", "✗ fail", "MEASURED", "ATTESTED", "! waived", "next: O open run"),
+    "gates shut": (
+        "2 of 2 gates are not open",
+        "no run",
+        "✗ fail",
+        "MEASURED",
+        "ATTESTED",
+        "! waived",
+        "next: O open run",
+    ),
     "draft": ("real draft", "nobody drives", "next: m measure"),
     "ready": ("ready for GO", "real draft 2 of 2 open for GO", "next: G GO", "window ends"),
     "poll": ("any strong objections? GO for run in 2", "J objects", "armed", "next: J object"),
