@@ -18,6 +18,7 @@ from devora_console.cli.door import command as door_command
 from devora_console.core.guard import Act
 from devora_console.core.problems import ExitCode, refused, usage_error
 from devora_console.cutover.state import ENDED, RunMode, RunState
+from devora_console.cutover.undo import undecided
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
 from devora_console.cutover.walk import Walk
 from devora_console.services.cutting import Cutting
@@ -166,8 +167,7 @@ def _rollback(door: Door, run_id: str, name: str | None, reason: str) -> Answer:
 async def _until_back(walk: Walk) -> None:
     """Until it is back, or waits for a person."""
     while walk.driving and walk.run.state not in ENDED:
-        waiting = any(each.state.value in ("waiting", "undo failed") for each in walk.run.steps)
-        if waiting:
+        if undecided(walk.run, walk.runbook):
             return
         await asyncio.sleep(0.2)
     await walk.ended()
