@@ -22,7 +22,6 @@ from devora_console.cli.door import command as door_command
 from devora_console.core.clock import utc_now
 from devora_console.core.guard import Act
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, refused, usage_error
-from devora_console.cutover.driver import MEASURED
 from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.opening import Opened
 from devora_console.cutover.state import ENDED, RunMode, RunState, StepState
@@ -227,8 +226,8 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
         await walk.people.done(step.id, answers.done[step.id])
     elif waiting.reason.startswith("a person:"):
         return Problem("by_hand", f"{step.id} waits for {waiting.reason}", f"cutover run --resume --done {step.id}=...")
-    elif waiting.reason != MEASURED:
-        return Problem("waits", f"{step.id} waits for {waiting.reason}", "Then: cutover run --resume")
+    elif missing := walk.missing(step.id):
+        return Problem("waits", f"{step.id} waits for {missing}", "Then: cutover run --resume")
     return None
 
 

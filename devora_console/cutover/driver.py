@@ -31,7 +31,8 @@ class Driver:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._oven = Oven(ground.record, ground.stepper)
-        self._measuring = Measuring(ground.measure)
+        self._often = max(1.0, ground.runbook.horizon_seconds / 4)  # seconds after which gates are measured again
+        self._measuring = Measuring(ground.measure, ground.wake)
 
     async def drive(self) -> None:
         """Until the run has ended. Raises ConsoleError (exit 4) when somebody else took over."""
@@ -139,7 +140,7 @@ class Driver:
             ground.remeasure = False
             self._measuring.forget()
         due = ground.due(wanted)
-        if due and not self._measuring.over(step.id, due, ground.runbook.horizon_seconds / 4):
+        if due and not self._measuring.over(step.id, due, self._often):
             return standing.reason if standing.reason.startswith(GATES) else MEASURED
         shut = gating.blocking(ground.gate_lines(wanted))
         return f"{GATES} {'; '.join(map(gating.why_blocked, shut))}" if shut else ""
@@ -167,7 +168,7 @@ class Driver:
             if (each.id in step.gates if step.gates else each.phase in phases)
             and (each.rehearsal or ground.run.mode is not RunMode.REHEARSAL)
         ]
-        if not self._measuring.over(step.id, wanted, ground.runbook.horizon_seconds / 4):
+        if not self._measuring.over(step.id, wanted, self._often):
             return await self._wait(step, standing, MEASURED)
         self._measuring.forget()
         shut = gating.blocking(ground.gate_lines(wanted))

@@ -13,8 +13,9 @@ Measure = Callable[[Sequence[GateUse]], Awaitable[None]]
 class Measuring:
     """One measuring at a time, for one step."""
 
-    def __init__(self, measure: Measure) -> None:
+    def __init__(self, measure: Measure, wake: asyncio.Event) -> None:
         self._measure = measure
+        self._wake = wake
         self._task: asyncio.Task[None] | None = None
         self._of = ""
         self._ended = 0.0
@@ -36,6 +37,7 @@ class Measuring:
     async def _all(self, wanted: Sequence[GateUse]) -> None:
         await self._measure(wanted)
         self._ended = asyncio.get_running_loop().time()
+        self._wake.set()
 
     def forget(self) -> None:
         """What was measured counts no longer."""

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from devora_console.config.secret import Secret
 from devora_console.core.console import Verdict
 from devora_console.core.problems import ExitCode, Problem
 from devora_console.core.unknown import Unknown
-from devora_console.cutover import supervise
+from devora_console.cutover import machine, supervise
 from devora_console.cutover.events import Kind
 from devora_console.cutover.journal import home
 from devora_console.cutover.model import Command, Probe, Step
@@ -19,7 +20,10 @@ from devora_console.cutover.probes import Answer, Prober, settle
 from devora_console.cutover.record import Record
 from devora_console.cutover.state import Attempt, StepStanding, StepState
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _SECOND_CHANCE = 2  # a guardrail has to fail so many times in a row
+_BEGINS_WITHIN = 5.0  # seconds after its intent in which a step without a trace may still be about to begin
 _LATE = 30.0  # seconds past its time limit after which a step without its supervisor is stopped
 
 
@@ -67,7 +71,7 @@ class Stepper:
         self.forget()
         self._guard_at, self._guard_row, self.tripped = 0.0, 0, ""
         try:
-            started = await asyncio.to_thread(self._start, step.id, number, command, undo)
+            started = await _to_the_end(self._start, step.id, number, command, undo)
         except supervise.NotStarted as error:
             bad = StepState.UNDO_FAILED if undo else StepState.FAILED
             await self._state(step, bad, str(error.problem), "driver")
@@ -106,6 +110,9 @@ class Stepper:
                 return True
             await self._guard(step, attempt)
             return False
+        since = time.clock_gettime(time.CLOCK_BOOTTIME) - attempt.intent_mono
+        if seen.started is None and 0 <= since < _BEGINS_WITHIN and attempt.boot == machine.boot_id():
+            return False  # whoever began it may have died a moment ago, and its shim be about to show
         await self._state(step, StepState.UNKNOWN, seen.reason, "driver", undo=attempt.undo)
         return True
 
@@ -248,6 +255,16 @@ class Stepper:
 def in_a_row(before: int, verdict: Verdict) -> int:
     """How often in a row it was a no. An answer that says nothing does not begin anew."""
     return before + 1 if verdict is Verdict.FAIL else 0 if verdict is Verdict.OK else before
+
+
+async def _to_the_end(start: Callable[P, T], *said: P.args, **named: P.kwargs) -> T:
+    """Run it in a thread. Who is cancelled meanwhile waits for it: nobody else drives while something is started."""
+    starting = asyncio.create_task(asyncio.to_thread(start, *said, **named))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        raise
 
 
 def _limit_of(step: Step, undo: bool) -> float:

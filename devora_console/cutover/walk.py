@@ -14,7 +14,7 @@ from devora_console.core.clock import iso
 from devora_console.core.gates import Registry
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.cutover import gating
-from devora_console.cutover.driver import Driver
+from devora_console.cutover.driver import GATES, Driver
 from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.ground import Ground
 from devora_console.cutover.journal import home
@@ -180,6 +180,12 @@ class Walk:
         """Measure gates now."""
         for name, found in (await gating.measure(wanted, self._means.registry)).items():
             await self._record.add(Kind.GATE, gating.payload(name, found), fenced=False)
+
+    def missing(self, name: str) -> str:
+        """What a step that waits is without, as things stand now, in words; empty when it is about to start."""
+        standing = self.run.step(name)
+        shut = standing.reason if standing.reason.startswith(GATES) else ""
+        return self._ground.hindrance(self.runbook.step(name)) or shut
 
     def gate_lines(self) -> tuple[gating.GateLine, ...]:
         """Every gate of the runbook that this run asks for, as it stands."""

@@ -103,12 +103,19 @@ class Cutting:
     # --- opening ------------------------------------------------------------------------------------
 
     def open(self, mode: RunMode, *, window_ends: datetime | None = None) -> Opened:
-        """A new run. Raises ConsoleError (exit 4) while another of this environment is unfinished."""
+        """A new run. Raises ConsoleError (exit 4) while another of this environment is unfinished, or being opened."""
+        home.prepare(self.root)
+        with home.opening(self.root):
+            return self._open(mode, window_ends)
+
+    def _open(self, mode: RunMode, window_ends: datetime | None) -> Opened:
         other = self.unfinished(mode)
         if other is not None:
+            with Journal.watch(other) as journal:
+                driver, by = journal.driver(), journal.events()[0].actor
             raise refused(
                 "cutover_unfinished",
-                f"run {other.name} is not finished",
+                f"run {other.name} is not finished; {f'{driver} drives this run' if driver else f'{by} opened it'}",
                 "Take it up (cutover run --resume), or end it (cutover rollback)",
             )
         intent = self._aim.intent

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,6 +65,15 @@ def make_run(folder: Path, run: str) -> Path:
         message = f"the folder {path} cannot be made: {error.strerror}"
         raise ConsoleError.of(ExitCode.STOPPED, "cutover_disk", message, "Make room on that disk.") from None
     return path
+
+
+@contextmanager
+def opening(folder: Path) -> Iterator[None]:
+    """One console at a time looks whether there is a run already and opens one."""
+    with (folder / "opening.lock").open("a") as lock:
+        (folder / "opening.lock").chmod(0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def runs(folder: Path) -> tuple[Path, ...]:
