@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from devora_console.backup import postgres_server
 from devora_console.backup.clients import all_clients, mongodump
 from devora_console.backup.context import Context
 from devora_console.backup.digest import hash_file
-from devora_console.backup.judge import Against, judge
+from devora_console.backup.judge import judge
 from devora_console.backup.live import Live, live_of
 from devora_console.backup.model import Finding, Kind, Level, Manifest
 from devora_console.backup.mongo_server import MongoServer
@@ -35,7 +35,8 @@ def gates(context: Context) -> list[Gate]:
         Gate(
             "backup.mongo",
             "MongoDB backup",
-            "The newest backup of the source is there, whole, and has as many documents as the source has now.",
+            "The newest backup of the source is there, whole, and lacks no collection. What was written since is said: "
+            "the source is in use. The backup after the freeze has to agree exactly (backup verify --level counts).",
             _DAY,
             _guarded(lambda: _mongo(context)),
             item=4,
@@ -84,30 +85,46 @@ def _unknown(why: str, remedy: str) -> Measurement:
 
 
 def _newest(context: Context, live: Live) -> tuple[Entry, Manifest] | None:
-    """The newest backup of this database; one that does not say of which server it is counts by its database."""
+    """The newest backup of this database; of PostgreSQL the newest that was restored, where any was."""
+    found = list(_of(context, live))
+    restored = [each for each in found if each[1].reached(Level.RESTORED) is not None]
+    return next(iter([*restored, *found] if live.kind is Kind.POSTGRES else found), None)
+
+
+def _of(context: Context, live: Live) -> Iterator[tuple[Entry, Manifest]]:
+    """The backups of this database, the newest first; one that does not say of which server counts by its database."""
     for entry in entries(context.shelf):
         manifest = entry.manifest
         if manifest is None or manifest.kind is not live.kind or manifest.database not in (None, live.database):
             continue
         if manifest.server is None or live.is_server(manifest.server):
-            return entry, manifest
-    return None
+            yield entry, manifest
 
 
 async def _mongo(context: Context) -> Measurement:
-    threshold = "complete, with the counts of the source, at most 24 h old"
+    threshold = "complete, of every collection, at most 24 h old"
     live = await live_of(context, Kind.MONGO)
     found = await in_thread(context.stop, _newest, context, live)
     if found is None:
         return _none(live, threshold)
     entry, manifest = found
-    judgement = await judge(context, entry.path, Level.COUNTS, against=Against.LIVE, max_age=None)
+    judgement = await judge(context, entry.path, Level.COMPLETE, max_age=None)
     verdict = Verdict.OK if judgement.ok else Verdict.FAIL
     if judgement.finding is Finding.UNKNOWN:
         verdict = Verdict.UNKNOWN
+    since = ""
+    if judgement.ok:
+        now = {each.name: each.count for each in await live.contents(context)}
+        then = {each.name: each.count for each in manifest.contents}
+        missing = sorted(name for name, count in now.items() if count and name not in then)
+        if missing:
+            verdict, since = Verdict.FAIL, f"; without {', '.join(missing)}"
+        else:
+            changed = sum(now.get(name, 0) != count for name, count in then.items())
+            since = f"; {changed} of {len(then)} collections have other counts since" if changed else ""
     return Measurement(
         verdict,
-        f"{judgement.level}, taken {_ago(manifest)} ago",
+        f"{judgement.level}, taken {_ago(manifest)} ago{since}",
         threshold,
         f"{entry.path.name}: {judgement.reason}",
         judgement.remedy or ("" if judgement.ok else "devora-console backup mongo"),

@@ -20,6 +20,7 @@ _SUBCOMMANDS = {
     "retry": ("Have a step start again.", "people"),
     "skip": ("Go on without a step.", "people"),
     "rollback": ("Take back what was done, in reverse.", "people"),
+    "delta": ("What was written to PostgreSQL since a mark: what going back would lose.", "delta"),
     "export": ("The timeline for the post-mortem, as Markdown.", "after"),
     "verify": ("Recompute the chain of hashes.", "after"),
     "list": ("Every run that is kept here.", "after"),

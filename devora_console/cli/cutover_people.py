@@ -17,10 +17,11 @@ from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.core.guard import Act
 from devora_console.core.problems import ExitCode, refused, usage_error
+from devora_console.core.unknown import Unknown
 from devora_console.cutover.state import ENDED, RunMode, RunState
-from devora_console.cutover.undo import undecided
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
 from devora_console.cutover.walk import Walk
+from devora_console.services import plan_b
 from devora_console.services.cutting import Cutting
 
 Said = Callable[[Walk], Awaitable[None]]
@@ -145,13 +146,16 @@ def _skip(door: Door, run_id: str, name: str | None, step: str, reason: str) -> 
 def _rollback(door: Door, run_id: str, name: str | None, reason: str) -> Answer:
     """Take back what a run has done, in reverse. The environment's name is typed: --yes-i-typed.
 
-    Past the point of no return two people have to want it first: cutover vote --scope rollback --go.
+    Past the point of no return two people have to want it first: cutover vote --scope rollback --go. What would be lost
+    is measured and shown, and kept as files in the run's folder before anything is taken back.
     """
     said = reason_of(reason, "--reason")
     environment = door.effective.settings.environment
     door.guard.permit(Act(f"roll the cutover of {environment} back", environment, always_typed=True))
 
     async def back(walk: Walk) -> None:
+        if walk.beyond:
+            await _plan_b(door, walk)
         await walk.people.rollback(said)
         if walk.run.state not in ENDED:
             await walk.drive()
@@ -164,10 +168,24 @@ def _rollback(door: Door, run_id: str, name: str | None, reason: str) -> Answer:
     return replace(answer, exit_code=ExitCode.DONE if well else ExitCode.STOPPED)
 
 
+async def _plan_b(door: Door, walk: Walk) -> None:
+    """Show what going back would lose, and keep it. Raises ConsoleError when it cannot be kept."""
+    settings, mark = door.effective.settings, walk.folder / plan_b.MARK
+    found = await plan_b.lost(settings, mark)
+    if isinstance(found, Unknown):
+        door.narrate(f"! what was written since is not known: {found.reason}")
+        return
+    for each in found:
+        door.narrate(f"! {each.name}: {each.written} rows written since would be lost")
+    written = await plan_b.keep(settings, mark, walk.folder / plan_b.DELTA)
+    await walk.keep_artifact(walk.folder / plan_b.DELTA, "delta")
+    door.narrate(f"kept {sum(written.values())} rows in {walk.folder / plan_b.DELTA}")
+
+
 async def _until_back(walk: Walk) -> None:
     """Until it is back, or waits for a person."""
     while walk.driving and walk.run.state not in ENDED:
-        if undecided(walk.run, walk.runbook):
+        if walk.stuck_on_the_way_back() is not None:
             return
         await asyncio.sleep(0.2)
     await walk.ended()

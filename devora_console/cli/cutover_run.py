@@ -26,7 +26,6 @@ from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.opening import Opened
 from devora_console.cutover.state import ENDED, RunMode, RunState, StepState
 from devora_console.cutover.telling import words
-from devora_console.cutover.undo import undecided
 from devora_console.cutover.walk import Walk
 from devora_console.services.cutting import Cutting
 
@@ -186,12 +185,12 @@ async def _drive(
     while walk.driving and not caught:
         changed.clear()
         teller.tell()
-        stopped = await _help(walk, answers)
-        if stopped is not None:
-            return stopped
         if walk.run.state in ENDED:
             await walk.ended()
             break
+        stopped = await _help(walk, answers)
+        if stopped is not None:
+            return stopped
         try:
             await asyncio.wait_for(changed.wait(), 1.0)
         except TimeoutError:
@@ -209,8 +208,11 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
     if run.state is RunState.DRAFT and walk.poll is None:
         return Problem("no_go", f"no GO: {run.reason}", "cutover run --resume")
     if run.state is RunState.ROLLING_BACK:
-        what = undecided(run, walk.runbook)
-        return Problem("undecided", what, "cutover resolve or retry, then: cutover run --resume") if what else None
+        stuck = walk.stuck_on_the_way_back()
+        if stuck is None:
+            return None
+        how = f"Decide: cutover retry {stuck.id}, or cutover resolve {stuck.id} --done"
+        return Problem("by_hand", f"the way back is at {stuck.id}, {stuck.state.value}: {stuck.reason}", how)
     waiting = next((each for each in run.steps if each.state is StepState.WAITING), None)
     if waiting is None:
         return None

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from devora_console.config.redact import redact_message
 from devora_console.config.secret import Secret, scrub
@@ -18,6 +19,7 @@ from devora_console.cutover.driver import GATES, Driver
 from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.ground import Ground
 from devora_console.cutover.journal import home
+from devora_console.cutover.journal.verify import digest
 from devora_console.cutover.lease import Keeper, Lease
 from devora_console.cutover.model import GateUse
 from devora_console.cutover.notify import Notifier
@@ -26,8 +28,9 @@ from devora_console.cutover.outputs import last_lines
 from devora_console.cutover.people import People
 from devora_console.cutover.probes import Prober
 from devora_console.cutover.record import Record
-from devora_console.cutover.state import Run
+from devora_console.cutover.state import Run, RunState, StepStanding
 from devora_console.cutover.steps import Stepper
+from devora_console.cutover.undo import remaining, undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,12 @@ class Walk:
         """The poll for objections that this console has opened."""
         return self._ground.poll
 
+    def stuck_on_the_way_back(self) -> StepStanding | None:
+        """The step that a rollback cannot go past without a person; None while it goes on by itself."""
+        if self.run.state is not RunState.ROLLING_BACK or not undecided(self.run, self.runbook):
+            return None
+        return self.run.step(remaining(self.run, self.runbook)[0].id)
+
     def driver(self) -> str:
         """Who drives now, on this machine; '' for nobody."""
         return self._means.me if self.driving else self._journal.driver() or ""
@@ -101,6 +110,23 @@ class Walk:
     def events(self, count: int) -> tuple[Event, ...]:
         """The latest events."""
         return self._journal.events(max(0, self.run.last_seq - count))
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self._folder
+
+    @property
+    def beyond(self) -> bool:
+        """Whether real writes may have reached the target."""
+        return self._ground.beyond()
+
+    async def keep_artifact(self, path: Path, kind: str) -> None:
+        """Write down a file or folder that belongs to the run, with its hash."""
+        sha256 = await asyncio.to_thread(digest, path)
+        size = await asyncio.to_thread(_size, path)
+        said = {"path": str(path), "sha256": sha256, "bytes": size, "kind": kind, "level": 0}
+        await self._record.add(Kind.ARTIFACT, said, fenced=False)
 
     async def look(self) -> None:
         """Read what others wrote. The driver does so by itself."""
@@ -204,3 +230,8 @@ class Walk:
     def mention(self) -> str:
         """The run in a word, for messages."""
         return f"run {self.run.id}, opened {iso(self.run.created.replace(microsecond=0))}"
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(each.stat().st_size for each in files if each.is_file())

@@ -166,7 +166,7 @@ class Cutting:
         lease = TargetLease(Target(settings.postgres), f"{self._aim.who}, {run.id}", run.id)
         lease.override = without_lease
         means = Means(
-            registry=self.gates(opened.runbook, settings),
+            registry=self._measured(opened.runbook, settings),
             environ=environ,
             secrets=settings.secrets(),
             lease=lease,
@@ -176,6 +176,17 @@ class Cutting:
             notify_url=settings.cutover.notify_url,
         )
         return Walk(opened, means, changed)
+
+    def _measured(self, runbook: Runbook, settings: Settings) -> Registry:
+        """The gates of a walk. What is asked at GO is asked of the real target; in a rehearsal all later ones are asked
+        of the scratch target, which the steps before have filled.
+        """
+        real = self.gates(runbook)
+        if settings is self._settings:
+            return real
+        at_go = {each.id for each in runbook.gates if each.phase == "start"}
+        scratch = self.gates(runbook, settings)
+        return Registry(each if each.id in at_go else scratch.get(each.id) or each for each in real)
 
     def _aimed_at(self, opened: Opened, run: Run, database: str) -> Runbook:
         given = self._aim.intent.given

@@ -154,7 +154,7 @@ def test_the_command_line_stops_where_a_rollback_needs_a_person(scene: Scene) ->
     assert (code, scene.run().state) == (5, RunState.ROLLING_BACK), said
     code, said = scene.ran("run", "--resume", *WITHOUT)
     assert code == 5, said
-    assert "has to be decided: undo failed" in said
+    assert "the way back is at one, undo failed" in said
     code, said = scene.ran("resolve", "one", "--done", "--reason", "took it back by hand")
     code, said = scene.ran("run", "--resume", *WITHOUT)
     assert (code, scene.run().state) == (1, RunState.ROLLED_BACK), said

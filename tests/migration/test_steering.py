@@ -22,7 +22,7 @@ from devora_console.migration.watermark import latest
 from tests.migration.world import World, assert_verified, conversation, execute, settings, verify
 
 
-async def _until(condition: Callable[[], bool], seconds: float = 20) -> None:
+async def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the job reports by a plain call, from wherever it is
             await asyncio.sleep(0.005)

@@ -204,6 +204,7 @@ async def test_a_row_that_cannot_have_a_vector_is_reported_without_its_text(conn
     assert "n° " not in str(refusal.value)
 
 
+@pytest.mark.slow
 async def test_the_table_ends_little_larger_than_one_loaded_with_its_vectors(connection: Connection) -> None:
     size = "SELECT pg_table_size('messages')"
     await connection.execute("SET devora.loading = 'on'")
