@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,6 +33,7 @@ class Ground:
     registry: Registry
     lease: Keeper
     me: str
+    elsewhere: Callable[[], str] = lambda: ""  # another run of this environment that has begun, in words
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     released: set[str] = field(default_factory=set)  # steps that got their key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 from devora_console.core.clock import iso, utc_now
@@ -33,6 +34,9 @@ class People:
         async with ground.busy:
             await ground.record.catch_up()
             self._expect_go(scope)
+            other = await asyncio.to_thread(ground.elsewhere) if scope == RUN_SCOPE else ""
+            if other:
+                raise refused("another_run", f"no GO: {other}", "Take that one up, or end it (cutover rollback)")
             wanted = gating.uses(ground.runbook, ground.run.mode, "start" if scope == RUN_SCOPE else scope)
             await ground.measure(wanted)
             shut = gating.blocking(ground.gate_lines(wanted))

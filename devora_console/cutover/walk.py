@@ -45,6 +45,7 @@ class Means:
     source: str  # how it is known who acts: "login", "command line"
     output_limit_bytes: int
     notify_url: Secret | None = None
+    elsewhere: Callable[[], str] = lambda: ""  # another run of this environment that has begun, in words
 
 
 class Walk:
@@ -72,6 +73,7 @@ class Walk:
             means.registry,
             Keeper(means.lease, self._record),
             means.me,
+            means.elsewhere,
         )
         self.people = People(self._ground)
         self._task: asyncio.Task[None] | None = None

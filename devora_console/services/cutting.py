@@ -86,6 +86,15 @@ class Cutting:
                     drafts.append(folder)
         return drafts[0] if drafts else None
 
+    def _begun_beside(self, folder: Path) -> str:
+        """Another run of this environment that has begun and not ended, in words; empty when there is none."""
+        other = self.unfinished()
+        if other is None or other == folder:
+            return ""
+        with Journal.watch(other) as journal:
+            state = journal.state().state
+        return "" if state is RunState.DRAFT else f"run {other.name} of this environment is {state.value}"
+
     def find(self, text: str = "") -> Path:
         """A run by its id or its last letters; the latest by default."""
         return home.find(self.root, text)
@@ -174,6 +183,7 @@ class Cutting:
             source=self._aim.source,
             output_limit_bytes=int(settings.cutover.output_limit_mb * _MB),
             notify_url=settings.cutover.notify_url,
+            elsewhere=lambda: self._begun_beside(opened.folder),
         )
         return Walk(opened, means, changed)
 

@@ -336,3 +336,19 @@ def test_time_is_kept(scene: Scene) -> None:
     seconds = scene.run().step("one").seconds
     assert seconds is not None
     assert 0.3 <= seconds <= time.monotonic() - began
+
+
+def test_a_draft_gets_no_go_while_another_run_has_begun(scene: Scene) -> None:
+    scene.write(book(step("one")))
+    names = []
+    for _ in range(2):  # as of two consoles that opened one each
+        opened = scene.open()
+        opened.journal.close()
+        names.append(opened.folder.name)
+    name, other = names
+    code, said = scene.ran("run", "--run", name, *WITHOUT)
+    assert code == 5, said
+    code, said = scene.ran("run", "--run", other, *WITHOUT)
+    assert code == 4, said
+    assert f"run {name} of this environment is running" in said
+    assert scene.log() == ["one"]

@@ -150,7 +150,9 @@ class Scene:
 
     @property
     def given(self) -> Given:
-        surroundings = Surroundings(("console",), "demo", "src", "dst")
+        surroundings = Surroundings(
+            console=("console",), environment="demo", mongo_database="src", postgres_database="dst"
+        )
         return Given(surroundings, {"dir": str(self.out)})
 
     @property
