@@ -9,10 +9,11 @@ from devora_console.cutover.events import Kind
 from devora_console.cutover.model import Step
 from devora_console.cutover.record import Record
 from devora_console.cutover.state import StepState
-from devora_console.cutover.steps import Stepper
+from devora_console.cutover.steps import Stepper, in_a_row
 
 _WRITTEN_EVERY = 15.0  # seconds of observation between two events
 _SECOND_CHANCE = 2
+_SLACK = 2.0  # seconds by which a busy machine may be late for a sample
 
 
 class Oven:
@@ -26,6 +27,10 @@ class Oven:
         self._seconds = self._written = 0.0
         self._samples = self._row = 0
 
+    def away(self) -> None:
+        """Nobody looks for a while: what passes until the next sample was not observed."""
+        self._last = None
+
     async def tick(self, step: Step) -> bool:
         """Sample when it is time; whether the step moved on."""
         now = asyncio.get_running_loop().time()
@@ -34,17 +39,20 @@ class Oven:
             self._step, self._last, self._row = step.id, None, 0
             self._seconds = self._written = standing.observed_seconds
             self._samples = standing.samples
-        every = min((each.every_seconds for each in step.guardrails), default=1.0)
+        asked = (*step.guardrails, *step.probes)
+        every = min((each.every_seconds for each in asked), default=1.0)
         if self._last is not None and now - self._last < every:
             return False
         verdict = await self._stepper.sample(step, step.guardrails, "guardrail")
+        found = await self._stepper.sample(step, step.probes, "post")
         after = asyncio.get_running_loop().time()
-        # A gap (a laptop asleep, a console away) was not observed, and neither was what no probe could answer.
-        if self._last is not None and verdict is Verdict.OK and after - self._last <= 3 * every + 1:
+        # A gap (a laptop asleep, a console away) was not observed; what no probe could answer, or was bad, is no proof.
+        fine = verdict is Verdict.OK and found is Verdict.OK
+        if self._last is not None and fine and now - self._last <= every + _SLACK:
             self._seconds += after - self._last
         self._last = after
-        self._samples += verdict is not Verdict.UNKNOWN
-        self._row = self._row + 1 if verdict is Verdict.FAIL else 0
+        self._samples += Verdict.UNKNOWN not in (verdict, found)
+        self._row = in_a_row(self._row, verdict)
         ended = self._row >= _SECOND_CHANCE or self._seconds >= step.wait_seconds
         if ended or self._seconds - self._written >= min(_WRITTEN_EVERY, step.wait_seconds / 4):
             self._written = self._seconds

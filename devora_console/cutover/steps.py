@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from devora_console.config.secret import Secret
@@ -64,6 +64,7 @@ class Stepper:
             step=step.id,
             attempt=number,
         )
+        self.forget()
         self._guard_at, self._guard_row, self.tripped = 0.0, 0, ""
         try:
             started = await asyncio.to_thread(self._start, step.id, number, command, undo)
@@ -99,6 +100,10 @@ class Stepper:
             late = time.clock_gettime(time.CLOCK_BOOTTIME) - attempt.intent_mono - _limit_of(step, attempt.undo)
             if seen.standing is supervise.Standing.UNSUPERVISED and late > _LATE:  # whoever kept its time is dead
                 await self.stop(step)
+            if attempt.pid is None and seen.started is not None:  # whoever started it died, or was told too late
+                said = {**seen.started.payload(), "undo": attempt.undo}
+                await self._record.add(Kind.STARTED, said, step=step.id, attempt=attempt.number)
+                return True
             await self._guard(step, attempt)
             return False
         await self._state(step, StepState.UNKNOWN, seen.reason, "driver", undo=attempt.undo)
@@ -139,8 +144,10 @@ class Stepper:
         await self._state(step, state, "" if verdict is Verdict.OK else _no(standing), "probe", seconds=seconds)
         return True
 
-    async def resolve(self, step: Step) -> bool:
-        """Nobody knows whether it happened: ask the probes that can tell. Whether it moved."""
+    async def resolve(self, step: Step, before_again: Callable[[], Awaitable[None]]) -> bool:
+        """Nobody knows whether it happened: ask the probes that can tell. Whether it moved. ``before_again`` is called
+        before a step that had not happened is free to be started again.
+        """
         standing = self._record.run.step(step.id)
         undo = bool(standing.attempts) and standing.attempts[-1].undo
         probes = (step.undo.probes if step.undo else ()) if undo else step.already
@@ -154,6 +161,8 @@ class Stepper:
             await self._state(step, state, "it had happened, as its probes say", "probe")
         elif verdict is Verdict.FAIL:
             state = StepState.UNDO_FAILED if undo else StepState.PENDING
+            if not undo:
+                await before_again()
             await self._state(step, state, "it had not happened, as its probes say", "probe")
         else:
             await self._state(step, StepState.UNKNOWN, f"its probes cannot tell: {_no(standing)}", "probe")
@@ -208,7 +217,7 @@ class Stepper:
             return
         self._guard_at = loop.time() + min(each.every_seconds for each in step.guardrails)
         verdict = await self.sample(step, step.guardrails, "guardrail")
-        self._guard_row = self._guard_row + 1 if verdict is Verdict.FAIL else 0
+        self._guard_row = in_a_row(self._guard_row, verdict)
         if self._guard_row >= _SECOND_CHANCE:
             failed = [each for each in self._record.run.step(step.id).probes.values() if each.verdict is Verdict.FAIL]
             self.tripped = "guardrail " + "; ".join(f"{each.id}: {each.value}" for each in failed)
@@ -234,6 +243,11 @@ class Stepper:
     ) -> None:
         said = {"state": state.value, "reason": reason, "by": by, "seconds": seconds, "undo": undo}
         await self._record.add(Kind.STEP, said, step=step.id)
+
+
+def in_a_row(before: int, verdict: Verdict) -> int:
+    """How often in a row it was a no. An answer that says nothing does not begin anew."""
+    return before + 1 if verdict is Verdict.FAIL else 0 if verdict is Verdict.OK else before
 
 
 def _limit_of(step: Step, undo: bool) -> float:

@@ -20,7 +20,7 @@ from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.ground import Ground
 from devora_console.cutover.journal import home
 from devora_console.cutover.journal.verify import digest
-from devora_console.cutover.lease import Lease
+from devora_console.cutover.lease import Keeper, Lease
 from devora_console.cutover.model import GateUse
 from devora_console.cutover.notify import Notifier
 from devora_console.cutover.opening import Opened
@@ -65,7 +65,13 @@ class Walk:
             means.output_limit_bytes,
         )
         self._ground = Ground(
-            self._record, opened.runbook, opened.runbook.plan_sha, stepper, means.registry, means.lease, means.me
+            self._record,
+            opened.runbook,
+            opened.runbook.plan_sha,
+            stepper,
+            means.registry,
+            Keeper(means.lease, self._record),
+            means.me,
         )
         self.people = People(self._ground)
         self._task: asyncio.Task[None] | None = None
@@ -144,12 +150,18 @@ class Walk:
             self._telling = asyncio.create_task(Notifier(self._record, self._journal, self._means.notify_url).run())
 
     async def _driven(self) -> None:
+        keeping = asyncio.create_task(self._ground.lease.keep())
         try:
             await Driver(self._ground).drive()
-            await self._means.lease.give()
+            await self._ground.lease.give()
         except ConsoleError as error:
             self.problem = error.problem
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not look like a run that is driven
+            words = f"the driver broke off ({type(error).__name__}: {error}); a step in flight goes on"
+            self.problem = Problem("driver_broke_off", self._redacted(words), "cutover run --resume")
         finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
             self._record.token = None
             await asyncio.to_thread(self._journal.release_driver)
 

@@ -143,8 +143,10 @@ class Cutting:
 
     # --- walking ------------------------------------------------------------------------------------
 
-    async def walk(self, opened: Opened, changed: Callable[[], None]) -> Walk:
-        """The run in this console's hand. A rehearsal's scratch target is made first, if it is not there."""
+    async def walk(self, opened: Opened, changed: Callable[[], None], *, without_lease: str = "") -> Walk:
+        """The run in this console's hand. A rehearsal's scratch target is made first, if it is not there.
+        ``without_lease``: the reason to go on while the target cannot be asked for the lease.
+        """
         run = opened.journal.state()
         settings, environ = self._settings, dict(os.environ)
         if run.mode is RunMode.REHEARSAL:
@@ -154,11 +156,13 @@ class Cutting:
             assert settings.postgres.dsn is not None
             environ["POSTGRES_DSN"] = settings.postgres.dsn.reveal()
             opened = replace(opened, runbook=self._aimed_at(opened, run, name))
+        lease = TargetLease(Target(settings.postgres), f"{self._aim.who}, {run.id}", run.id)
+        lease.override = without_lease
         means = Means(
             registry=self._measured(opened.runbook, settings),
             environ=environ,
             secrets=settings.secrets(),
-            lease=TargetLease(Target(settings.postgres), f"{self._aim.who}, {run.id}", run.id),
+            lease=lease,
             me=self._aim.who,
             source=self._aim.source,
             output_limit_bytes=int(settings.cutover.output_limit_mb * _MB),
