@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from devora_console.config.secret import Secret
+from devora_console.core.clock import utc_now
 from devora_console.core.console import Verdict
 from devora_console.core.problems import ExitCode, Problem
 from devora_console.core.unknown import Unknown
@@ -20,6 +21,7 @@ from devora_console.cutover.record import Record
 from devora_console.cutover.state import Attempt, StepStanding, StepState
 
 _SECOND_CHANCE = 2  # a guardrail has to fail so many times in a row
+_SELDOM = 60.0  # seconds between two answers that say the same in other numbers
 _LATE = 30.0  # seconds past its time limit after which a step without its supervisor is stopped
 
 
@@ -191,10 +193,15 @@ class Stepper:
         return Verdict.OK
 
     async def _tell(self, step: Step, probe: Probe, answer: Answer, phase: str) -> None:
-        """An answer is written when it is another than before: a probe asked for a day does not fill the journal."""
+        """An answer is written when it is another than before: a probe asked for a day does not fill the journal.
+
+        One that only counts or times differently from the last is written once in a while.
+        """
         before = self._record.run.step(step.id).probes.get(probe.id)
-        if before is not None and (before.verdict, before.value) == (answer.verdict, answer.value):
-            return
+        if before is not None and before.verdict is answer.verdict:
+            age = (utc_now() - before.at).total_seconds()
+            if before.value == answer.value or 0 <= age < _SELDOM:
+                return
         said = {"probe": probe.id, "verdict": answer.verdict.value, "value": answer.value, "needed": answer.needed}
         await self._record.add(Kind.PROBED, {**said, "phase": phase}, step=step.id)
 
