@@ -23,6 +23,7 @@ from devora_console.core.clock import utc_now
 from devora_console.core.guard import Act
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, refused, usage_error
 from devora_console.cutover.events import Event, Kind
+from devora_console.cutover.ground import OWN_GO
 from devora_console.cutover.opening import Opened
 from devora_console.cutover.state import ENDED, RunMode, RunState, StepState
 from devora_console.cutover.telling import words
@@ -217,7 +218,7 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
     if waiting is None:
         return None
     step = walk.runbook.step(waiting.id)
-    if step.ponr and step.id not in run.gone:
+    if step.ponr and waiting.reason == OWN_GO and step.id not in run.gone:
         if not answers.go:
             return Problem("point_of_no_return", f"{step.id} waits for {waiting.reason}", "cutover run --resume --go")
         if walk.poll is None:

@@ -230,7 +230,7 @@ def _step_state(step: StepStanding, event: Event) -> StepStanding:
             changes["seconds"] = float(said["seconds"])
     if state in _BEGUN_ANEW:
         changes |= {"ended": None, "seconds": None, "probes": {}, "observed_seconds": 0.0, "samples": 0}
-    if state is StepState.WAITING and step.began is None:
+    if state in (StepState.WAITING, StepState.RUNNING) and step.began is None:
         changes["began"] = event.at
     return replace(step, **changes)
 

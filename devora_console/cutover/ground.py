@@ -19,6 +19,7 @@ from devora_console.cutover.steps import Stepper
 from devora_console.cutover.voting import counted
 
 STUCK = frozenset({StepState.FAILED, StepState.TIMED_OUT, StepState.INCONCLUSIVE, StepState.UNKNOWN})
+OWN_GO = "a GO of its own: from here on there is no way back without loss"
 OVER = frozenset({StepState.PASSED, StepState.SKIPPED})
 
 
@@ -59,7 +60,7 @@ class Ground:
         run = self.run
         real = run.mode is not RunMode.REHEARSAL
         if step.ponr and real and step.id not in run.gone:
-            return "a GO of its own: from here on there is no way back without loss"
+            return OWN_GO
         if real and (step.people > 1 or step.kind is StepKind.APPROVAL):
             missing = counted(run, step.id, step.people, self.plan_sha, utc_now()).words
             if missing:

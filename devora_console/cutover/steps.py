@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from devora_console.config.secret import Secret
+from devora_console.core.clock import utc_now
 from devora_console.core.console import Verdict
 from devora_console.core.problems import ExitCode, Problem
 from devora_console.core.unknown import Unknown
@@ -24,6 +25,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _SECOND_CHANCE = 2  # a guardrail has to fail so many times in a row
 _BEGINS_WITHIN = 5.0  # seconds after its intent in which a step without a trace may still be about to begin
+_SELDOM = 60.0  # seconds between two answers that say the same in other numbers
 _LATE = 30.0  # seconds past its time limit after which a step without its supervisor is stopped
 
 
@@ -198,10 +200,15 @@ class Stepper:
         return Verdict.OK
 
     async def _tell(self, step: Step, probe: Probe, answer: Answer, phase: str) -> None:
-        """An answer is written when it is another than before: a probe asked for a day does not fill the journal."""
+        """An answer is written when it is another than before: a probe asked for a day does not fill the journal.
+
+        One that only counts or times differently from the last is written once in a while.
+        """
         before = self._record.run.step(step.id).probes.get(probe.id)
-        if before is not None and (before.verdict, before.value) == (answer.verdict, answer.value):
-            return
+        if before is not None and before.verdict is answer.verdict:
+            age = (utc_now() - before.at).total_seconds()
+            if before.value == answer.value or 0 <= age < _SELDOM:
+                return
         said = {"probe": probe.id, "verdict": answer.verdict.value, "value": answer.value, "needed": answer.needed}
         await self._record.add(Kind.PROBED, {**said, "phase": phase}, step=step.id)
 
