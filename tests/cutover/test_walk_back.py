@@ -32,7 +32,7 @@ async def test_nothing_is_taken_back_where_nothing_was_done(scene: Scene) -> Non
 
 async def test_what_is_in_flight_is_ended_first(scene: Scene) -> None:
     walk = await scene.begun(book(step("one"), step("two", GOING)))
-    await until(lambda: state_of(walk, "two") is StepState.RUNNING)
+    await until(lambda: "two" in scene.log())
     await walk.people.rollback("it takes too long")
     assert (await rest(walk)).state is RunState.ROLLED_BACK
     assert scene.log() == ["one", "two", "undo-two", "undo-one"]
@@ -53,7 +53,7 @@ async def test_what_is_only_being_looked_at_is_looked_at_no_longer(scene: Scene)
     [("false", StepState.FAILED), ("sleep 60", StepState.TIMED_OUT), ("kill -9 $$", StepState.FAILED)],
 )
 async def test_what_failed_is_taken_back_too(scene: Scene, work: str, state: StepState) -> None:
-    limit = 0.3 if state is StepState.TIMED_OUT else 30
+    limit = 1.0 if state is StepState.TIMED_OUT else 30
     walk = await scene.begun(book(step("one"), step("two", work, timeout_seconds=limit)))
     run = await rest(walk)
     assert (run.state, state_of(walk, "two")) == (RunState.PAUSED, state)

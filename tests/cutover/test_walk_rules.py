@@ -272,12 +272,14 @@ async def test_a_gate_that_breaks_as_a_probe_is_inconclusive(scene: Scene) -> No
     assert "the gate itself failed" in run.reason
 
 
-BAD = 'run = ["sh", "-c", "exit 1"]\nevery_seconds = 0.1'
+def bad(name: str) -> str:
+    """A guardrail that says no once this step has had its effect."""
+    return f'run = ["sh", "-c", "! grep -qx {name} {{dir}}/log"]\nevery_seconds = 0.1'
 
 
 @pytest.mark.parametrize("how", ["rollback", "pause"])
 async def test_a_guardrail_that_fails_twice_stops_the_step(scene: Scene, how: str) -> None:
-    walk = await scene.begun(book(step("one"), step("two", "sleep 60", guardrail=BAD), on_guardrail=how))
+    walk = await scene.begun(book(step("one"), step("two", "sleep 60", guardrail=bad("two")), on_guardrail=how))
     run = await rest(walk)
     if how == "pause":
         assert (run.state, state_of(walk, "two")) == (RunState.PAUSED, StepState.FAILED)
@@ -289,7 +291,7 @@ async def test_a_guardrail_that_fails_twice_stops_the_step(scene: Scene, how: st
 
 
 async def test_past_the_point_of_no_return_a_guardrail_takes_nothing_back(scene: Scene) -> None:
-    walk = await scene.begun(book(step("one"), opening(), step("after", "sleep 60", undo=None, guardrail=BAD)))
+    walk = await scene.begun(book(step("one"), opening(), step("after", "sleep 60", undo=None, guardrail=bad("after"))))
     await until(lambda: state_of(walk, "open") is StepState.WAITING)
     await walk.people.go("open")
     run = await rest(walk)
@@ -378,7 +380,7 @@ async def test_too_few_samples_prove_nothing_and_a_second_wait_begins_anew(scene
 
 
 async def test_a_guardrail_that_fails_during_a_wait_goes_back(scene: Scene) -> None:
-    walk = await scene.begun(book(step("one"), waiting(60, guardrail=BAD)))
+    walk = await scene.begun(book(step("one"), waiting(60, guardrail=bad("one"))))
     assert (await rest(walk)).state is RunState.ROLLED_BACK
     assert scene.log() == ["one", "undo-one"]
 
