@@ -15,7 +15,7 @@ from devora_console.core.problems import ConsoleError
 from devora_console.cutover.apart import machine
 from devora_console.cutover.attempt import read_started
 from devora_console.cutover.events import Kind
-from devora_console.cutover.journal import home
+from devora_console.cutover.journal import connect, home
 from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.state import RunState, StepState
 from tests.cutover.walking import WITHOUT, Scene, book, counts, opening, rest, state_of, step, told, until
@@ -352,3 +352,15 @@ def test_a_draft_gets_no_go_while_another_run_has_begun(scene: Scene) -> None:
     assert code == 4, said
     assert f"run {name} of this environment is running" in said
     assert scene.log() == ["one"]
+
+
+def test_a_run_that_never_came_to_be_is_no_run(scene: Scene) -> None:
+    scene.write(book(step("one")))
+    home.prepare(scene.root)
+    half = home.make_run(scene.root, home.new_run_id("big-bang"))
+    (half / home.JOURNAL).touch()
+    connect.writer(half / home.JOURNAL).close()  # and then it died
+    assert home.runs(scene.root) == ()
+    opened = scene.open()
+    opened.journal.close()
+    assert home.find(scene.root) == opened.folder
