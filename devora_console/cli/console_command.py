@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from devora_console.cli.door import Door
 from devora_console.core.problems import usage_error
+
+if TYPE_CHECKING:
+    from devora_console.services.cutting import Aim
 
 
 def require_terminal() -> None:
@@ -23,4 +27,14 @@ def open_console(door: Door) -> int:
 
     terminal = door.effective.settings.terminal
     options = TuiOptions(unicode=terminal.unicode, theme="devora" if terminal.theme == "auto" else terminal.theme)
-    return run(build_services(door.effective, door.guard), options)
+    return run(build_services(door.effective, door.guard, aim_of(door)), options)
+
+
+def aim_of(door: Door) -> Aim:
+    """The cutover that a console of these settings walks, and who sits there."""
+    from devora_console.cli.cutover_given import given_of, settings_base  # noqa: PLC0415 - as above
+    from devora_console.cutover.opening import Intent  # noqa: PLC0415
+    from devora_console.services.cutting import Aim, person  # noqa: PLC0415
+
+    intent = Intent(door.effective.settings.cutover.runbook, settings_base(door), given_of(door))
+    return Aim(intent, person(), "login")

@@ -212,9 +212,10 @@ def _with(door: Door, cutting: Cutting, run_id: str, said: Said, *, hold: bool) 
         raise refused("no_run", "no run of this environment is unfinished", "Name one with --run, or: cutover run")
 
     async def work() -> None:
-        walk = await cutting.walk(cutting.take_up(folder), lambda: None)
+        walk = cutting.walk(cutting.take_up(folder), lambda: None)
         try:
             if hold:
+                await cutting.prepare(walk.run)
                 await walk.hold()
             await said(walk)
             await cutting.clear_up(walk.run)

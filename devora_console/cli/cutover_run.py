@@ -137,7 +137,7 @@ def _opened(cutting: Cutting, mode: RunMode, run_id: str, ends: datetime | None,
 async def _walked(door: Door, cutting: Cutting, opened: Opened, answers: Answers) -> tuple[Problem | None, int | None]:
     """Drive it as far as it goes without a person; why it stopped, and the signal that ended it."""
     changed = asyncio.Event()
-    walk = await cutting.walk(opened, changed.set, without_lease=answers.without_lease)
+    walk = cutting.walk(opened, changed.set, without_lease=answers.without_lease)
     loop, caught = asyncio.get_running_loop(), list[int]()
 
     def ask(number: int) -> None:
@@ -148,6 +148,7 @@ async def _walked(door: Door, cutting: Cutting, opened: Opened, answers: Answers
         loop.add_signal_handler(number, ask, number)
     teller = _Teller(door, walk)
     try:
+        await cutting.prepare(walk.run)
         await _prepare(walk, answers)
         stopped = await _drive(walk, answers, changed, teller, caught)
         await cutting.clear_up(walk.run)

@@ -60,13 +60,16 @@ PLACES: tuple[Place, ...] = (
     Place("indexes", "4", "Indexes", "Indx", "Indexes that are unused, double, missing, invalid or bloated."),
     Place("health", "5", "Health", "Hlth", "Cache, bloat, vacuum, wraparound, sequences, sizes."),
     Place("activity", "6", "Activity", "Actv", "Sessions, what they wait for, and who blocks whom."),
+    Place("cutover", "8", "Cutover", "Cut", "The runbook step by step: gates, GO, the walk, and the way back."),
 )
 
 _MIGRATION = ("migration",)
 _QUARANTINE = ("quarantine",)
 _WATCHED = ("queries", "indexes", "health", "activity", "locks")
 _LISTS = ("migration", "quarantine", *_WATCHED)
-_COPIED = ("overview", "migration", "quarantine", "document", "statement", *_WATCHED)
+_CUTOVER = ("cutover",)
+_COMMANDS = (*_LISTS, "cutover")
+_COPIED = ("overview", "document", "statement", "cutover_depth", *_COMMANDS)
 
 ACTIONS: tuple[Action, ...] = (
     Action(
@@ -77,14 +80,7 @@ ACTIONS: tuple[Action, ...] = (
         ("overview",),
         rank=10,
     ),
-    Action(
-        "migration.dry_run",
-        "d",
-        "dry run",
-        "Convert every document and write nothing.",
-        _MIGRATION,
-        rank=10,
-    ),
+    Action("migration.dry_run", "d", "dry run", "Convert every document and write nothing.", _MIGRATION, rank=10),
     Action(
         "migration.execute",
         "X",
@@ -118,14 +114,7 @@ ACTIONS: tuple[Action, ...] = (
         _MIGRATION,
         rank=17,
     ),
-    Action(
-        "migration.verify",
-        "v",
-        "verify",
-        "Compare source and target, row by row.",
-        _MIGRATION,
-        rank=13,
-    ),
+    Action("migration.verify", "v", "verify", "Compare source and target, row by row.", _MIGRATION, rank=13),
     Action(
         "migration.quarantine",
         "q",
@@ -143,14 +132,7 @@ ACTIONS: tuple[Action, ...] = (
         rank=15,
     ),
     Action("quarantine.open", "enter", "document", "Show the whole document.", _QUARANTINE, rank=10),
-    Action(
-        "quarantine.reload",
-        "r",
-        "reload",
-        "Read the list again.",
-        _QUARANTINE,
-        rank=12,
-    ),
+    Action("quarantine.reload", "r", "reload", "Read the list again.", _QUARANTINE, rank=12),
     Action("queries.open", "enter", "statement", "The whole text, its figures and its plan.", ("queries",), rank=10),
     Action("queries.slow", "l", "slow only", "List slow statements only, slowest first.", ("queries",), rank=11),
     Action("statement.plan", "p", "plan", "Ask for the plan; nothing is run.", ("statement",), rank=10),
@@ -181,35 +163,35 @@ ACTIONS: tuple[Action, ...] = (
         13,
     ),
     Action("activity.locks", "l", "locks", "Who waits for whom, roots first.", ("activity",), rank=10),
+    Action("cutover.open", "enter", "in depth", "The step, gate or event under the cursor.", _CUTOVER, rank=16),
+    Action("cutover.views", "t", "view", "Steps, checklist of gates, timeline: the next one.", _CUTOVER, rank=10),
+    Action("cutover.measure", "m", "measure", "Measure every gate now; nothing is changed.", _CUTOVER, rank=12),
+    Action("cutover.measure_one", "r", "this gate", "Measure the gate under the cursor alone.", _CUTOVER, rank=17),
+    Action("cutover.begin", "O", "open run", "Open a run: gates are attested and waived in it.", _CUTOVER, True, 11),
+    Action("cutover.rehearse", "H", "rehearse", "Open a run on a scratch target.", _CUTOVER, True, 13),
+    Action("cutover.go", "G", "GO", "Give GO, after the typed name and a poll for objections.", _CUTOVER, True, 10),
+    Action("cutover.take_up", "D", "drive", "Take the run up: this console moves it.", _CUTOVER, True, 10),
+    Action("cutover.go_on", "C", "continue", "Give the key that is waited for, or resume.", _CUTOVER, True, 10),
+    Action("cutover.pause_run", "P", "pause", "Start nothing further; what runs goes on.", _CUTOVER, True, 11),
+    Action("cutover.attest", "A", "attest", "Say that a gate is open, or manual work done.", _CUTOVER, rank=12),
+    Action("cutover.waive", "W", "waive", "Let this run pass a shut gate, with a reason.", _CUTOVER, True, 14),
+    Action("cutover.retry", "R", "retry", "Start the step again, or ask its probes again.", _CUTOVER, True, 11),
+    Action("cutover.happened", "Y", "it happened", "Say that the step took effect.", _CUTOVER, True, 12),
+    Action("cutover.did_not_happen", "U", "it did not", "Say that it took no effect.", _CUTOVER, True, 12),
+    Action("cutover.skip", "S", "skip", "Go on without a step, with a reason.", _CUTOVER, True, 14),
+    Action("cutover.roll_back", "B", "roll back", "Take back what was done, in reverse.", _CUTOVER, True, 13),
+    Action("cutover.vote_go", "V", "vote go", "Approve what is asked, by name.", _CUTOVER, rank=14),
+    Action("cutover.object", "J", "object", "Object, with a reason: the GO is taken back.", _CUTOVER, rank=15),
+    Action("cutover.note", "N", "note", "Add a note to the timeline.", _CUTOVER, rank=15),
+    Action("cutover.stop_step", "X", "stop step", "End the program of the step; it failed then.", _CUTOVER, True, 14),
     Action("list.look", "r", "look now", "Look now instead of in a while.", _WATCHED, rank=19),
     Action("list.earlier", "<", "earlier", "Show what was seen before, as far back as an hour.", _WATCHED, rank=26),
     Action("list.later", ">", "later", "Show what was seen after that; Esc goes back to now.", _WATCHED, rank=27),
     Action("list.filter", "/", "filter", "Keep the lines that hold a text.", _LISTS, rank=20),
     Action("list.sort", "s", "sort", "Sort by the next column.", _LISTS, rank=21),
-    Action(
-        "list.copy_command",
-        "y",
-        "as command",
-        "Copy the same thing as a command line.",
-        _LISTS,
-        rank=23,
-    ),
-    Action(
-        "list.copy",
-        "c",
-        "copy",
-        "Copy the line under the cursor, exactly.",
-        _COPIED,
-        rank=24,
-    ),
-    Action(
-        "list.export",
-        "e",
-        "export",
-        "Write what is shown to a file, as JSON.",
-        _COPIED,
-        rank=22,
-    ),
+    Action("list.copy_command", "y", "as command", "Copy the same thing as a command line.", _COMMANDS, rank=23),
+    Action("list.copy", "c", "copy", "Copy the line under the cursor, exactly.", _COPIED, rank=24),
+    Action("list.export", "e", "export", "Write what is shown to a file, as JSON.", _COPIED, rank=22),
     Action("app.freeze", "space", "freeze", "Pause or resume the refresh of this screen.", rank=25),
     Action("app.palette", ":", "palette", "Find an action by its name.", more_keys=("ctrl+p",)),
     Action("app.help", "?", "help", "Explain what is under the cursor, and list the keys."),

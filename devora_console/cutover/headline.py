@@ -16,7 +16,7 @@ _STUCK = frozenset({StepState.FAILED, StepState.TIMED_OUT, StepState.INCONCLUSIV
 def headline(seen: CutoverSnapshot, keys: Mapping[str, str] | None = None) -> str:
     """One or two sentences, the worst first. ``keys`` are the keys of acts, for doors that have any."""
     if seen.problem is not None:
-        return f"There is no runbook to walk: {seen.problem}"
+        return f"There is no runbook to walk: {seen.problem}" if seen.plan is None else str(seen.problem)
     run = seen.run
     if run is None or run.state is RunState.DRAFT:
         return _before(seen, keys or {})
@@ -33,8 +33,9 @@ def headline(seen: CutoverSnapshot, keys: Mapping[str, str] | None = None) -> st
 
 
 def _before(seen: CutoverSnapshot, keys: Mapping[str, str]) -> str:
-    shut = blocking(seen.gates)
-    total = len(seen.gates)
+    asked = [each for each in seen.gates if each.phase == "start"]
+    shut = blocking(asked)
+    total = len(asked)
     if seen.poll is not None:
         return f"Any strong objections? GO at {iso(seen.poll[1].replace(microsecond=0))} unless somebody objects."
     if not shut:

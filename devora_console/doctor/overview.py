@@ -11,7 +11,9 @@ from devora_console.core.console import HeaderSnapshot, Link, OverviewLine, Over
 from devora_console.core.problems import Problem
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
+from devora_console.cutover.snapshot import CutoverSnapshot
 from devora_console.doctor.copying import copy_line, verify_line
+from devora_console.doctor.cutover import cutover_line
 from devora_console.doctor.headline import headline
 from devora_console.doctor.watched import Seen, watched_lines
 from devora_console.doctor.words import at, needs_postgres, plural, size, whole
@@ -39,6 +41,7 @@ class Known:
     dry_run: MigrationSnapshot | None
     verification: VerificationSnapshot | None
     drift: CheckResult | None = None
+    cutover: CutoverSnapshot | None = None
     watched: Mapping[str, Seen] = field(default_factory=dict)
 
 
@@ -52,6 +55,7 @@ def overview(known: Known) -> OverviewSnapshot:
         verify_line(known.postgres, known.verification, known.header.as_of),
         _quarantine(known.postgres),
         *watched_lines(known.watched, known.header.postgres),
+        *([cutover_line(known.cutover)] if known.cutover is not None else []),
     )
     words = headline(known.header, {line.id: line for line in lines}, known.dry_run)
     return OverviewSnapshot(words, lines, known.header.as_of)

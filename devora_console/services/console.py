@@ -12,6 +12,7 @@ from devora_console.core.guard import Act, Guard
 from devora_console.core.loop import ServiceLoop
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
+from devora_console.cutover.snapshot import CutoverSnapshot
 from devora_console.doctor.overview import Known, overview
 from devora_console.migration.mapping_file import load_mapping
 from devora_console.migration.progress import Kind, MigrationSnapshot, QuarantineItem
@@ -25,21 +26,13 @@ from devora_console.postgres.statements import Statement
 from devora_console.postgres.target import Target
 from devora_console.postgres.watch.ring import Dated
 from devora_console.services.acting import Acting
+from devora_console.services.cutover import Cutover
+from devora_console.services.cutting import Aim
 from devora_console.services.migrating import Migrating
 from devora_console.services.observing import Observing
 from devora_console.services.watching import Watching
+from devora_console.services.words import command_of
 
-_COMMANDS = {
-    "dry_run": "migrate --dry-run",
-    "execute": "migrate --execute",
-    "verify": "verify",
-    "quarantine": "quarantine list",
-    "queries": "queries --interval 60",
-    "indexes": "indexes",
-    "health": "health",
-    "activity": "activity",
-    "locks": "locks",
-}
 _ASIDE = (
     "A large copy into empty tables sets their indexes, foreign keys and triggers aside: each table is locked for a "
     "moment. They are made again at the end, and whoever writes to a table waits while one of its indexes is built."
@@ -49,7 +42,7 @@ _ASIDE = (
 class ConsoleServices:
     """Implements the port of the terminal door. Plain methods answer from any thread, coroutines run on ``loop``."""
 
-    def __init__(self, effective: Effective, guard: Guard) -> None:
+    def __init__(self, effective: Effective, guard: Guard, aim: Aim | None = None) -> None:
         self._settings = effective.settings
         self._profile = effective.profile
         self._guard = guard
@@ -63,6 +56,7 @@ class ConsoleServices:
         self._migrating = Migrating(
             self._settings, self._target, mapping, lambda: self._wake("migration"), self._ended, record=guard.armed
         )
+        self._cutover = Cutover(self._settings, guard, aim, self._cut)
         self._header = self._make_header()
         self._overview = self._make_overview()
 
@@ -115,6 +109,10 @@ class ConsoleServices:
         """The counters of the last hour."""
         return self._observing.health_samples
 
+    def cutover(self) -> CutoverSnapshot:
+        """The latest state of the cutover."""
+        return self._cutover.snapshot
+
     def subscribe(self, wake: Callable[[str], None]) -> Callable[[], None]:
         """Call ``wake(kind)`` for each newer snapshot; gives the way out."""
         self._listeners.append(wake)
@@ -130,6 +128,12 @@ class ConsoleServices:
 
     def _looked(self, kind: str) -> None:
         self._wake(kind)
+
+    def _cut(self, moved: bool) -> None:
+        self._wake("cutover")
+        if moved:
+            self._overview = self._make_overview()
+            self._wake("overview")
 
     def _refresh(self) -> None:
         was = self._header.postgres.link
@@ -165,6 +169,7 @@ class ConsoleServices:
                 dry_run=migrating.dry_run,
                 verification=migrating.verification,
                 drift=None if meant else watching.drift,
+                cutover=self._cutover.snapshot,
                 watched={kind: self._observing.seen(kind) for kind in ("queries", "indexes", "health", "activity")},
             )
         )
@@ -173,10 +178,12 @@ class ConsoleServices:
         """Connect and sample until :meth:`stop`."""
         self._watching.start()
         self._observing.start()
+        self._cutover.start()
 
     async def stop(self) -> None:
         """Stop a running job between two batches (two seconds at most), then close everything."""
         await self._migrating.close()
+        await self._cutover.stop()
         await self._acting.stop()
         await self._observing.stop()
         await self._watching.stop()
@@ -251,6 +258,14 @@ class ConsoleServices:
         """One quarantined document, secrets redacted."""
         return await self._migrating.document(collection, source_id)
 
+    async def cutover_act(self, verb: str, target: str = "", text: str = "") -> None:
+        """Do in the cutover what a person asked for."""
+        await self._cutover.act(verb, target, text)
+
+    async def cutover_output(self, step: str) -> tuple[str, ...]:
+        """The end of what the latest attempt at a step printed."""
+        return await self._cutover.output(step)
+
     def execute_preview(self) -> Preview:
         """What the copy would do, in one sentence, and what has to be typed."""
         name = self._target.database()
@@ -275,13 +290,11 @@ class ConsoleServices:
 
     def as_command(self, action: str) -> str:
         """The same thing as a command line."""
-        words = _COMMANDS.get(action, action)
-        profile = f" --profile {self._profile}" if self._profile else ""
-        if action == "execute" and self._settings.production:
-            words += f" --allow-writes --yes-i-typed {self._target.database()}"
-        return f"devora-console{profile} {words}"
+        armed = action == "execute" and self._settings.production
+        typed = f" --allow-writes --yes-i-typed {self._target.database()}" if armed else ""
+        return command_of(action, self._profile) + typed
 
 
-def build_services(effective: Effective, guard: Guard) -> ConsoleServices:
-    """The services of these settings. Raises ConsoleError (exit 2) for a mapping that cannot be read."""
-    return ConsoleServices(effective, guard)
+def build_services(effective: Effective, guard: Guard, aim: Aim | None = None) -> ConsoleServices:
+    """The services of these settings; ``aim`` is what a cutover walks. ConsoleError (exit 2) for a bad mapping."""
+    return ConsoleServices(effective, guard, aim)

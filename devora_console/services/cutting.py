@@ -159,15 +159,19 @@ class Cutting:
 
     # --- walking ------------------------------------------------------------------------------------
 
-    async def walk(self, opened: Opened, changed: Callable[[], None], *, without_lease: str = "") -> Walk:
-        """The run in this console's hand. A rehearsal's scratch target is made first, if it is not there.
-        ``without_lease``: the reason to go on while the target cannot be asked for the lease.
+    async def prepare(self, run: Run) -> None:
+        """Before a run is driven: a rehearsal's scratch target is made, if it is not there."""
+        if run.mode is RunMode.REHEARSAL:
+            await scratch_target.make(self._settings.postgres, scratch_target.name_for(run.id))
+
+    def walk(self, opened: Opened, changed: Callable[[], None], *, without_lease: str = "") -> Walk:
+        """The run in this console's hand, to be looked at and, once it is prepared, driven. ``without_lease``: the
+        reason to go on while the target cannot be asked for the lease.
         """
         run = opened.journal.state()
         settings, environ = self._settings, dict(os.environ)
         if run.mode is RunMode.REHEARSAL:
             name = scratch_target.name_for(run.id)
-            await scratch_target.make(settings.postgres, name)
             settings = settings.model_copy(update={"postgres": scratch_target.settings_for(settings.postgres, name)})
             assert settings.postgres.dsn is not None
             environ["POSTGRES_DSN"] = settings.postgres.dsn.reveal()

@@ -83,7 +83,8 @@ def _gates(seen: Seen, now: datetime) -> tuple[gating.GateLine, ...]:
         return ()
     rehearsal = seen.run is not None and seen.run.mode is RunMode.REHEARSAL
     wanted = [each for each in seen.runbook.gates if each.rehearsal or not rehearsal]
-    standings = seen.run.gates if seen.run is not None else seen.standings
+    begun = seen.run is not None and seen.run.state not in ENDED
+    standings = seen.run.gates if seen.run is not None and begun else seen.standings
     return gating.lines(wanted, seen.registry, standings, now)
 
 

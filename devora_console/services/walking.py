@@ -14,6 +14,7 @@ from devora_console.core.guard import Act, Guard
 from devora_console.core.problems import ConsoleError, Problem, refused
 from devora_console.cutover import gating
 from devora_console.cutover.model import Runbook
+from devora_console.cutover.opening import Opened
 from devora_console.cutover.snapshot import CutoverSnapshot
 from devora_console.cutover.state import ENDED, GateStanding, Run, RunMode
 from devora_console.cutover.timing import Timings, timings
@@ -75,6 +76,8 @@ class Walking:
                 await self._look()
             except ConsoleError as error:
                 self._problem = error.problem
+            except OSError as error:  # a folder that vanished or may not be read: looked at again, not given up
+                self._problem = Problem("cutover_unreadable", f"{error.filename}: {error.strerror}", "Mend that")
             self._show()
             looks += 1
             self._stale.clear()
@@ -93,13 +96,18 @@ class Walking:
             self._registry = self._cutting.gates(self._runbook)
             self._window_ends = self._cutting.window_end(self._runbook, utc_now())
         assert self._runbook is not None
-        runs: Sequence[Run] = await asyncio.to_thread(lambda: tuple(self._cutting.runs()))
+        own = self._walk.run.id if self._walk is not None else ""
+        runs: Sequence[Run] = await asyncio.to_thread(lambda: [run for run in self._cutting.runs() if run.id != own])
         self._timings = timings(runs, self._runbook, self._environment)
 
     async def _hold(self, folder: Path) -> None:
-        opened = await asyncio.to_thread(self._cutting.take_up, folder)
-        old, self._walk = self._walk, await self._cutting.walk(opened, self._wake)
-        self._folder, self._runbook = folder, self._walk.runbook
+        await self._take(await asyncio.to_thread(self._cutting.take_up, folder))
+
+    async def _take(self, opened: Opened) -> None:
+        """This run is shown from here on, and may be driven."""
+        old, self._walk = self._walk, self._cutting.walk(opened, self._wake)
+        self._folder, self._runbook = opened.folder, self._walk.runbook
+        self._registry = self._cutting.gates(self._runbook)
         if old is not None:
             await old.close()
 
@@ -125,7 +133,7 @@ class Walking:
             Seen(
                 environment=self._environment,
                 runbook=self._runbook,
-                problem=self._problem if self._runbook is None else None,
+                problem=self._problem,
                 run=walk.run if walk else None,
                 registry=self._registry,
                 standings=self._standings,
@@ -213,16 +221,12 @@ class Walking:
         await self._new(RunMode.REHEARSAL)
 
     async def _new(self, mode: RunMode) -> None:
-        opened = await asyncio.to_thread(self._cutting.open, mode)
-        old = self._walk
-        self._walk = await self._cutting.walk(opened, self._wake)
-        self._folder, self._runbook = opened.folder, self._walk.runbook
-        if old is not None:
-            await old.close()
+        await self._take(await asyncio.to_thread(self._cutting.open, mode))
 
     async def _drive(self) -> None:
         walk = self._any()
         if not walk.driving:
+            await self._cutting.prepare(walk.run)
             await walk.drive()
 
     async def _go(self, target: str, text: str) -> None:

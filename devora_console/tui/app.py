@@ -32,13 +32,14 @@ from devora_console.tui.ports import Services, TuiOptions
 from devora_console.tui.screens.activity import ActivityScreen
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.confirm import ConfirmScreen
+from devora_console.tui.screens.cutover import CutoverScreen
 from devora_console.tui.screens.health import HealthScreen
 from devora_console.tui.screens.help import HelpScreen, keys_text
 from devora_console.tui.screens.indexes import IndexesScreen
 from devora_console.tui.screens.migration import MigrationScreen
 from devora_console.tui.screens.overview import OverviewScreen
 from devora_console.tui.screens.queries import QueriesScreen
-from devora_console.tui.screens.running import is_active, stop_question
+from devora_console.tui.screens.running import leave_question
 from devora_console.tui.themes import THEMES, look_of, skin_of
 
 SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
@@ -48,8 +49,10 @@ SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
     "indexes": IndexesScreen,
     "health": HealthScreen,
     "activity": ActivityScreen,
+    "cutover": CutoverScreen,
 }
 """The screen of every place."""
+_CUT = frozenset({"cutover"})  # comes twice a second while a run is walked, and concerns one screen only
 
 
 class DevoraApp(App[int], inherit_bindings=False):
@@ -99,9 +102,9 @@ class DevoraApp(App[int], inherit_bindings=False):
 
     def on_wake(self, message: Wake) -> None:
         """Newer snapshots: draw the screen in view; the others catch up when they are resumed."""
-        self.bridge.take()
+        kinds = self.bridge.take()
         screen = self._in_view()
-        if screen is not None:
+        if screen is not None and (kinds != _CUT or screen.place_of == "cutover"):
             screen.catch_up()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -216,11 +219,9 @@ class DevoraApp(App[int], inherit_bindings=False):
 
     @work(exit_on_error=False, group="confirm", exclusive=True, description="quit")
     async def _quit(self) -> None:
-        snapshot = self.services.migration()
-        if is_active(snapshot):
-            asking = ConfirmScreen(stop_question("Quit while a run is active", snapshot), self.look, "Quit")
-            if await self.push_screen_wait(asking) is None:
-                return
+        question = leave_question(self.services.migration(), self.services.cutover())
+        if question is not None and await self.push_screen_wait(ConfirmScreen(question, self.look, "Quit")) is None:
+            return
         self.exit(int(ExitCode.DONE))
 
     # --- crashing without giving secrets away -----------------------------------------------------

@@ -14,6 +14,7 @@ from devora_console.core.console import HeaderSnapshot, OverviewSnapshot, Previe
 from devora_console.core.loop import ServiceLoop
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
+from devora_console.cutover.snapshot import CutoverSnapshot
 from devora_console.migration.progress import MigrationSnapshot, QuarantineItem
 from devora_console.postgres.acts.model import Plan as ActPlan
 from devora_console.postgres.acts.model import Request, Result
@@ -24,7 +25,7 @@ from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import Statement
 from devora_console.postgres.watch.ring import Dated
 
-Kind = Literal["header", "overview", "migration", "queries", "indexes", "health", "activity", "locks"]
+Kind = Literal["header", "overview", "migration", "queries", "indexes", "health", "activity", "locks", "cutover"]
 
 
 class Services(Protocol):
@@ -75,6 +76,9 @@ class Services(Protocol):
 
     def health_samples(self) -> tuple[HealthSample, ...]:
         """The counters of the last hour, for plots; never blocks."""
+
+    def cutover(self) -> CutoverSnapshot:
+        """The latest state of the cutover; never blocks."""
 
     def subscribe(self, wake: Callable[[str], None]) -> Callable[[], None]:
         """Have ``wake(kind)`` called, from the service thread, when a newer snapshot exists; gives the way
@@ -140,11 +144,17 @@ class Services(Protocol):
     async def quarantine_document(self, collection: str, source_id: str) -> str:
         """One quarantined document as indented Extended JSON, secrets redacted."""
 
+    async def cutover_act(self, verb: str, target: str = "", text: str = "") -> None:
+        """Do in the cutover what a person asked for; the verbs are those of ``services.walking``."""
+
+    async def cutover_output(self, step: str) -> tuple[str, ...]:
+        """The end of what the latest attempt at a step printed, fit to be shown."""
+
     def execute_preview(self) -> Preview:
         """What ``execute`` would do and what has to be typed; never blocks."""
 
     def as_command(self, action: str) -> str:
-        """A command line equal to ``dry_run``, ``execute``, ``verify`` or ``quarantine``."""
+        """A command line equal to ``dry_run``, ``execute``, ``verify`` or ``quarantine``; else of a subcommand."""
 
 
 @dataclass(frozen=True, slots=True)

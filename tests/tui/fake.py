@@ -24,6 +24,7 @@ from devora_console.core.console import (
 from devora_console.core.loop import ServiceLoop
 from devora_console.core.problems import Problem, refused
 from devora_console.core.unknown import Unknown
+from devora_console.cutover.snapshot import CutoverSnapshot
 from devora_console.migration.progress import (
     CollectionProgress,
     CollectionState,
@@ -49,6 +50,7 @@ from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Measuremen
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import Statement
 from devora_console.postgres.watch.ring import Dated
+from devora_console.services.showing import Seen, shown
 
 AT = datetime(2024, 12, 9, 14, 3, 27, tzinfo=UTC)
 _POLICIES = {"templates": "archive", "sessions": "ignore"}
@@ -410,6 +412,10 @@ class FakeServices:
         self.found: tuple[QuarantineItem, ...] = items()
         self.seen_then: dict[tuple[str, datetime], Dated] = {}
         self.seen_now: dict[str, Dated | Unknown | Problem] = {}
+        missing = Problem("runbook", "runbook big_bang.toml: variables missing: site", "Set them under [cutover.vars]")
+        self.cutover_now = shown(Seen("staging", None, missing))
+        self.printed: dict[str, tuple[str, ...]] = {}
+        self.holds: asyncio.Event | None = None
         self.acting = ""
         self.document = DOCUMENT
         self.asked: list[str] = []
@@ -481,6 +487,29 @@ class FakeServices:
         """Noted; it cannot be measured."""
         await self._note(f"measure index {oid}")
         return Unknown("pgstattuple is not installed here", "CREATE EXTENSION pgstattuple")
+
+    def cutover(self) -> CutoverSnapshot:
+        """The cutover as set."""
+        return self.cutover_now
+
+    async def cutover_act(self, verb: str, target: str = "", text: str = "") -> None:
+        """Noted; it lasts as long as a test holds it."""
+        await self._note(f"cutover {verb} {target} {text}".rstrip())
+        if self.holds is not None:
+            await self.holds.wait()
+
+    def release(self) -> None:
+        """End the act that is held."""
+
+        async def end() -> None:
+            if self.holds is not None:
+                self.holds.set()
+
+        self.loop.call(end(), 5)
+
+    async def cutover_output(self, step: str) -> tuple[str, ...]:
+        """What was set for a step."""
+        return self.printed.get(step, ())
 
     def subscribe(self, wake: Callable[[str], None]) -> Callable[[], None]:
         """Keep who is to be woken."""
@@ -579,4 +608,4 @@ class FakeServices:
             "execute": "devora-console migrate --execute --yes-i-typed devora",
             "verify": "devora-console verify --level digest",
             "quarantine": "devora-console quarantine list",
-        }[action]
+        }.get(action, f"devora-console {action}")

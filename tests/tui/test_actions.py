@@ -8,6 +8,8 @@ from devora_console.core.actions import ACTIONS, PLACES, UNSAFE_KEYS, Action, ac
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.tui.app import SCREENS, DevoraApp
 from devora_console.tui.screens.activity import ActivityScreen, LocksScreen
+from devora_console.tui.screens.cutover import CutoverScreen
+from devora_console.tui.screens.cutover_depth import CutoverDepthScreen
 from devora_console.tui.screens.health import HealthScreen
 from devora_console.tui.screens.indexes import IndexesScreen
 from devora_console.tui.screens.migration import MigrationScreen
@@ -28,6 +30,8 @@ BY_NAME = {
         HealthScreen,
         ActivityScreen,
         LocksScreen,
+        CutoverScreen,
+        CutoverDepthScreen,
     )
 }
 

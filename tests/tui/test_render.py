@@ -89,7 +89,7 @@ def test_the_banner_tells_since_when_and_what_comes_next() -> None:
 
 
 def test_the_strip_shows_short_names_where_it_is_narrow() -> None:
-    assert "2 Migration" in strip_line(PLACES, "overview", 80, UNICODE, note="", help_key="?").plain
+    assert "2 Migration" in strip_line(PLACES, "overview", 112, UNICODE, note="", help_key="?").plain
     narrow = strip_line(PLACES, "overview", 32, UNICODE, note="", help_key="?").plain
     assert "2 Migr " in narrow
     assert cell_len(narrow) == 32

@@ -29,10 +29,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table; ``key`` stays the same while its cells change."""
+    """One line of a table; ``key`` stays the same while its cells change.
+
+    With ``span`` the line has no cells: our own words (one cell per character) stand in a rule across all columns.
+    """
 
     key: str
     cells: Mapping[str, Cell]
+    span: Cell | None = None
 
 
 def fit_columns(columns: Sequence[Column], width: int) -> tuple[Column, ...]:

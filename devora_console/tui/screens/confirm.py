@@ -1,4 +1,4 @@
-"""Asking before an act: what happens, what it locks, the same as a command; Cancel is focused."""
+"""Asking before an act: what happens, what it locks, the same as a command, words to say; Cancel is focused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def preview_text(preview: Preview, look: Look) -> Text:
 
 
 class ConfirmScreen(ModalScreen[str | None]):
-    """Gives what was typed (empty when nothing had to be) once confirmed, None when cancelled."""
+    """Gives what was typed (empty when nothing had to be) once confirmed, None when cancelled.
+
+    With ``say`` it also asks for words of ``least`` characters; they are in ``said`` afterwards.
+    """
 
     AUTO_FOCUS = "#cancel"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -43,29 +46,37 @@ class ConfirmScreen(ModalScreen[str | None]):
         Binding("pagedown", "turn(1)", show=False),
     ]
 
-    def __init__(self, preview: Preview, look: Look, confirm: str) -> None:
+    def __init__(self, preview: Preview, look: Look, confirm: str, *, say: str = "", least: int = 0) -> None:
         super().__init__()
         self._preview, self._look, self._confirm = preview, look, confirm
+        self._say, self._least = say, least
+        self.said = ""
 
     def compose(self) -> ComposeResult:
         """Title, words, the name to type, Cancel and the act."""
         needs_name = bool(self._preview.type_name)
-        with Vertical(id="dialog"):
+        with Vertical(id="dialog", classes="says" if self._say else ""):
             yield Line(id="dialog-title")
             with VerticalScroll(id="dialog-words", can_focus=False):
                 yield Line(id="dialog-text", fixed=False)
+            if self._say:
+                yield Line(id="dialog-say", fixed=False)
+                yield Input(id="say", select_on_focus=False, compact=True, max_length=500)
             if needs_name:
                 yield Line(id="dialog-ask", fixed=False)
                 yield Input(id="typed", placeholder="the name", select_on_focus=False, compact=True)
             with Horizontal(id="dialog-buttons"):
                 yield Button(Text("Cancel"), id="cancel", compact=True)
-                yield Button(Text(self._confirm), id="confirm", compact=True, disabled=needs_name)
+                yield Button(Text(self._confirm), id="confirm", compact=True, disabled=needs_name or bool(self._say))
 
     def on_mount(self) -> None:
         """Fill in the words."""
         look = self._look
         self.query_one("#dialog-title", Line).show(Text(look.text(self._preview.title), style="bold"))
         self.query_one("#dialog-text", Line).show(preview_text(self._preview, look))
+        if self._say:
+            least = f", at least {self._least} characters" if self._least > 1 else ""
+            self.query_one("#dialog-say", Line).show(f"{self._say}{least}:")
         if self._preview.type_name:
             name = look.text(self._preview.type_name, 80)
             ask = f"To confirm, type the name: {name}"
@@ -73,32 +84,39 @@ class ConfirmScreen(ModalScreen[str | None]):
 
     def on_key(self, event: Key) -> None:
         """Letters go into the field wherever the focus is: keys typed ahead on a slow line are not lost."""
-        fields = self.query("#typed").results(Input)
+        fields = list(self.query("#say, #typed").results(Input))
         field = next(iter(fields), None)
-        if field is None or field.has_focus or not event.is_printable or event.character is None:
+        if field is None or any(each.has_focus for each in fields) or not event.is_printable or event.character is None:
             return
         event.stop()
         field.value += event.character
         field.cursor_position = len(field.value)
         field.focus()
 
+    def _ready(self) -> bool:
+        """Whether all that has to be said and typed is there."""
+        values = {field.id: field.value for field in self.query(Input)}
+        named = not self._preview.type_name or values.get("typed") == self._preview.type_name
+        return named and (not self._say or len(values.get("say", "").strip()) >= self._least)
+
     def on_input_changed(self, event: Input.Changed) -> None:
-        """The act becomes possible with the exact name."""
-        self.query_one("#confirm", Button).disabled = event.value != self._preview.type_name
+        """The act becomes possible with the exact name, and words enough."""
+        self.query_one("#confirm", Button).disabled = not self._ready()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the field goes on to the button; it does not act by itself."""
-        if event.value == self._preview.type_name:
+        """Enter in a field goes on to the next one, then to the button; it does not act by itself."""
+        if event.input.id == "say" and self._preview.type_name:
+            self.query_one("#typed").focus()
+        elif self._ready():
             self.query_one("#confirm", Button).focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Confirmed or cancelled."""
         if event.button.id != "confirm":
             self.dismiss(None)
-        elif self._preview.type_name:
-            self.dismiss(self.query_one("#typed", Input).value)
-        else:
-            self.dismiss("")
+            return
+        self.said = self.query_one("#say", Input).value.strip() if self._say else ""
+        self.dismiss(self.query_one("#typed", Input).value if self._preview.type_name else "")
 
     def action_turn(self, pages: int) -> None:
         """Scroll the words where they do not fit."""

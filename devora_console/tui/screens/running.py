@@ -6,6 +6,8 @@ from textual import work
 
 from devora_console.core.console import Preview
 from devora_console.core.problems import ConsoleError
+from devora_console.cutover.snapshot import CutoverSnapshot
+from devora_console.cutover.state import ENDED
 from devora_console.migration.progress import Kind, MigrationSnapshot, State, Wishes
 from devora_console.tui.render.headline import NAMES
 from devora_console.tui.render.phases import aside, progress
@@ -36,6 +38,20 @@ def stop_question(title: str, snapshot: MigrationSnapshot) -> Preview:
     if aside(snapshot):
         words += " Indexes and keys that are set aside come back only when it is executed again."
     return Preview(title=title, consequence=words, locks="", sql="", command="", type_name="")
+
+
+def leave_question(snapshot: MigrationSnapshot, cutover: CutoverSnapshot) -> Preview | None:
+    """The question before the console is left, when that stops something or leaves it without a driver."""
+    if is_active(snapshot):
+        return stop_question("Quit while a run is active", snapshot)
+    run = cutover.run
+    if not cutover.driving or run is None or run.state in ENDED:
+        return None
+    words = (
+        f"This console drives the cutover, which is {run.state.value}. A step in flight goes on to its end; nothing "
+        "further is started, and no probe is asked, until somebody takes the run up again (D)."
+    )
+    return Preview(title="Quit while driving a cutover", consequence=words, locks="", sql="", command="", type_name="")
 
 
 class RunScreen(ConsoleScreen):

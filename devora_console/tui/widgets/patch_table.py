@@ -8,6 +8,7 @@ Textual is pinned.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from rich.text import Text
 from textual.coordinate import Coordinate
@@ -64,9 +65,25 @@ class PatchTable(DataTable[Text]):
         self.refresh_coordinate(Coordinate(self.get_row_index(row), self.get_column_index(column)))
         return True
 
+    def go_to(self, key: str) -> None:
+        """Put the cursor on a row, if it is there."""
+        at = next((index for index, row in enumerate(self._latest) if row.key == key), None)
+        if at is not None and at != self.cursor_row and at < self.row_count:
+            self.move_cursor(row=at, animate=False)
+
     def _patch_row(self, row: Row) -> None:
-        for index, column in enumerate(self._fitted):
-            self.patch(row.key, column.key, self._cell(row.cells[column.key], column, index))
+        for column, cell in zip(self._fitted, self._cells(row), strict=True):
+            self.patch(row.key, column.key, cell)
+
+    def _cells(self, row: Row) -> list[Text]:
+        if row.span is None:
+            return [self._cell(row.cells[column.key], column, index) for index, column in enumerate(self._fitted)]
+        widths = [self._cell(("", ""), column, index).cell_len for index, column in enumerate(self._fitted)]
+        rule = f" {row.span[0]} ".center(sum(widths) - 2 * MARGIN, "═")
+        words = self._look.pad(" " * MARGIN + rule, sum(widths)).plain
+        ends = list(accumulate(widths))
+        pieces = (words[end - width : end] for end, width in zip(ends, widths, strict=True))
+        return [Text(piece, style=row.span[1], no_wrap=True, end="") for piece in pieces]
 
     def _cell(self, cell: Cell, column: Column, index: int) -> Text:
         words, style = cell
@@ -88,8 +105,7 @@ class PatchTable(DataTable[Text]):
             title = self._cell((column.title, ""), column, index)
             self.add_column(title, key=column.key, width=title.cell_len)
         for row in self._latest:
-            cells = [self._cell(row.cells[column.key], column, i) for i, column in enumerate(self._fitted)]
-            self.add_row(*cells, key=row.key)
+            self.add_row(*self._cells(row), key=row.key)
         keys = [row.key for row in self._latest]
         if before in keys:
             self.move_cursor(row=keys.index(before), animate=False)
