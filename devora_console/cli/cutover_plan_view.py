@@ -64,7 +64,8 @@ def _step(out: Console, step: PlannedStep) -> None:
     if step.kind is StepKind.COMMAND:
         _entry(out, "runs", step.command)
     elif step.kind is StepKind.WAIT:
-        _entry(out, "waits", f"{span(step.wait_seconds)} under observation{_floor(step.sample_floor)}")
+        how = "under observation" if step.observed else "by the calendar"
+        _entry(out, "waits", f"{span(step.wait_seconds)} {how}{_floor(step.sample_floor)}")
     elif step.kind is not StepKind.PROBE:
         _entry(out, str(step.kind), step.words or ", ".join(step.gates))
     if step.env:

@@ -23,13 +23,15 @@ from devora_console.core.clock import utc_now
 from devora_console.core.guard import Act
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, refused, usage_error
 from devora_console.cutover.events import Event, Kind
+from devora_console.cutover.ground import OWN_GO
 from devora_console.cutover.opening import Opened
 from devora_console.cutover.state import ENDED, RunMode, RunState, StepState
 from devora_console.cutover.telling import words
 from devora_console.cutover.walk import Walk
 from devora_console.services.cutting import Cutting
 
-_QUIET = frozenset({Kind.CREATED, Kind.OBSERVED, Kind.NOTIFIED, Kind.STARTED, Kind.LEASE})
+_QUIET = frozenset({Kind.CREATED, Kind.OBSERVED, Kind.NOTIFIED, Kind.STARTED})
+_OTHERS = frozenset({"cutover_driven", "cutover_taken_over"})  # another console has the run: nothing of it is ours
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -41,6 +43,7 @@ class Answers:
     waived: Mapping[str, str]
     done: Mapping[str, str]
     go: bool
+    without_lease: str = ""
 
 
 @door_command(command, "run")
@@ -56,6 +59,9 @@ class Answers:
 @click.option("--waive", multiple=True, metavar="GATE=REASON", help="Pass a gate that is shut (repeatable).")
 @click.option("--done", multiple=True, metavar="STEP=EVIDENCE", help="Manual work that will have been done.")
 @click.option("--go", is_flag=True, help="GO past the point of no return, too, without stopping before it.")
+@click.option(
+    "--without-lease", default="", metavar="REASON", help="Go on while the target cannot be asked who else drives."
+)
 def _run(
     door: Door,
     runbook: str | None,
@@ -70,13 +76,15 @@ def _run(
     waive: tuple[str, ...],
     done: tuple[str, ...],
     go: bool,
+    without_lease: str,
 ) -> Answer:
     """Walk the runbook. The environment's name is typed: --yes-i-typed. Keys that steps wait for are taken as given.
 
     It stops, resumable (exit 5), where a person has to decide: a step that failed or is unknown, manual work, the
     point of no return without --go. Ctrl-C lets go of the run: a step in flight goes on, and --resume finds it.
     """
-    answers = Answers(_pairs(attest, "--attest"), _pairs(waive, "--waive"), _pairs(done, "--done"), go)
+    override = reason_of(without_lease, "--without-lease") if without_lease else ""
+    answers = Answers(_pairs(attest, "--attest"), _pairs(waive, "--waive"), _pairs(done, "--done"), go, override)
     cutting = cutting_of(door, runbook, variables, name)
     environment = door.effective.settings.environment
     what = "rehearse" if rehearsal else "run"
@@ -129,7 +137,7 @@ def _opened(cutting: Cutting, mode: RunMode, run_id: str, ends: datetime | None,
 async def _walked(door: Door, cutting: Cutting, opened: Opened, answers: Answers) -> tuple[Problem | None, int | None]:
     """Drive it as far as it goes without a person; why it stopped, and the signal that ended it."""
     changed = asyncio.Event()
-    walk = cutting.walk(opened, changed.set)
+    walk = cutting.walk(opened, changed.set, without_lease=answers.without_lease)
     loop, caught = asyncio.get_running_loop(), list[int]()
 
     def ask(number: int) -> None:
@@ -146,7 +154,8 @@ async def _walked(door: Door, cutting: Cutting, opened: Opened, answers: Answers
         await cutting.clear_up(walk.run)
     except ConsoleError as error:
         stopped = error.problem
-        if error.exit_code is not ExitCode.REFUSED or walk.run.state is RunState.DRAFT:
+        ours = error.exit_code is ExitCode.REFUSED and stopped.code not in _OTHERS
+        if not ours or walk.run.state is RunState.DRAFT:
             teller.tell()
             raise
     finally:
@@ -210,7 +219,7 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
     if waiting is None:
         return None
     step = walk.runbook.step(waiting.id)
-    if step.ponr and step.id not in run.gone:
+    if step.ponr and waiting.reason == OWN_GO and step.id not in run.gone:
         if not answers.go:
             return Problem("point_of_no_return", f"{step.id} waits for {waiting.reason}", "cutover run --resume --go")
         if walk.poll is None:
@@ -221,6 +230,8 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
         await walk.people.done(step.id, answers.done[step.id])
     elif waiting.reason.startswith("a person:"):
         return Problem("by_hand", f"{step.id} waits for {waiting.reason}", f"cutover run --resume --done {step.id}=...")
+    elif missing := walk.missing(step.id):
+        return Problem("waits", f"{step.id} waits for {missing}", "Then: cutover run --resume")
     return None
 
 

@@ -14,12 +14,15 @@ from devora_console.cutover import gating
 from devora_console.cutover.baking import Oven
 from devora_console.cutover.events import Kind
 from devora_console.cutover.ground import OVER, STUCK, Ground
+from devora_console.cutover.measuring import Measuring
 from devora_console.cutover.model import Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
-from devora_console.cutover.undo import by_nobody, remaining
+from devora_console.cutover.undo import by_hand, by_nobody, remaining
 from devora_console.cutover.voting import RUN_SCOPE, counted
 
 _TICK = 0.25
+MEASURED = "its gates to be measured"
+GATES = "its gates:"
 
 
 class Driver:
@@ -28,19 +31,24 @@ class Driver:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._oven = Oven(ground.record, ground.stepper)
+        self._often = max(1.0, ground.runbook.horizon_seconds / 4)  # seconds after which gates are measured again
+        self._measuring = Measuring(ground.measure, ground.wake)
 
     async def drive(self) -> None:
         """Until the run has ended. Raises ConsoleError (exit 4) when somebody else took over."""
         ground = self._ground
-        while ground.run.state not in ENDED:
-            async with ground.busy:
-                await ground.record.catch_up()
-                moved = await self._advance()
-            if not moved:
-                ground.wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(ground.wake.wait(), _TICK)
-        ground.stepper.forget()
+        try:
+            while ground.run.state not in ENDED:
+                async with ground.busy:
+                    await ground.record.catch_up()
+                    moved = await self._advance()
+                if not moved:
+                    ground.wake.clear()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(ground.wake.wait(), _TICK)
+        finally:
+            ground.stepper.forget()
+            self._measuring.forget()
 
     async def _advance(self) -> bool:
         """One move; whether there was one."""
@@ -53,11 +61,12 @@ class Driver:
         standing = run.step(step.id)
         if standing.state in IN_FLIGHT and not _waits(step, standing):
             return await ground.stepper.follow(step)
-        if standing.state is StepState.UNKNOWN and await ground.stepper.resolve(step):
-            return await self._resolved(step)
+        if standing.state is StepState.UNKNOWN and await self._resolve(step):
+            return True
         if run.state is RunState.ARMED:
             return await self._after_poll()
         if run.state not in (RunState.RUNNING, RunState.BAKING):
+            self._oven.away()
             return False
         if standing.state in STUCK:
             return await self._stuck(step, standing)
@@ -69,7 +78,7 @@ class Driver:
 
     async def _finish(self) -> bool:
         ground = self._ground
-        if ground.run.state is RunState.PAUSED:
+        if ground.run.state not in (RunState.RUNNING, RunState.BAKING):
             return False
         if ground.run.mode is RunMode.REHEARSAL:
             await ground.run_state(RunState.ROLLING_BACK, "rehearsed to the end: everything is taken back")
@@ -77,13 +86,17 @@ class Driver:
             await ground.run_state(RunState.DONE, "")
         return True
 
-    async def _resolved(self, step: Step) -> bool:
-        """What did not happen is not started again by itself, unless that is declared to be safe."""
+    async def _resolve(self, step: Step) -> bool:
+        """Ask the probes that can tell. What did not happen is not started again by itself, unless that is declared to
+        be safe: the run is paused before the step is free to start, so that no death in between starts it.
+        """
         ground = self._ground
-        again = ground.run.step(step.id).state is StepState.PENDING
-        if again and not step.idempotent and ground.run.state in (RunState.RUNNING, RunState.BAKING):
-            await ground.run_state(RunState.PAUSED, f"{step.id} had not happened: go on to start it again")
-        return True
+
+        async def before_again() -> None:
+            if not step.idempotent and ground.run.state in (RunState.RUNNING, RunState.BAKING):
+                await ground.run_state(RunState.PAUSED, f"{step.id} had not happened: go on to start it again")
+
+        return await ground.stepper.resolve(step, before_again)
 
     async def _stuck(self, step: Step, standing: StepStanding) -> bool:
         """Something went wrong: wait for a person, or go back by itself where the runbook says so."""
@@ -103,19 +116,34 @@ class Driver:
         if rehearsal and step.rehearsal.how == "skip":
             await ground.step_state(step, StepState.SKIPPED, step.rehearsal.reason, "runbook")
             return True
-        missing = ground.hindrance(step)
+        missing = ground.hindrance(step) or self._shut(step, standing)
         if missing:
-            if (standing.state, standing.reason) == (StepState.WAITING, missing):
-                return False
-            await ground.step_state(step, StepState.WAITING, missing, "driver")
-            return True
+            return await self._wait(step, standing, missing)
+        if ground.run.state is RunState.BAKING and step.kind is not StepKind.WAIT:
+            await ground.run_state(RunState.RUNNING, "")
+        if step.kind is StepKind.GATES:
+            return await self._gates(step, standing)
         if not await ground.lease.take():
             await ground.run_state(RunState.PAUSED, f"the lease in the target is not certain: {ground.lease.why}")
             return True
-        if ground.run.state is RunState.BAKING and step.kind is not StepKind.WAIT:
-            await ground.run_state(RunState.RUNNING, "")
         await self._start(step)
+        self._measuring.forget()  # whoever starts it again measures again
         return True
+
+    def _shut(self, step: Step, standing: StepStanding) -> str:
+        """What its gates keep a step waiting for, in words; they are measured again and again meanwhile."""
+        ground = self._ground
+        wanted = ground.gates_before(step)
+        if not wanted:
+            return ""
+        if ground.remeasure:
+            ground.remeasure = False
+            self._measuring.forget()
+        due = ground.due(wanted)
+        if due and not self._measuring.over(step.id, due, self._often):
+            return standing.reason if standing.reason.startswith(GATES) else MEASURED
+        shut = gating.blocking(ground.gate_lines(wanted))
+        return f"{GATES} {'; '.join(map(gating.why_blocked, shut))}" if shut else ""
 
     async def _start(self, step: Step) -> None:
         ground = self._ground
@@ -124,15 +152,13 @@ class Driver:
             command = step.rehearsal.command if otherwise else step.command
             assert command is not None
             await ground.stepper.launch(step, command, undo=False)
-        elif step.kind is StepKind.GATES:
-            await self._gates(step)
         elif step.kind is StepKind.WAIT:
             await ground.step_state(step, StepState.RUNNING, "", "driver")
             await ground.run_state(RunState.BAKING, f"observing {step.id}")
         else:  # somebody has done or approved it, or it only looks: its probes are asked
             await ground.step_state(step, StepState.VERIFYING, "", "driver")
 
-    async def _gates(self, step: Step) -> None:
+    async def _gates(self, step: Step, standing: StepStanding) -> bool:
         """A step that measures gates: green when all of them are open."""
         ground = self._ground
         phases = ("start", step.id)
@@ -142,10 +168,13 @@ class Driver:
             if (each.id in step.gates if step.gates else each.phase in phases)
             and (each.rehearsal or ground.run.mode is not RunMode.REHEARSAL)
         ]
-        await ground.measure(wanted)
+        if not self._measuring.over(step.id, wanted, self._often):
+            return await self._wait(step, standing, MEASURED)
+        self._measuring.forget()
         shut = gating.blocking(ground.gate_lines(wanted))
         state = StepState.FAILED if shut else StepState.VERIFYING
         await ground.step_state(step, state, "; ".join(map(gating.why_blocked, shut)), "probe")
+        return True
 
     # --- the poll for objections -------------------------------------------------------------------
 
@@ -178,12 +207,25 @@ class Driver:
 
     # --- back --------------------------------------------------------------------------------------
 
+    async def _given_up(self, step: Step, standing: StepStanding) -> bool:
+        """What is in flight when a rollback begins: a program is ended, what is only looked at is left."""
+        ground = self._ground
+        if standing.state is StepState.UNDOING:
+            return await ground.stepper.follow(step)
+        if standing.state is StepState.VERIFYING or not standing.attempts:
+            await ground.step_state(step, StepState.INCONCLUSIVE, "given up for the rollback", "driver")
+            return True
+        moved = await ground.stepper.follow(step)
+        if not moved:
+            await ground.stepper.stop(step)
+        return moved
+
     async def _back(self) -> bool:
         """The next move of a rollback."""
         ground, run = self._ground, self._ground.run
         flight = next((each for each in ground.runbook.steps if run.step(each.id).state in IN_FLIGHT), None)
         if flight is not None:
-            return await ground.stepper.follow(flight)
+            return await self._given_up(flight, run.step(flight.id))
         left = remaining(run, ground.runbook)
         if not left:
             await ground.run_state(RunState.ROLLED_BACK, run.reason)
@@ -191,7 +233,7 @@ class Driver:
         step = left[0]
         standing = run.step(step.id)
         if standing.state is StepState.UNKNOWN and standing.attempts and standing.attempts[-1].undo:
-            return await ground.stepper.resolve(step)
+            return await self._resolve(step)
         if standing.state is StepState.UNDO_FAILED:
             return False  # a person decides
         if step.undo is not None and step.undo.command is not None:
@@ -199,11 +241,14 @@ class Driver:
         elif step.undo is not None and by_nobody(step.undo):
             await ground.step_state(step, StepState.UNDONE, step.undo.words, "runbook")
         else:
-            words = step.undo.words if step.undo else "nothing takes this step back"
-            missing = f"a person: {words}"
-            if (standing.state, standing.reason) == (StepState.WAITING, missing):
-                return False
-            await ground.step_state(step, StepState.WAITING, missing, "driver")
+            return await self._wait(step, standing, by_hand(step))
+        return True
+
+    async def _wait(self, step: Step, standing: StepStanding, missing: str) -> bool:
+        """It waits for something; whether that is news."""
+        if (standing.state, standing.reason) == (StepState.WAITING, missing):
+            return False
+        await self._ground.step_state(step, StepState.WAITING, missing, "driver")
         return True
 
 

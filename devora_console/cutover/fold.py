@@ -229,8 +229,8 @@ def _step_state(step: StepStanding, event: Event) -> StepStanding:
         if said.get("seconds") is not None:
             changes["seconds"] = float(said["seconds"])
     if state in _BEGUN_ANEW:
-        changes |= {"ended": None, "seconds": None, "probes": {}}
-    if state is StepState.WAITING and step.began is None:
+        changes |= {"ended": None, "seconds": None, "probes": {}, "observed_seconds": 0.0, "samples": 0}
+    if state in (StepState.WAITING, StepState.RUNNING) and step.began is None:
         changes["began"] = event.at
     return replace(step, **changes)
 
@@ -242,7 +242,7 @@ def _probed(step: StepStanding, event: Event) -> StepStanding:
 
 
 def _evidence(step: StepStanding, event: Event) -> StepStanding:
-    return replace(step, evidence=str(event.payload["text"]))
+    return replace(step, evidence=str(event.payload["text"]), touched=True)
 
 
 def _observed(step: StepStanding, event: Event) -> StepStanding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from devora_console.core.clock import utc_now
 from devora_console.core.gates import Registry
 from devora_console.cutover import gating
 from devora_console.cutover.events import Kind
-from devora_console.cutover.lease import Lease
+from devora_console.cutover.lease import Keeper
 from devora_console.cutover.model import GateUse, Runbook, Step, StepKind
 from devora_console.cutover.record import Record
 from devora_console.cutover.state import Run, RunMode, RunState, StepStanding, StepState
@@ -19,6 +19,7 @@ from devora_console.cutover.steps import Stepper
 from devora_console.cutover.voting import counted
 
 STUCK = frozenset({StepState.FAILED, StepState.TIMED_OUT, StepState.INCONCLUSIVE, StepState.UNKNOWN})
+OWN_GO = "a GO of its own: from here on there is no way back without loss"
 OVER = frozenset({StepState.PASSED, StepState.SKIPPED})
 
 
@@ -31,11 +32,13 @@ class Ground:
     plan_sha: str
     stepper: Stepper
     registry: Registry
-    lease: Lease
+    lease: Keeper
     me: str
+    elsewhere: Callable[[], str] = lambda: ""  # another run of this environment that has begun, in words
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     released: set[str] = field(default_factory=set)  # steps that got their key
+    remeasure: bool = False  # somebody asked for the gates to be measured again
     poll: tuple[str, datetime] | None = None  # the poll for objections under way: its scope, and when it ends
 
     @property
@@ -57,7 +60,7 @@ class Ground:
         run = self.run
         real = run.mode is not RunMode.REHEARSAL
         if step.ponr and real and step.id not in run.gone:
-            return "a GO of its own: from here on there is no way back without loss"
+            return OWN_GO
         if real and (step.people > 1 or step.kind is StepKind.APPROVAL):
             missing = counted(run, step.id, step.people, self.plan_sha, utc_now()).words
             if missing:
@@ -67,6 +70,23 @@ class Ground:
         if step.kind is StepKind.MANUAL and real and not run.step(step.id).evidence:
             return f"a person: {step.words}"
         return ""
+
+    def gates_before(self, step: Step) -> tuple[GateUse, ...]:
+        """The gates that have to be open for a step to start, and have to be measured for that now: its own; before
+        anything was done those of GO, of which what was measured within the horizon counts.
+        """
+        own = gating.uses(self.runbook, self.run.mode, step.id)
+        if step.kind is StepKind.GATES:
+            return ()
+        if any(each.attempts or each.evidence for each in self.run.steps):
+            return own
+        return (*gating.uses(self.runbook, self.run.mode), *own)
+
+    def due(self, wanted: Sequence[GateUse]) -> tuple[GateUse, ...]:
+        """Those to be measured before they are believed: what is shut may have been opened since."""
+        again = {*gating.horizon(self.run, wanted, self.runbook.horizon_seconds)}
+        again |= {each.id for each in gating.blocking(self.gate_lines(wanted))}
+        return tuple(each for each in wanted if not each.attested and (each.phase != "start" or each.id in again))
 
     async def measure(self, wanted: Sequence[GateUse]) -> None:
         """Measure gates now, and write down what was found."""
@@ -90,3 +110,10 @@ def ended_well(standing: StepStanding) -> bool:
     """Whether the program ended with 0, so that only its probes said no."""
     last = standing.attempts[-1] if standing.attempts else None
     return last is not None and not last.undo and last.exited and last.rc == 0 and not last.timed_out
+
+
+def never_started(standing: StepStanding) -> bool:
+    """Whether the latest attempt certainly ran nothing: the driver was told so when it tried."""
+    last = standing.attempts[-1] if standing.attempts else None
+    told = standing.state is StepState.FAILED and standing.by == "driver"
+    return told and last is not None and not last.undo and last.pid is None and not last.exited

@@ -89,7 +89,8 @@ class Step:
     persons have to approve before it starts (1: the driver alone). ``idempotent``: may be started again after a
     failure. ``pause``: wait for a key before it starts. ``probes`` make it green, together with exit code 0;
     ``already`` says, if it can be told, whether its effect is there already (for what is unknown after a crash).
-    ``guardrails`` are looked at while it runs; one that fails stops it. ``expect_seconds`` is the estimate while there
+    ``guardrails`` are looked at while it runs; one that fails twice in a row stops it, and one of a wait that cannot be
+    answered for its ``within_seconds`` makes it inconclusive. ``expect_seconds`` is the estimate while there
     is no rehearsal.
     """
 
@@ -112,6 +113,7 @@ class Step:
     pause: bool = False
     expect_seconds: float = 60.0
     wait_seconds: float = 0.0  # WAIT: observed time
+    observed: bool = True  # WAIT: False: time of the calendar, whether somebody looks or not
     sample_floor: int = 0  # WAIT: fewer samples of its probes than this are inconclusive
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 
 from devora_console.core.clock import iso, utc_now
 from devora_console.core.problems import refused
 from devora_console.cutover import gating
 from devora_console.cutover.events import Kind
-from devora_console.cutover.ground import OVER, STUCK, Ground, ended_well
+from devora_console.cutover.ground import OVER, STUCK, Ground, ended_well, never_started
 from devora_console.cutover.model import Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
+from devora_console.cutover.undo import by_hand
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE, counted
 
 _SEE = "See: cutover status"
@@ -32,6 +34,9 @@ class People:
         async with ground.busy:
             await ground.record.catch_up()
             self._expect_go(scope)
+            other = await asyncio.to_thread(ground.elsewhere) if scope == RUN_SCOPE else ""
+            if other:
+                raise refused("another_run", f"no GO: {other}", "Take that one up, or end it (cutover rollback)")
             wanted = gating.uses(ground.runbook, ground.run.mode, "start" if scope == RUN_SCOPE else scope)
             await ground.measure(wanted)
             shut = gating.blocking(ground.gate_lines(wanted))
@@ -100,21 +105,25 @@ class People:
 
     async def pause(self) -> None:
         """Start nothing further; what runs goes on to its end."""
-        await self._only((RunState.RUNNING, RunState.BAKING), "pause")
-        await self._ground.run_state(RunState.PAUSED, f"asked to by {self._ground.me}")
+        async with self._ground.busy:
+            await self._only((RunState.RUNNING, RunState.BAKING), "pause")
+            await self._ground.run_state(RunState.PAUSED, f"asked to by {self._ground.me}")
 
     async def resume(self) -> None:
         """Go on from where it stands; a step that failed has to be decided first."""
         ground = self._ground
-        await self._only((RunState.PAUSED,), "go on")
-        step = ground.current()
-        if step is not None and ground.run.step(step.id).state in STUCK:
-            raise refused(
-                "undecided",
-                f"{step.id} is {ground.run.step(step.id).state.value}",
-                "Start it again, say what became of it, skip it with a reason, or roll back",
-            )
-        await ground.run_state(RunState.RUNNING, "")
+        async with ground.busy:
+            await self._only((RunState.PAUSED,), "go on")
+            step = ground.current()
+            state = ground.run.step(step.id).state if step is not None else None
+            if step is not None and state in STUCK:
+                raise refused(
+                    "undecided",
+                    f"{step.id} is {ground.run.step(step.id).state.value}",
+                    "Start it again, say what became of it, skip it with a reason, or roll back",
+                )
+            waits = step is not None and step.kind is StepKind.WAIT and state is StepState.RUNNING
+            await ground.run_state(RunState.BAKING if waits else RunState.RUNNING, "")
         ground.wake.set()
 
     async def _only(self, states: tuple[RunState, ...], what: str) -> None:
@@ -123,18 +132,22 @@ class People:
             raise refused("not_now", f"cannot {what}: the run is {self._ground.run.state.value}", _SEE)
 
     def release(self) -> None:
-        """The key that the current step waits for."""
+        """The key that the current step waits for; its gates are measured again."""
         step = self._ground.current()
         if step is not None:
             self._ground.released.add(step.id)
+            self._ground.remeasure = True
             self._ground.wake.set()
 
     async def stop_step(self) -> None:
         """End the program of the current step; it then counts as failed."""
-        step = self._ground.current()
-        if step is None or self._ground.run.step(step.id).state not in (StepState.INTENT, StepState.RUNNING):
-            raise refused("nothing_runs", "no step runs now", _SEE)
-        await self._ground.stepper.stop(step)
+        async with self._ground.busy:
+            step = self._ground.current()
+            state = self._ground.run.step(step.id).state if step is not None else None
+            runs = step is not None and step.kind is StepKind.COMMAND
+            if step is None or not runs or state not in (StepState.INTENT, StepState.RUNNING):
+                raise refused("nothing_runs", "no step runs now", _SEE)
+            await self._ground.stepper.stop(step)
         self._ground.wake.set()
 
     async def done(self, name: str, evidence: str) -> None:
@@ -147,11 +160,13 @@ class People:
         """Start a step again, or ask its probes again when only they said no."""
         ground = self._ground
         async with ground.busy:
+            await ground.record.catch_up()
             step, standing = self._step(name), ground.run.step(name)
-            if standing.state is StepState.UNDO_FAILED:
-                assert step.undo is not None
-                assert step.undo.command is not None
-                await ground.stepper.launch(step, step.undo.command, undo=True)
+            if ground.run.state is RunState.ROLLING_BACK:
+                await self._undo_again(step, standing)
+                return
+            if standing.state is StepState.WAITING:
+                ground.remeasure = True
             elif standing.state not in STUCK:
                 raise refused("not_stuck", f"{name} is {standing.state.value}", _SEE)
             else:
@@ -159,11 +174,22 @@ class People:
                 await ground.run_state(RunState.RUNNING, "")
         ground.wake.set()
 
+    async def _undo_again(self, step: Step, standing: StepStanding) -> None:
+        """In a rollback only what takes back is started again; the steps themselves are not."""
+        ground = self._ground
+        if standing.state is not StepState.UNDO_FAILED:
+            raise refused("rolling_back", f"the run is rolled back, and {step.id} is {standing.state.value}", _SEE)
+        if step.undo is not None and step.undo.command is not None:
+            await ground.stepper.launch(step, step.undo.command, undo=True)
+        else:
+            await ground.step_state(step, StepState.WAITING, by_hand(step), "person")
+        ground.wake.set()
+
     async def _again(self, step: Step, standing: StepStanding) -> None:
         ground = self._ground
         if standing.state is not StepState.UNKNOWN and ended_well(standing):
             await ground.step_state(step, StepState.VERIFYING, "its probes are asked again", "person")
-        elif step.idempotent or step.kind in _LOOKS_ONLY:
+        elif step.idempotent or step.kind in _LOOKS_ONLY or never_started(standing):
             await ground.step_state(step, StepState.PENDING, f"again, as {ground.me} says", "person")
         else:
             raise refused(
@@ -176,33 +202,46 @@ class People:
         """A person says whether a step (or its undo) happened. Past the point of no return a second has to agree."""
         ground = self._ground
         async with ground.busy:
+            await ground.record.catch_up()
             step, standing = self._step(name), ground.run.step(name)
             back = ground.run.state is RunState.ROLLING_BACK
             by_hand = back and standing.state is StepState.WAITING
             if standing.state not in (*STUCK, StepState.UNDO_FAILED) and not by_hand:
                 raise refused("not_stuck", f"{name} is {standing.state.value}", _SEE)
-            if ground.beyond() and len(counted(ground.run, name, 2, ground.plan_sha, utc_now()).people) < 2:
-                raise refused(
-                    "two_people",
-                    f"past the point of no return two people say what became of {name}",
-                    f"Each of them: cutover vote --scope {name} --go --reason ...",
-                )
             last = standing.attempts[-1] if standing.attempts else None
+            self._expect_two(name, last.intent_at if last else None)
             if by_hand or standing.state is StepState.UNDO_FAILED or (last is not None and last.undo):
                 state = StepState.UNDONE if done else StepState.UNDO_FAILED
             else:
                 state = StepState.PASSED if done else StepState.PENDING
-            await ground.step_state(step, state, reason, "person")
-            if not back:
+            ground.stepper.forget()
+            if not back:  # first: nobody starts by itself what is free to be started now
                 await ground.run_state(RunState.PAUSED, f"{name} was decided by {ground.me}: go on when ready")
+            await ground.step_state(step, state, reason, "person")
         ground.wake.set()
+
+    def _expect_two(self, name: str, since: datetime | None) -> None:
+        """Past the point of no return two people say what became of a step, after it had been begun."""
+        ground = self._ground
+        if not ground.beyond():
+            return
+        found = counted(ground.run, name, 2, ground.plan_sha, utc_now(), since)
+        if not found.enough:
+            raise refused(
+                "two_people",
+                f"past the point of no return two people say what became of {name}: {found.words}",
+                f"Each of them: cutover vote --scope {name} --go --reason ...",
+            )
 
     async def skip(self, name: str, reason: str) -> None:
         """Go on without a step. It is exported with who skipped it and why."""
         ground = self._ground
         async with ground.busy:
+            await ground.record.catch_up()
             step, standing = self._step(name), ground.run.step(name)
-            if standing.state in (*IN_FLIGHT, *OVER) or ground.run.state is RunState.ROLLING_BACK:
+            if ground.run.state in (*ENDED, RunState.ROLLING_BACK):
+                raise refused("not_skippable", f"the run is {ground.run.state.value}", f"Or: cutover resolve {name}")
+            if standing.state in (*IN_FLIGHT, *OVER):
                 raise refused("not_skippable", f"{name} is {standing.state.value}", _SEE)
             if step.ponr:
                 raise refused("not_skippable", f"{name} is the point of no return", "Give it its GO, or roll back")

@@ -50,6 +50,7 @@ class PlannedStep:
     idempotent: bool
     pause: bool
     wait_seconds: float
+    observed: bool
     sample_floor: int
     time: Expected
     rollback: Total | None
@@ -205,6 +206,7 @@ def _step(step: Step, number: int, timings: Timings, back: Total | None) -> Plan
         idempotent=step.idempotent,
         pause=step.pause,
         wait_seconds=step.wait_seconds,
+        observed=step.observed,
         sample_floor=step.sample_floor,
         time=forward_time(step, timings),
         rollback=back,

@@ -63,7 +63,10 @@ class Prober:
         gate = self._registry.get(probe.gate)
         if gate is None:
             return Verdict.UNKNOWN, f"there is no gate {probe.gate}"
-        found = await gate.measure()
+        try:
+            found = await gate.measure()
+        except Exception as error:  # noqa: BLE001 - a gate that breaks says nothing; it must not end the driver
+            return Verdict.UNKNOWN, f"the gate itself failed ({type(error).__name__})"
         return (found.verdict if found.verdict in (Verdict.OK, Verdict.FAIL) else Verdict.UNKNOWN), found.value
 
 

@@ -71,6 +71,7 @@ def _step(step: StepShape, due: tuple[str, ...]) -> Step:
         pause=step.pause,
         expect_seconds=expected if expected is not None else step.wait_seconds or 60.0,
         wait_seconds=step.wait_seconds or 0.0,
+        observed=step.observed,
         sample_floor=step.sample_floor,
     )
 

@@ -24,6 +24,7 @@ _FITS: dict[str, frozenset[str]] = {
     "words": frozenset({"manual", "approval"}),
     "gates": frozenset({"gates"}),
     "wait_seconds": frozenset({"wait"}),
+    "observed": frozenset({"wait"}),
     "sample_floor": frozenset({"wait"}),
     "probe": frozenset({"command", "manual", "wait", "probe"}),
     "guardrail": frozenset({"command", "manual", "wait"}),

@@ -89,6 +89,7 @@ class StepShape(_Shape):
     pause: bool = False
     expect_seconds: Annotated[float, Field(ge=0, le=_LONGEST)] | None = None
     wait_seconds: Seconds | None = None
+    observed: bool = True
     sample_floor: Annotated[int, Field(ge=0)] = 0
     probe: list[ProbeShape] = []
     already: list[ProbeShape] = []

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from devora_console.config.secret import Secret
+from devora_console.core.clock import utc_now
 from devora_console.core.console import Verdict
 from devora_console.core.problems import ExitCode, Problem
 from devora_console.core.unknown import Unknown
-from devora_console.cutover import supervise
+from devora_console.cutover import machine, supervise
 from devora_console.cutover.events import Kind
 from devora_console.cutover.journal import home
 from devora_console.cutover.model import Command, Probe, Step
@@ -19,7 +21,11 @@ from devora_console.cutover.probes import Answer, Prober, settle
 from devora_console.cutover.record import Record
 from devora_console.cutover.state import Attempt, StepStanding, StepState
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _SECOND_CHANCE = 2  # a guardrail has to fail so many times in a row
+_BEGINS_WITHIN = 5.0  # seconds after its intent in which a step without a trace may still be about to begin
+_SELDOM = 60.0  # seconds between two answers that say the same in other numbers
 _LATE = 30.0  # seconds past its time limit after which a step without its supervisor is stopped
 
 
@@ -64,9 +70,10 @@ class Stepper:
             step=step.id,
             attempt=number,
         )
+        self.forget()
         self._guard_at, self._guard_row, self.tripped = 0.0, 0, ""
         try:
-            started = await asyncio.to_thread(self._start, step.id, number, command, undo)
+            started = await _to_the_end(self._start, step.id, number, command, undo)
         except supervise.NotStarted as error:
             bad = StepState.UNDO_FAILED if undo else StepState.FAILED
             await self._state(step, bad, str(error.problem), "driver")
@@ -99,8 +106,15 @@ class Stepper:
             late = time.clock_gettime(time.CLOCK_BOOTTIME) - attempt.intent_mono - _limit_of(step, attempt.undo)
             if seen.standing is supervise.Standing.UNSUPERVISED and late > _LATE:  # whoever kept its time is dead
                 await self.stop(step)
+            if attempt.pid is None and seen.started is not None:  # whoever started it died, or was told too late
+                said = {**seen.started.payload(), "undo": attempt.undo}
+                await self._record.add(Kind.STARTED, said, step=step.id, attempt=attempt.number)
+                return True
             await self._guard(step, attempt)
             return False
+        since = time.clock_gettime(time.CLOCK_BOOTTIME) - attempt.intent_mono
+        if seen.started is None and 0 <= since < _BEGINS_WITHIN and attempt.boot == machine.boot_id():
+            return False  # whoever began it may have died a moment ago, and its shim be about to show
         await self._state(step, StepState.UNKNOWN, seen.reason, "driver", undo=attempt.undo)
         return True
 
@@ -139,8 +153,10 @@ class Stepper:
         await self._state(step, state, "" if verdict is Verdict.OK else _no(standing), "probe", seconds=seconds)
         return True
 
-    async def resolve(self, step: Step) -> bool:
-        """Nobody knows whether it happened: ask the probes that can tell. Whether it moved."""
+    async def resolve(self, step: Step, before_again: Callable[[], Awaitable[None]]) -> bool:
+        """Nobody knows whether it happened: ask the probes that can tell. Whether it moved. ``before_again`` is called
+        before a step that had not happened is free to be started again.
+        """
         standing = self._record.run.step(step.id)
         undo = bool(standing.attempts) and standing.attempts[-1].undo
         probes = (step.undo.probes if step.undo else ()) if undo else step.already
@@ -154,6 +170,8 @@ class Stepper:
             await self._state(step, state, "it had happened, as its probes say", "probe")
         elif verdict is Verdict.FAIL:
             state = StepState.UNDO_FAILED if undo else StepState.PENDING
+            if not undo:
+                await before_again()
             await self._state(step, state, "it had not happened, as its probes say", "probe")
         else:
             await self._state(step, StepState.UNKNOWN, f"its probes cannot tell: {_no(standing)}", "probe")
@@ -182,10 +200,15 @@ class Stepper:
         return Verdict.OK
 
     async def _tell(self, step: Step, probe: Probe, answer: Answer, phase: str) -> None:
-        """An answer is written when it is another than before: a probe asked for a day does not fill the journal."""
+        """An answer is written when it is another than before: a probe asked for a day does not fill the journal.
+
+        One that only counts or times differently from the last is written once in a while.
+        """
         before = self._record.run.step(step.id).probes.get(probe.id)
-        if before is not None and (before.verdict, before.value) == (answer.verdict, answer.value):
-            return
+        if before is not None and before.verdict is answer.verdict:
+            age = (utc_now() - before.at).total_seconds()
+            if before.value == answer.value or 0 <= age < _SELDOM:
+                return
         said = {"probe": probe.id, "verdict": answer.verdict.value, "value": answer.value, "needed": answer.needed}
         await self._record.add(Kind.PROBED, {**said, "phase": phase}, step=step.id)
 
@@ -208,7 +231,7 @@ class Stepper:
             return
         self._guard_at = loop.time() + min(each.every_seconds for each in step.guardrails)
         verdict = await self.sample(step, step.guardrails, "guardrail")
-        self._guard_row = self._guard_row + 1 if verdict is Verdict.FAIL else 0
+        self._guard_row = in_a_row(self._guard_row, verdict)
         if self._guard_row >= _SECOND_CHANCE:
             failed = [each for each in self._record.run.step(step.id).probes.values() if each.verdict is Verdict.FAIL]
             self.tripped = "guardrail " + "; ".join(f"{each.id}: {each.value}" for each in failed)
@@ -234,6 +257,21 @@ class Stepper:
     ) -> None:
         said = {"state": state.value, "reason": reason, "by": by, "seconds": seconds, "undo": undo}
         await self._record.add(Kind.STEP, said, step=step.id)
+
+
+def in_a_row(before: int, verdict: Verdict) -> int:
+    """How often in a row it was a no. An answer that says nothing does not begin anew."""
+    return before + 1 if verdict is Verdict.FAIL else 0 if verdict is Verdict.OK else before
+
+
+async def _to_the_end(start: Callable[P, T], *said: P.args, **named: P.kwargs) -> T:
+    """Run it in a thread. Who is cancelled meanwhile waits for it: nobody else drives while something is started."""
+    starting = asyncio.create_task(asyncio.to_thread(start, *said, **named))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        raise
 
 
 def _limit_of(step: Step, undo: bool) -> float:

@@ -124,6 +124,26 @@ def is_touched(standing: StepStanding) -> bool:
             return True
 
 
+def by_hand(step: Step) -> str:
+    """What a step waits for that only a person can take back."""
+    return f"a person: {step.undo.words if step.undo else 'nothing takes this step back'}"
+
+
+def undecided(run: Run, runbook: Runbook) -> str:
+    """What keeps a rollback from going on without a person, in words; empty when nothing does."""
+    left = remaining(run, runbook)
+    if not left:
+        return ""
+    step, standing = left[0], run.step(left[0].id)
+    if standing.state is StepState.WAITING and standing.reason == by_hand(step):
+        return f"{step.id} waits for {standing.reason}"
+    undo = bool(standing.attempts) and standing.attempts[-1].undo
+    told = standing.by == "probe" or step.undo is None or not step.undo.probes
+    if standing.state is StepState.UNDO_FAILED or (standing.state is StepState.UNKNOWN and undo and told):
+        return f"whether {step.id} was taken back has to be decided: {standing.state.value}, {standing.reason}"
+    return ""
+
+
 def by_nobody(undo: Undo) -> bool:
     """Whether there is nothing to take back, as the runbook says with a reason."""
     return undo.command is None and undo.words.startswith("nothing to undo:")

@@ -39,8 +39,10 @@ class Standing:
         return f"{missing} more {'person has' if missing == 1 else 'people have'} to approve{so_far}"
 
 
-def counted(run: Run, scope: str, needed: int, plan_sha: str, now: datetime) -> Standing:
-    """The votes that count: about this scope, this runbook and this plan, not too old. Any edit voids them."""
+def counted(run: Run, scope: str, needed: int, plan_sha: str, now: datetime, since: datetime | None = None) -> Standing:
+    """The votes that count: about this scope, this runbook and this plan, not too old. Any edit voids them. With
+    ``since``, none from before: an approval to begin says nothing of what came of it.
+    """
     votes = [
         each
         for each in run.votes
@@ -48,6 +50,7 @@ def counted(run: Run, scope: str, needed: int, plan_sha: str, now: datetime) -> 
         and each.sha == run.sha
         and each.plan_sha in ("", plan_sha)
         and now - each.at <= _COUNTS_FOR
+        and (since is None or each.at >= since)
     ]
     return Standing(
         objections=tuple(_objection(each) for each in votes if each.vote != "go"),
@@ -57,7 +60,9 @@ def counted(run: Run, scope: str, needed: int, plan_sha: str, now: datetime) -> 
 
 
 def _people(votes: Sequence[Vote]) -> tuple[str, ...]:
-    return tuple(sorted({one_line(each.actor, 60) for each in votes if each.vote == "go"}))
+    """Different people: the same name, written otherwise, is one of them."""
+    found = {" ".join(each.actor.casefold().split()): one_line(each.actor, 60) for each in votes if each.vote == "go"}
+    return tuple(sorted(found.values()))
 
 
 def _objection(vote: Vote) -> str:

@@ -15,12 +15,12 @@ from devora_console.core.clock import iso
 from devora_console.core.gates import Registry
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.cutover import gating
-from devora_console.cutover.driver import Driver
+from devora_console.cutover.driver import GATES, Driver
 from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.ground import Ground
 from devora_console.cutover.journal import home
 from devora_console.cutover.journal.verify import digest
-from devora_console.cutover.lease import Lease
+from devora_console.cutover.lease import Keeper, Lease
 from devora_console.cutover.model import GateUse
 from devora_console.cutover.notify import Notifier
 from devora_console.cutover.opening import Opened
@@ -28,9 +28,9 @@ from devora_console.cutover.outputs import last_lines
 from devora_console.cutover.people import People
 from devora_console.cutover.probes import Prober
 from devora_console.cutover.record import Record
-from devora_console.cutover.state import Run, RunState, StepStanding, StepState
+from devora_console.cutover.state import Run, RunState, StepStanding
 from devora_console.cutover.steps import Stepper
-from devora_console.cutover.undo import remaining
+from devora_console.cutover.undo import remaining, undecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Means:
     source: str  # how it is known who acts: "login", "command line"
     output_limit_bytes: int
     notify_url: Secret | None = None
+    elsewhere: Callable[[], str] = lambda: ""  # another run of this environment that has begun, in words
 
 
 class Walk:
@@ -65,7 +66,14 @@ class Walk:
             means.output_limit_bytes,
         )
         self._ground = Ground(
-            self._record, opened.runbook, opened.runbook.plan_sha, stepper, means.registry, means.lease, means.me
+            self._record,
+            opened.runbook,
+            opened.runbook.plan_sha,
+            stepper,
+            means.registry,
+            Keeper(means.lease, self._record),
+            means.me,
+            means.elsewhere,
         )
         self.people = People(self._ground)
         self._task: asyncio.Task[None] | None = None
@@ -93,12 +101,9 @@ class Walk:
 
     def stuck_on_the_way_back(self) -> StepStanding | None:
         """The step that a rollback cannot go past without a person; None while it goes on by itself."""
-        left = remaining(self.run, self.runbook) if self.run.state is RunState.ROLLING_BACK else ()
-        standing = self.run.step(left[0].id) if left else None
-        if standing is not None and standing.state in (StepState.WAITING, StepState.UNDO_FAILED, StepState.UNKNOWN):
-            by_hand = standing.state is not StepState.WAITING or standing.reason.startswith("a person:")
-            return standing if by_hand else None
-        return None
+        if self.run.state is not RunState.ROLLING_BACK or not undecided(self.run, self.runbook):
+            return None
+        return self.run.step(remaining(self.run, self.runbook)[0].id)
 
     def driver(self) -> str:
         """Who drives now, on this machine; '' for nobody."""
@@ -144,12 +149,18 @@ class Walk:
             self._telling = asyncio.create_task(Notifier(self._record, self._journal, self._means.notify_url).run())
 
     async def _driven(self) -> None:
+        keeping = asyncio.create_task(self._ground.lease.keep())
         try:
             await Driver(self._ground).drive()
-            await self._means.lease.give()
+            await self._ground.lease.give()
         except ConsoleError as error:
             self.problem = error.problem
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not look like a run that is driven
+            words = f"the driver broke off ({type(error).__name__}: {error}); a step in flight goes on"
+            self.problem = Problem("driver_broke_off", self._redacted(words), "cutover run --resume")
         finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
             self._record.token = None
             await asyncio.to_thread(self._journal.release_driver)
 
@@ -197,6 +208,12 @@ class Walk:
         """Measure gates now."""
         for name, found in (await gating.measure(wanted, self._means.registry)).items():
             await self._record.add(Kind.GATE, gating.payload(name, found), fenced=False)
+
+    def missing(self, name: str) -> str:
+        """What a step that waits is without, as things stand now, in words; empty when it is about to start."""
+        standing = self.run.step(name)
+        shut = standing.reason if standing.reason.startswith(GATES) else ""
+        return self._ground.hindrance(self.runbook.step(name)) or shut
 
     def gate_lines(self) -> tuple[gating.GateLine, ...]:
         """Every gate of the runbook that this run asks for, as it stands."""

@@ -103,6 +103,14 @@ def _database_folder(folder: Path, database: str) -> Path:
         raise usage_error(
             "dump_ambiguous", f"{shown}: holds several databases ({names})", "Name one with DB_NAME, or give its folder"
         )
+    # The folder that 'backup mongo --out' was given: each backup in it has a name of its own.
+    backups = [path for path in sorted(folder.iterdir()) if (path / "backup.json").is_file()]
+    whole = [path for path in backups if path.suffix != ".partial"]
+    if len(whole) == 1:
+        return _database_folder(whole[0], database)
+    if whole:
+        names = ", ".join(one_line(path.name, 60) for path in whole[:8])
+        raise usage_error("dump_ambiguous", f"{shown}: holds several backups ({names})", "Give the folder of one")
     raise usage_error("dump_empty", f"{shown}: holds no .bson file", "Give the folder that mongodump wrote (--out)")
 
 

@@ -48,9 +48,13 @@ class TargetLease:
         """Why it is not ours, in words; empty while it is."""
         self.override = ""
         """The reason a person gave for going on without it; empty as long as nobody did."""
+        self._elsewhere = False
 
     async def take(self) -> bool:
-        """Take or renew it; whether it is ours. A target that cannot be asked says no, unless that was overridden."""
+        """Take or renew it; whether it is ours. A target that cannot be asked says no, unless that was overridden;
+        a target that says who else has it is believed in any case.
+        """
+        self._elsewhere = False
         try:
             async with asyncio.timeout(_PATIENCE):
                 self.why = await self._try()
@@ -58,7 +62,7 @@ class TargetLease:
             self.why = error.problem.message
         except TimeoutError:
             self.why = f"the target did not answer within {_PATIENCE:g} s"
-        return not self.why or bool(self.override)
+        return not self.why or (bool(self.override) and not self._elsewhere)
 
     async def give(self) -> None:
         """Give it back, if the target can be asked; it runs out by itself otherwise."""
@@ -77,6 +81,7 @@ class TargetLease:
             return "the target has no table devora_console.lease yet (schema apply)"
         except (*LOST, asyncpg.PostgresError) as error:
             return explain(error, dsn).problem.message
+        self._elsewhere = True
         if row is None:
             return "the lease in the target was taken away just now"
         return f"{one_line(row['holder'], 80)} drives a cutover of this target, last seen {row['renewed_at']:%H:%M:%SZ}"

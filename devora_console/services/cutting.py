@@ -86,6 +86,15 @@ class Cutting:
                     drafts.append(folder)
         return drafts[0] if drafts else None
 
+    def _begun_beside(self, folder: Path) -> str:
+        """Another run of this environment that has begun and not ended, in words; empty when there is none."""
+        other = self.unfinished()
+        if other is None or other == folder:
+            return ""
+        with Journal.watch(other) as journal:
+            state = journal.state().state
+        return "" if state is RunState.DRAFT else f"run {other.name} of this environment is {state.value}"
+
     def find(self, text: str = "") -> Path:
         """A run by its id or its last letters; the latest by default."""
         return home.find(self.root, text)
@@ -103,12 +112,19 @@ class Cutting:
     # --- opening ------------------------------------------------------------------------------------
 
     def open(self, mode: RunMode, *, window_ends: datetime | None = None) -> Opened:
-        """A new run. Raises ConsoleError (exit 4) while another of this environment is unfinished."""
+        """A new run. Raises ConsoleError (exit 4) while another of this environment is unfinished, or being opened."""
+        home.prepare(self.root)
+        with home.opening(self.root):
+            return self._open(mode, window_ends)
+
+    def _open(self, mode: RunMode, window_ends: datetime | None) -> Opened:
         other = self.unfinished(mode)
         if other is not None:
+            with Journal.watch(other) as journal:
+                driver, by = journal.driver(), journal.events()[0].actor
             raise refused(
                 "cutover_unfinished",
-                f"run {other.name} is not finished",
+                f"run {other.name} is not finished; {f'{driver} drives this run' if driver else f'{by} opened it'}",
                 "Take it up (cutover run --resume), or end it (cutover rollback)",
             )
         intent = self._aim.intent
@@ -148,8 +164,10 @@ class Cutting:
         if run.mode is RunMode.REHEARSAL:
             await scratch_target.make(self._settings.postgres, scratch_target.name_for(run.id))
 
-    def walk(self, opened: Opened, changed: Callable[[], None]) -> Walk:
-        """The run in this console's hand, to be looked at and, once it is prepared, driven."""
+    def walk(self, opened: Opened, changed: Callable[[], None], *, without_lease: str = "") -> Walk:
+        """The run in this console's hand, to be looked at and, once it is prepared, driven. ``without_lease``: the
+        reason to go on while the target cannot be asked for the lease.
+        """
         run = opened.journal.state()
         settings, environ = self._settings, dict(os.environ)
         if run.mode is RunMode.REHEARSAL:
@@ -158,15 +176,18 @@ class Cutting:
             assert settings.postgres.dsn is not None
             environ["POSTGRES_DSN"] = settings.postgres.dsn.reveal()
             opened = replace(opened, runbook=self._aimed_at(opened, run, name))
+        lease = TargetLease(Target(settings.postgres), f"{self._aim.who}, {run.id}", run.id)
+        lease.override = without_lease
         means = Means(
             registry=self._measured(opened.runbook, settings),
             environ=environ,
             secrets=settings.secrets(),
-            lease=TargetLease(Target(settings.postgres), f"{self._aim.who}, {run.id}", run.id),
+            lease=lease,
             me=self._aim.who,
             source=self._aim.source,
             output_limit_bytes=int(settings.cutover.output_limit_mb * _MB),
             notify_url=settings.cutover.notify_url,
+            elsewhere=lambda: self._begun_beside(opened.folder),
         )
         return Walk(opened, means, changed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from devora_console.cutover.apart import machine
 from devora_console.cutover.attempt import read_started
 from devora_console.cutover.journal import home
 from devora_console.cutover.journal.store import Journal
+from tests.cutover.walking import Scene, kill_all
 
 Begin = Callable[..., Journal]
 
@@ -73,3 +74,12 @@ def attempt(tmp_path: Path) -> Iterator[Path]:
         fields = machine.stat(int(name)) if name.isdigit() else None
         if fields and fields[3] == str(started.session) and float(fields[19]) >= (started.shim_start or 0):
             os.kill(int(name), signal.SIGKILL)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    """A runbook of the test's own, to be walked here or by other consoles."""
+    found = Scene(tmp_path)
+    yield found
+    await found.close()
+    kill_all(found)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +21,7 @@ JOURNAL = "journal.db"
 HEAD = "head.json"
 DRIVER_LOCK = "driver.lock"
 
+_EMPTY = 4096  # bytes of a database of one page, without any table
 _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[a-z0-9]+-[a-z0-9]{4}")
 _STEP_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 # Without letters and digits that are taken for each other when read aloud.
@@ -65,13 +68,32 @@ def make_run(folder: Path, run: str) -> Path:
     return path
 
 
+@contextmanager
+def opening(folder: Path) -> Iterator[None]:
+    """One console at a time looks whether there is a run already and opens one."""
+    with (folder / "opening.lock").open("a") as lock:
+        (folder / "opening.lock").chmod(0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def runs(folder: Path) -> tuple[Path, ...]:
     """The folders of runs, the latest first. Empty where there is none yet."""
     try:
         names = [name for name in os.listdir(folder) if _RUN_ID.fullmatch(name)]
     except FileNotFoundError:
         return ()
-    return tuple(folder / name for name in sorted(names, reverse=True) if (folder / name / JOURNAL).exists())
+    return tuple(folder / name for name in sorted(names, reverse=True) if _holds_events(folder / name))
+
+
+def _holds_events(run: Path) -> bool:
+    """Whether the run came to be: a console that dies while it opens one leaves a folder without any event."""
+    try:
+        size = (run / JOURNAL).stat().st_size
+    except FileNotFoundError:
+        return False
+    wal = run / f"{JOURNAL}-wal"
+    return (run / HEAD).exists() or size > _EMPTY or (wal.exists() and wal.stat().st_size > 0)
 
 
 def find(folder: Path, text: str = "") -> Path:

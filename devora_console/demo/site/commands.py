@@ -153,6 +153,15 @@ def route(place: Place, percent: int, read_only: bool) -> str:
     return f"{percent} % of the visitors go to green" + (", to read; all writes go to blue" if read_only else "")
 
 
+def routed(place: Place, percent: int) -> tuple[bool | None, str]:
+    """Whether the front sends so many of a hundred visitors to green; it says itself what it goes by."""
+    try:
+        found = ask(place.url("front") + "/-/front", timeout=5.0).json().get("green_percent")
+    except FAILURES:
+        return None, "the front does not answer"
+    return found == percent, f"{found} % of the visitors go to green"
+
+
 def start(place: Place) -> str:
     """Start what does not run, with the environments that were created; leave alone what does."""
     with place.locked():

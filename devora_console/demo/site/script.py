@@ -94,18 +94,22 @@ def _retire(place: Place, options: argparse.Namespace) -> int:
 
 
 def _route(place: Place, options: argparse.Namespace) -> int:
+    if options.check:
+        return _judge(*commands.routed(place, options.percent))
     return _say(True, commands.route(place, options.percent, options.read_only))
 
 
 def _metrics(place: Place, options: argparse.Namespace) -> int:
-    found = smoke.metrics(place, options.which)
     if options.against is None:
-        return _show(found, options.json)
-    control = smoke.metrics(place, options.against)
-    return _judge(*smoke.compare(found, control, options.floor, options.error_points, options.p95_ratio))
+        return _show(smoke.metrics(place, options.which), options.json)
+    found = smoke.sides(place, options.last)
+    one, control = found[options.which], found[options.against]
+    return _judge(*smoke.compare(one, control, options.floor, options.error_points, options.p95_ratio))
 
 
 def _sync(place: Place, options: argparse.Namespace) -> int:
+    if options.drained and options.kind == "read-only":
+        return _say(True, "nothing goes from green to blue: green takes no writes")  # whether it answers or not
     return _judge(*smoke.sync(place, options.kind))
 
 
@@ -176,7 +180,7 @@ _COMMANDS = {
 }
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:  # noqa: PLR0915 - one line for each word
     parser = argparse.ArgumentParser(prog="site", description="Operate the demo's site.")
     parser.add_argument("--folder", type=Path, required=True, help="the site's folder")
     words = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -205,20 +209,25 @@ def _parser() -> argparse.ArgumentParser:
     one = add("deploy", "Have green run on PostgreSQL, or blue as its environment file says.")
     one.add_argument("which", choices=INSTANCES)
     one.add_argument("--read-only", action="store_true", help="green: refuse writes")
+    one.add_argument("--command", dest="synced", action="store_true", help="green takes writes, which a sync copies")
     one = add("retire", "End an instance that no visitor is sent to.")
     one.add_argument("which", choices=INSTANCES)
     one = add("route", "Send PERCENT of the visitors to green.")
     one.add_argument("percent", type=_percent, metavar="PERCENT")
     one.add_argument("--read-only", action="store_true", help="green takes no writes; all of them go to blue")
+    one.add_argument("--command", dest="synced", action="store_true", help="green takes writes, which a sync copies")
+    one.add_argument("--check", action="store_true", help="change nothing: 0 when so many are sent there, 1 if not")
     one = add("metrics", "Requests, errors and p95 since the start; or compare (0 as good, 1 worse, 3 too few).")
     one.add_argument("which", choices=INSTANCES)
     one.add_argument("--json", action="store_true")
-    one.add_argument("--against", choices=INSTANCES, help="compare with this one")
+    one.add_argument("--against", choices=INSTANCES, help="compare what visitors got with what they got from this one")
+    one.add_argument("--last", type=float, metavar="SECONDS", help="of so long only (default: since routes changed)")
     one.add_argument("--floor", type=int, default=50, help="requests that both need (default: 50)")
     one.add_argument("--error-points", type=float, default=1.0, help="percentage points of errors more (default: 1)")
     one.add_argument("--p95-ratio", type=float, default=1.5, help="times as long a p95 (default: 1.5)")
     one = add("sync", "Whether what keeps both databases in step holds: 0 yes, found out by trying; 1 no; 3 unknown.")
     one.add_argument("kind", choices=("read-only", "command"))
+    one.add_argument("--drained", action="store_true", help="whether nothing is on its way from green to blue")
     one = add("session", "Log in and keep the session in a file, for a smoke test later.", instance=True)
     one.add_argument("--save", type=Path, required=True, metavar="FILE")
     one = add("smoke", "Health, login, reading, writing, search; each line ✓ or ✗.", instance=True)

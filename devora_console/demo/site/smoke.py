@@ -121,7 +121,7 @@ def sync(place: Place, kind: str) -> tuple[bool | None, str]:
     Here it is that green takes no writes. There is no copying between the databases: ``command`` is always a no.
     """
     if kind != "read-only":
-        return False, "this site copies nothing between the databases"
+        return False, "this site copies nothing between the databases: declare read-only"
     visitor, message = Visitor(place.url("green"), counted=False), str(uuid.uuid4())
     talks = [] if visitor.login(place.about().email) is None else visitor.ask("/conversations").json()["conversations"]
     if not talks:
@@ -138,6 +138,15 @@ def sync(place: Place, kind: str) -> tuple[bool | None, str]:
 def metrics(place: Place, instance: str) -> dict[str, Any]:
     """Counters of an instance since its start. Raises what ``ask`` raises when it does not answer."""
     return ask(place.url(instance) + "/metrics.json").json()
+
+
+def sides(place: Place, seconds: float | None) -> dict[str, Any]:
+    """What visitors got from each instance, as the front saw it: since the shares changed, or in the last ``seconds``.
+
+    An instance that died has nothing to say for itself; its visitors' errors are counted here. Raises as ``ask``.
+    """
+    found: dict[str, Any] = ask(place.url("front") + "/-/front" + (f"?seconds={seconds}" if seconds else "")).json()
+    return dict(found["sides"])
 
 
 def compare(
