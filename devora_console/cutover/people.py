@@ -51,10 +51,11 @@ class People:
             seconds = ground.runbook.objection_seconds if poll_seconds is None else poll_seconds
             if ground.run.mode is RunMode.REHEARSAL:
                 seconds = 0.0
-            ends = (utc_now() + timedelta(seconds=seconds)).replace(microsecond=0)
+            ends = utc_now() + timedelta(seconds=seconds)
             ground.poll = (scope, ends)
             if scope == RUN_SCOPE:
-                await ground.run_state(RunState.ARMED, f"any strong objections? until {iso(ends)}")
+                until = iso(ends.replace(microsecond=0))
+                await ground.run_state(RunState.ARMED, f"any strong objections? until {until}")
         ground.wake.set()
 
     def _expect_go(self, scope: str) -> None:
