@@ -40,6 +40,7 @@ def _health(url: str) -> dict[str, object]:
     return ask(url + "/health").json()
 
 
+@pytest.mark.slow
 def test_a_green_that_dies_is_left_by_itself_and_nothing_is_lost(scene: Scene) -> None:
     scene.configure(**SHORT | {"observe_seconds": "600"})
     console = scene.begin(*scene.walk_words(waived=GO_GATES))
