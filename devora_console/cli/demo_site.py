@@ -17,7 +17,17 @@ from devora_console.demo.site.site import Site
 _LATER = 1.5  # seconds: the first screen has the processors to itself
 _PATIENCE = 3.0
 # What a runbook leaves a day or a week for, in a demo.
-SHORTENED = {"silence_seconds": "15", "observe_seconds": "120", "sample_floor": "30", "retire_seconds": "60"}
+SHORTENED = {
+    "silence_seconds": "15",
+    "observe_seconds": "120",
+    "sample_floor": "30",
+    "look_seconds": "5",
+    "recent_seconds": "120",
+    "recent_floor": "5",
+    "patience_seconds": "300",
+    "p95_ratio": "3",  # two databases on one machine, and few visitors
+    "retire_seconds": "60",
+}
 
 
 @contextmanager

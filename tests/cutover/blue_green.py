@@ -44,10 +44,11 @@ class Scene:
     folder: Path
 
     def configure(self, *, within: str = "120", **variables: str) -> None:
-        """Write the configuration, and the runbook: as it is shipped, but for how long it waits for objections, and
-        ``within`` which a sync has to hold.
+        """Write the configuration, and the runbook: as it is shipped, but for how long it waits for objections, how
+        often it asks again, and ``within`` which a sync has to hold.
         """
         text = SHIPPED.read_text("utf-8").replace("objection_seconds = 30", "objection_seconds = 0")
+        text = text.replace("times = 3\n", "times = 2\n").replace("times = 5\n", "times = 2\n")
         (self.folder / "blue-green.toml").write_text(
             text.replace("within_seconds = 120\n", f"within_seconds = {within}\n")
         )

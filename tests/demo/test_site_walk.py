@@ -107,7 +107,11 @@ async def test_green_takes_a_share_to_look_then_all(stage: Stage) -> None:
     assert "refuses writes" in stage.refused("route", "10")
     stage.did("sync", "read-only")
     stage.refused("sync", "command")
+    stage.refused("sync", "command", "--drained")
+    stage.did("sync", "read-only", "--drained")
+    stage.refused("route", "50", "--check")
     stage.did("route", "50", "--read-only")
+    stage.did("route", "50", "--check")
     assert _health(site.green_url)["writes"] == "read-only"
     stage.did("smoke", "--instance", "green", "--expect", "postgres", "--read-only")
     assert "(403)" in stage.refused("smoke", "--instance", "green")
@@ -123,6 +127,10 @@ async def test_green_takes_a_share_to_look_then_all(stage: Stage) -> None:
     said = visitor.ask("/messages", "POST", {"conversation": conversation, "content": "encore là"})
     assert (said.status, said.headers["x-served-by"]) == (201, "blue")
     assert "encore là" in stage.contents()
+    # A side that is gone is told of by the front: its visitors' errors count, not its own silence.
+    assert "errors 0.00 % against 0.00 %" in stage.did(
+        "metrics", "green", "--against", "blue", "--floor", "1", "--p95-ratio", "1000"
+    )
     # A greater share takes more along and sends nobody back.
     stage.did("route", "80", "--read-only")
     then = [each.ask("/").headers["x-served-by"] for each in visitors]
