@@ -30,7 +30,7 @@ def started(opened: list[Terminal], scene: str, **how: object) -> Terminal:
     """A child whose overview is on the screen."""
     terminal = Terminal(*CHILD, scene, **how)  # type: ignore[arg-type]
     opened.append(terminal)
-    terminal.read_until(b"Overview")
+    terminal.read_until(b"Over")
     terminal.read(0.5)
     return terminal
 
