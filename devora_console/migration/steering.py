@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -116,14 +116,15 @@ async def steer(connection: Connection, run: UUID, control: Control, tracker: Tr
         await _write(connection, known)
         while True:
             here = control.wishes
-            if here != known:  # changed here, by a key
-                await _write(connection, here)
-                known = here
-            else:
-                there = await look(connection)
-                if control.wishes == here:  # and not changed meanwhile
-                    control.want(there)
-                    known = there
+            there = await look(connection)
+            if here != known:  # changed here, by a key: that alone is written, somebody elsewhere may wish as well
+                own = {each.name: getattr(here, each.name) for each in fields(here)}
+                there = replace(there, **{k: value for k, value in own.items() if value != getattr(known, k)})
+                await _write(connection, there)
+                known = there
+            if control.wishes == here:  # and not changed meanwhile
+                control.want(there)
+                known = there
             if looks % _PUBLISH_EVERY == 0:
                 await connection.execute(
                     "UPDATE devora_console.run SET progress = $2::jsonb, updated_at = now() WHERE run = $1",
