@@ -57,6 +57,7 @@ def test_from_before_the_copy_to_ready(run: Run, target: Dsn, filled: dict[str, 
     assert "quarantine waive" in said.out
 
 
+@pytest.mark.slow
 async def test_with_nobody_there_nothing_is_known(run: Run) -> None:
     nowhere = {"POSTGRES_DSN": "postgresql://ana:word@127.0.0.1:1/x", "MONGO_URL": "mongodb://127.0.0.1:1"}
     patience = {"DEVORA_CONSOLE__MONGO__SERVER_SELECTION_TIMEOUT_SECONDS": "0.3"}

@@ -170,7 +170,14 @@ async def test_a_restart_of_the_machine_leaves_the_step_unknown(scene: Scene, mo
     await asyncio.to_thread(kill, shim, pid)
 
 
-@pytest.mark.parametrize("end", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "end",
+    [
+        signal.SIGHUP,
+        signal.SIGKILL,
+        *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGTERM, signal.SIGINT)),
+    ],
+)
 def test_a_console_that_goes_leaves_the_step_running_and_the_next_takes_it_in(
     scene: Scene, end: signal.Signals
 ) -> None:

@@ -60,6 +60,7 @@ async def test_a_worker_of_the_cluster_is_killed(
     await assert_verified(target, folder, cluster=cluster.scheduler_address)
 
 
+@pytest.mark.slow
 async def test_no_scheduler_answers(target: Dsn, folder: Path) -> None:
     World.of(1).write(folder)
     with pytest.raises(ConsoleError) as caught:

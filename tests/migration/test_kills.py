@@ -32,7 +32,7 @@ from tests.migration.world import DATABASE, World, assert_verified, conversation
 
 _ROOT = Path(__file__).parents[2]
 _DOCUMENTS = 400
-_FEW, _MANY = {"console": 2}, 25  # kills of a kind: in the plain run (one of the others), and with --all
+_FEW, _MANY = {"console": 2, "worker": 2, "source": 0}, 25  # kills of a kind: in the plain run (or one), and with --all
 
 
 def _seeds(kind: str) -> list[Any]:

@@ -178,6 +178,7 @@ async def test_a_walk_to_the_end(services: ConsoleServices, tmp_path: Path) -> N
         await until(pilot, lambda: "✓ ok" in shown(app) and "run done" in said(app), 10)
 
 
+@pytest.mark.slow
 async def test_a_walk_that_is_taken_back(services: ConsoleServices, tmp_path: Path) -> None:
     app = DevoraApp(services, TuiOptions(unicode="always"))
     async with app.run_test(size=SMALL) as pilot:

@@ -73,7 +73,8 @@ def choose(
 ) -> Wanted | str | Unknown:
     """The columns, or why there are none."""
     rows = rows_of(table)
-    if rows < settings.suggest_rows:
+    uncounted = table.tuples < 0 and not table.live  # never analysed, and its first writes may not be counted yet
+    if rows < settings.suggest_rows and not uncounted:
         return f"{table.title} is small: {rows:.0f} rows (indexes.suggest_rows = {settings.suggest_rows:g})"
     said = _weigh(scan, table, columns, rows, text)
     good, poor = _sorted_out(said.weighed.values(), settings)
