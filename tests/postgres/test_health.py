@@ -357,7 +357,7 @@ async def test_a_snapshot_that_holds_the_horizon(watched: Dsn, enter: Enter) -> 
         await holder.close()
         await quiet.close()
     (line,) = titled((await _vacuum(guest)).lines, "xmin horizon")
-    assert "session" not in line.text
+    assert f"session {pid}" not in line.text  # another may be just about to leave
 
 
 @pytest.fixture(scope="module")
