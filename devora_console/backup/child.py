@@ -97,7 +97,7 @@ def _work(
     if feed and process.stdin:
         try:
             feed(process.stdin)
-        except BaseException:
+        except BaseException:  # protects the restore, whatever ends the feeding, Ctrl-C too
             _end(process)  # before its input ends: it must not take half of it for the whole
             raise
         finally:

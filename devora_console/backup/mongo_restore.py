@@ -38,7 +38,7 @@ def restore_mongo(
             )
         try:
             _write(context, server, BsonFolder(path, manifest.database))
-        except BaseException:
+        except BaseException:  # protects from a half-filled database that looks restored, after Ctrl-C too
             with suppress(ConsoleError):
                 server.drop()
             raise

@@ -48,7 +48,7 @@ class MongoServer:
         try:
             with self._translated():
                 self._client = open_client(url, int(seconds * 1000), read_preference)
-        except BaseException:
+        except BaseException:  # protects the source opened just before: nobody else would close it
             self._source.close()
             raise
         self._db = self._client.get_database(database, codec_options=CODEC)

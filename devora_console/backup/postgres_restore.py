@@ -50,7 +50,7 @@ async def restore_postgres(
             await _require_empty(into, database, seconds)
         try:
             await _restored(context, data_of(path, manifest), manifest.form, into, clients, owner=owner)
-        except BaseException:
+        except BaseException:  # protects from a half-filled database of ours, after Ctrl-C and a cancelled task too
             if made:
                 with suppress(asyncpg.PostgresError, OSError):
                     await server.drop(conn, database)

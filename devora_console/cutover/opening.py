@@ -84,7 +84,7 @@ def take_up(folder: Path, given: Given, *, actor: str, secrets: Sequence[Secret]
         run = journal.state()
         _same_place(run, given)
         return Opened(journal, folder, runbook_of(run, given, folder))
-    except BaseException:
+    except BaseException:  # protects the journal: it is not kept open for a run that is not taken up
         journal.close()
         raise
 

@@ -94,7 +94,7 @@ class Journal:
                     journal._connection.execute(statement)
                 event = journal._added(run, Kind.CREATED, payload, None, None)
             connect.tell_head(path, event)
-        except BaseException:
+        except BaseException:  # protects the file: it is not kept open for a run that was not made
             journal.close()
             raise
         return journal
@@ -209,7 +209,7 @@ class Journal:
                     token = run.token + 1
                     said = {"token": token, "holder": scrub(holder, *self._secrets), "from": run.token}
                     event = self._added(run.id, Kind.DRIVER, said, None, None)
-            except BaseException:
+            except BaseException:  # protects the lock: who did not become the driver must not hold it
                 self._driver.release()
                 raise
             connect.tell_head(self.folder, event)
@@ -276,7 +276,7 @@ class Journal:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield
                 self._connection.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # protects the journal: half an event is taken back whatever came, Ctrl-C too
                 self._run, self._last = before
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
