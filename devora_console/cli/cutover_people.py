@@ -155,7 +155,7 @@ def _rollback(door: Door, run_id: str, name: str | None, reason: str) -> Answer:
 
     async def back(walk: Walk) -> None:
         if walk.beyond:
-            await _plan_b(door, walk)
+            await _plan_b(door, cutting_of(door, name=name), walk)
         await walk.people.rollback(said)
         if walk.run.state not in ENDED:
             await walk.drive()
@@ -168,18 +168,15 @@ def _rollback(door: Door, run_id: str, name: str | None, reason: str) -> Answer:
     return replace(answer, exit_code=ExitCode.DONE if well else ExitCode.STOPPED)
 
 
-async def _plan_b(door: Door, walk: Walk) -> None:
-    """Show what going back would lose, and keep it. Raises ConsoleError when it cannot be kept."""
-    settings, mark = door.effective.settings, walk.folder / plan_b.MARK
-    found = await plan_b.lost(settings, mark)
+async def _plan_b(door: Door, cutting: Cutting, walk: Walk) -> None:
+    """Say what going back would lose; it is kept first."""
+    found = await cutting.keep_delta(walk)
     if isinstance(found, Unknown):
         door.narrate(f"! what was written since is not known: {found.reason}")
         return
     for each in found:
         door.narrate(f"! {each.name}: {each.written} rows written since would be lost")
-    written = await plan_b.keep(settings, mark, walk.folder / plan_b.DELTA)
-    await walk.keep_artifact(walk.folder / plan_b.DELTA, "delta")
-    door.narrate(f"kept {sum(written.values())} rows in {walk.folder / plan_b.DELTA}")
+    door.narrate(f"kept in {walk.folder / plan_b.DELTA}")
 
 
 async def _until_back(walk: Walk) -> None:

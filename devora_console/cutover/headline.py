@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from devora_console.core.clock import iso, span
+from devora_console.core.console import Verdict
 from devora_console.core.safetext import one_line
 from devora_console.cutover.gating import blocking
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine, succeeded
@@ -39,7 +40,9 @@ def _before(seen: CutoverSnapshot, keys: Mapping[str, str]) -> str:
     if seen.poll is not None:
         return f"Any strong objections? GO at {iso(seen.poll[1].replace(microsecond=0))} unless somebody objects."
     if not shut:
-        words = "Every gate is open: ready for GO." if total else "No gate is asked for: ready for GO."
+        waived = sum(bool(each.waiver) and each.verdict is not Verdict.OK for each in asked)
+        rest = f" but {waived}, which {'is' if waived == 1 else 'are'} waived" if waived else ""
+        words = f"Every gate is open{rest}: ready for GO." if total else "No gate is asked for: ready for GO."
     else:
         named = ", ".join(each.id for each in shut[:3]) + (f" and {len(shut) - 3} more" if len(shut) > 3 else "")
         words = f"Not ready: {len(shut)} of {total} gates are not open ({named})."
@@ -77,7 +80,9 @@ def _time(line: StepLine) -> str:
 def _ended(run: Run) -> str:
     took = span((run.last_at - run.created).total_seconds())
     if run.state is RunState.DONE:
-        return f"Done: every step passed, {took} after the run was opened."
+        skipped = [each.id for each in run.steps if each.state is StepState.SKIPPED]
+        passed = f"done without {', '.join(skipped)}, which somebody skipped" if skipped else "every step passed"
+        return f"Done: {passed}, {took} after the run was opened."
     if succeeded(run):
         return "Rehearsed to the end, and everything was taken back."
     if run.state is RunState.ROLLED_BACK:

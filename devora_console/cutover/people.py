@@ -74,7 +74,8 @@ class People:
         ground = self._ground
         async with ground.busy:
             await ground.record.catch_up()
-            if ground.run.state in (*ENDED, RunState.ROLLING_BACK):
+            over = ground.run.state in ENDED and not (ground.run.state is RunState.DONE and ground.beyond())
+            if over or ground.run.state is RunState.ROLLING_BACK:
                 raise refused("nothing_to_undo", f"the run is {ground.run.state.value}", _SEE)
             if ground.beyond():
                 missing = counted(ground.run, ROLLBACK_SCOPE, 2, ground.plan_sha, utc_now()).words

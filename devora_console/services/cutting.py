@@ -15,6 +15,7 @@ from devora_console.config.settings import Settings
 from devora_console.core.clock import utc_now
 from devora_console.core.gates import Registry
 from devora_console.core.problems import ConsoleError, refused
+from devora_console.core.unknown import Unknown
 from devora_console.cutover.journal import home
 from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.model import Runbook
@@ -22,9 +23,10 @@ from devora_console.cutover.opening import Intent, Opened, open_new, runbook_of,
 from devora_console.cutover.state import ENDED, Run, RunMode, RunState
 from devora_console.cutover.walk import Means, Walk
 from devora_console.migration.mapping_file import load_mapping
+from devora_console.postgres.delta import TableDelta
 from devora_console.postgres.target import Target
 from devora_console.postgres.target_lease import TargetLease
-from devora_console.services import scratch_target
+from devora_console.services import plan_b, scratch_target
 from devora_console.services.gates import Rehearsals, registry
 
 _MB = 1_000_000
@@ -206,6 +208,17 @@ class Cutting:
         given = self._aim.intent.given
         aimed = replace(given, surroundings=replace(given.surroundings, postgres_database=database))
         return runbook_of(run, aimed, opened.folder)
+
+    async def keep_delta(self, walk: Walk) -> tuple[TableDelta, ...] | Unknown:
+        """Before a rollback past the point of no return: what it would lose, kept as files in the run's folder. Unknown
+        without a mark. Raises ConsoleError when it cannot be kept.
+        """
+        mark, folder = walk.folder / plan_b.MARK, walk.folder / plan_b.DELTA
+        found = await plan_b.lost(self._settings, mark)
+        if not isinstance(found, Unknown):
+            await plan_b.keep(self._settings, mark, folder)
+            await walk.keep_artifact(folder, "delta")
+        return found
 
     async def clear_up(self, run: Run) -> None:
         """After a rehearsal: its scratch target goes."""

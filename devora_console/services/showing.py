@@ -83,8 +83,9 @@ def _gates(seen: Seen, now: datetime) -> tuple[gating.GateLine, ...]:
         return ()
     rehearsal = seen.run is not None and seen.run.mode is RunMode.REHEARSAL
     wanted = [each for each in seen.runbook.gates if each.rehearsal or not rehearsal]
-    begun = seen.run is not None and seen.run.state not in ENDED
-    standings = seen.run.gates if seen.run is not None and begun else seen.standings
+    standings = dict(seen.run.gates) if seen.run is not None else {}
+    if seen.run is None or seen.run.state in ENDED:
+        standings.update(seen.standings)  # measured since, for the next run
     return gating.lines(wanted, seen.registry, standings, now)
 
 

@@ -92,8 +92,10 @@ class Walking:
             if found is not None and found != self._folder:
                 await self._hold(found)
         if self._walk is None:
-            self._runbook = await asyncio.to_thread(self._cutting.runbook)
-            self._registry = self._cutting.gates(self._runbook)
+            book = await asyncio.to_thread(self._cutting.runbook)
+            if self._runbook is None or book.plan_sha != self._runbook.plan_sha:
+                self._registry = await asyncio.to_thread(self._cutting.gates, book)
+            self._runbook = book
             self._window_ends = self._cutting.window_end(self._runbook, utc_now())
         assert self._runbook is not None
         own = self._walk.run.id if self._walk is not None else ""
@@ -184,7 +186,7 @@ class Walking:
             "happened": lambda target, text: self._mine().people.resolve(target, done=True, reason=text),
             "did_not_happen": lambda target, text: self._mine().people.resolve(target, done=False, reason=text),
             "skip": self._skip,
-            "roll_back": lambda target, text: self._mine().people.rollback(text),
+            "roll_back": self._roll_back,
         }
 
     def _any(self) -> Walk:
@@ -238,6 +240,12 @@ class Walking:
 
     async def _skip(self, target: str, text: str) -> None:
         await self._mine().people.skip(target, text)
+
+    async def _roll_back(self, target: str, text: str) -> None:
+        walk = self._mine()
+        if walk.beyond:
+            await self._cutting.keep_delta(walk)
+        await walk.people.rollback(text)
 
     async def _release(self, target: str, text: str) -> None:
         self._mine().people.release()

@@ -257,6 +257,24 @@ async def test_past_the_point_of_no_return_the_way_back_is_peoples(scene: Scene)
     await until(lambda: state_of(walk, "open") is StepState.WAITING)
     await walk.people.go("open")
     assert (await rest(walk)).state is RunState.DONE
-    with pytest.raises(ConsoleError, match="the run is done"):
+    await walk.hold()
+    with pytest.raises(ConsoleError, match="loses writes"):
         await walk.people.rollback("visitors see errors")
+    await scene.says("ana", "rollback")
+    with pytest.raises(ConsoleError, match="1 more person has to approve"):
+        await walk.people.rollback("visitors see errors")
+    assert walk.run.state is RunState.DONE
+    await scene.says("bo", "rollback")
+    await walk.people.rollback("visitors see errors")
+    await walk.drive()
+    await until(lambda: state_of(walk, "open") is StepState.WAITING)  # visitors are shut out by a person
+    assert scene.log() == ["one", "open"]
+    with pytest.raises(ConsoleError, match="two people say"):
+        await walk.people.resolve("open", done=True, reason="the site is shut, as I see")
+    await scene.says("ana", "open")
+    await scene.says("bo", "open")
+    await walk.people.resolve("open", done=True, reason="the site is shut, as I see")
+    assert (await rest(walk)).state is RunState.ROLLED_BACK
+    assert scene.log() == ["one", "open", "undo-one"]
     assert [each.payload["scope"] for each in scene.events(Kind.GO)] == ["run", "open"]
+    assert scene.whole()
