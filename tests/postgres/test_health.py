@@ -294,18 +294,25 @@ async def test_autovacuum_due_and_what_is_in_its_way(watched: Dsn, enter: Enter)
         "DELETE FROM disabled WHERE i <= 5000",
         "CREATE TABLE inserted (i int) WITH (autovacuum_vacuum_insert_threshold = 10,"
         " autovacuum_vacuum_insert_scale_factor = 0, autovacuum_analyze_threshold = 1000000)",
-        "INSERT INTO inserted SELECT generate_series(1, 500)",
         "CREATE TABLE never_by_insert (i int) WITH (autovacuum_vacuum_insert_threshold = -1,"
         " autovacuum_analyze_threshold = 1000000)",
         "INSERT INTO never_by_insert SELECT generate_series(1, 500)",
         "CREATE TABLE quiet (i int)",
         "INSERT INTO quiet SELECT generate_series(1, 10)",
     )
-    await counted(watched, "disabled", n_dead_tup=5_000)
-    await counted(watched, "inserted", n_ins_since_vacuum=500)
-    await counted(watched, "never_by_insert", n_ins_since_vacuum=500)
-    await counted(watched, "quiet", n_ins_since_vacuum=10)
-    part = await _vacuum(await enter(watched))
+    holder = await asyncpg.connect(watched.reveal())
+    try:
+        await holder.execute("BEGIN")
+        # autovacuum passes a locked table over: its visit, at any moment, would end what is due here
+        await holder.execute("LOCK TABLE inserted IN SHARE UPDATE EXCLUSIVE MODE")
+        await execute(watched, "INSERT INTO inserted SELECT generate_series(1, 500)")
+        await counted(watched, "disabled", n_dead_tup=5_000)
+        await counted(watched, "inserted", n_ins_since_vacuum=500)
+        await counted(watched, "never_by_insert", n_ins_since_vacuum=500)
+        await counted(watched, "quiet", n_ins_since_vacuum=10)
+        part = await _vacuum(await enter(watched))
+    finally:
+        await holder.close()
     tables = {table.name: table for table in part.tables}
     due = {name: (table.due.vacuum, table.due.insert) for name, table in tables.items() if table.due is not None}
     assert due["disabled"][0]
