@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -142,12 +142,15 @@ async def _sequences(connection: Connection, threshold: str) -> Measurement:
     )
 
 
-def statistics_gate(target: Target) -> Gate:
-    """``statistics.analyzed``."""
+def statistics_gate(target: Target, tables: Collection[str] | None = None) -> Gate:
+    """``statistics.analyzed``, of those ``tables`` of schema public (None: all) and of what is archived.
+
+    A table that others fill while one looks is never at rest: autovacuum keeps its statistics, not a cutover.
+    """
     threshold = f"at most {_CHANGED_PERCENT} % of the rows changed since (or {_CHANGED_ROWS})"
 
     async def measure() -> Measurement:
-        return await asked(target, lambda connection: _statistics(connection, threshold), threshold=threshold)
+        return await asked(target, lambda connection: _statistics(connection, threshold, tables), threshold=threshold)
 
     about = (
         "Without statistics the planner guesses, and the first minutes after the switch are slow where it guesses ill."
@@ -155,7 +158,7 @@ def statistics_gate(target: Target) -> Gate:
     return Gate("statistics.analyzed", "Statistics are fresh", about, TTL, measure)
 
 
-async def _statistics(connection: Connection, threshold: str) -> Measurement:
+async def _statistics(connection: Connection, threshold: str, tables: Collection[str] | None) -> Measurement:
     if await connection.fetchval("SELECT pg_is_in_recovery()"):
         return not_known(
             Unknown("this is a standby: it is not told when a table was analyzed", "Ask the primary"), threshold
@@ -165,10 +168,12 @@ async def _statistics(connection: Connection, threshold: str) -> Measurement:
     rows = await connection.fetch(sql(HERE, "gate_statistics"))
     if not rows:
         return not_known(Unknown("schema public has no table", "devora-console schema apply"), threshold)
-    return _analyzed(rows, threshold, late=connection.get_server_version().major < _COUNTS_AT_ONCE)
+    judged = [row for row in rows if tables is None or row["archived"] or row["root"] in tables]
+    late = connection.get_server_version().major < _COUNTS_AT_ONCE
+    return _analyzed(judged, threshold, late=late, others=len(rows) - len(judged))
 
 
-def _analyzed(rows: Sequence[asyncpg.Record], threshold: str, *, late: bool) -> Measurement:
+def _analyzed(rows: Sequence[asyncpg.Record], threshold: str, *, late: bool, others: int) -> Measurement:
     """``late``: rows may be counted only after the ANALYZE that has seen them, so many are no proof."""
     filled = [row for row in rows if row["filled"]]
     stale: list[str] = []
@@ -185,6 +190,8 @@ def _analyzed(rows: Sequence[asyncpg.Record], threshold: str, *, late: bool) -> 
     moments: list[datetime] = [row["analyzed"] for row in filled if row["analyzed"] is not None]
     evidence: dict[str, object] = {"tables": len(rows), "filled": len(filled), "stale": len(stale)}
     why = f"pg_stat_all_tables of {len(rows)} tables, {len(filled)} of which hold anything."
+    if others:
+        why += f" {others} more are not filled by the migration: autovacuum's."
     if moments:
         evidence["oldest"] = iso(min(moments))
         why += f" The one analyzed longest ago was at {iso(min(moments))}."

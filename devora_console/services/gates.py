@@ -64,7 +64,14 @@ def registry(
     found = Registry()
     walk = _walk(settings, target, rehearsals)
     backups = backup_gates(backup_context(settings))
-    for gates in (_migration(scene), _schema(target), _server(target), backups, (silent_gate(settings),), walk):
+    for gates in (
+        _migration(scene),
+        _schema(target),
+        _server(target, mapping),
+        backups,
+        (silent_gate(settings),),
+        walk,
+    ):
         for gate in gates:
             found.add(gate)
     return found
@@ -84,8 +91,9 @@ def _schema(target: Target) -> Iterable[Gate]:
     return constraints_gate(target), drift_gate(target)
 
 
-def _server(target: Target) -> Iterable[Gate]:
-    return sequences_gate(target), statistics_gate(target)
+def _server(target: Target, mapping: Mapping) -> Iterable[Gate]:
+    filled = frozenset(table for each in mapping.collections for table in each.tables())
+    return sequences_gate(target), statistics_gate(target, filled)
 
 
 def _walk(settings: Settings, target: Target, rehearsals: Rehearsals | None) -> Iterable[Gate]:

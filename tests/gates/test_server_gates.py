@@ -118,6 +118,23 @@ async def test_statistics_are_fresh(place: Place, case: str) -> None:
     assert (found.verdict, words in found.value) == (verdict, True), found
 
 
+async def test_a_table_that_others_fill_is_autovacuums(place: Place) -> None:
+    scene = await place()
+    await do(
+        scene,
+        "ANALYZE",
+        "CREATE TABLE busy (n integer)",
+        "INSERT INTO busy SELECT generate_series(1, 500)",
+        "CREATE TABLE whole (n integer) PARTITION BY RANGE (n)",
+        "CREATE TABLE part PARTITION OF whole DEFAULT",
+        "INSERT INTO whole VALUES (1)",
+    )
+    found = await measured(statistics_gate(scene.target, frozenset({"users", "projects"})))
+    assert (found.verdict, "not filled by the migration" in found.why) == (Verdict.OK, True), found
+    found = await measured(statistics_gate(scene.target, frozenset({"users", "whole"})))
+    assert (found.verdict, "part never" in found.value, "busy" in found.value) == (Verdict.FAIL, True, False), found
+
+
 async def test_a_copy_leaves_statistics_that_are_fresh(place: Place) -> None:
     """Rows that are counted only after the ANALYZE that saw them would make it look old."""
     scene = await place()

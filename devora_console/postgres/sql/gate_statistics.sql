@@ -1,7 +1,9 @@
 -- What: for each table of schema public and each partition of one, whether it holds anything, when it was analyzed
 --       last, and how many rows changed since. Both are NULL where the server keeps no such count.
 -- Serves: 14 and later. Cost: the catalogue, and the size of each table. Grants: none.
-SELECT c.relname::text AS name,
+SELECT c.relname::text AS name, n.nspname <> 'public' AS archived,
+       coalesce((SELECT r.relname FROM pg_catalog.pg_class r WHERE r.oid = pg_catalog.pg_partition_root(c.oid)),
+                c.relname)::text AS root,
        (SELECT coalesce(sum(pg_catalog.pg_relation_size(p.relid)), 0)
           FROM pg_catalog.pg_partition_tree(c.oid) p WHERE p.isleaf) > 0
            OR (c.relkind = 'r' AND pg_catalog.pg_relation_size(c.oid) > 0) AS filled,
