@@ -97,7 +97,9 @@ def _verify(door: Door, run_id: str) -> Answer:
     """Recompute the chain of hashes, and the hash of every output and artifact. Exit 1 where anything differs."""
     folder = cutting_of(door).find(run_id)
     found = verify(folder)
-    problems = tuple(Problem("cutover_chain", str(each), "Somebody or something changed it") for each in found.findings)
+    problems = tuple(
+        Problem("cutover_chain", each.words, "Somebody or something changed it") for each in found.findings
+    )
 
     def show(out: Console) -> None:
         sign = "✓" if found.whole else "✗"

@@ -21,7 +21,6 @@ from devora_console.core.unknown import Unknown
 from devora_console.cutover.state import ENDED, RunMode, RunState
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
 from devora_console.cutover.walk import Walk
-from devora_console.services import plan_b
 from devora_console.services.cutting import Cutting
 
 Said = Callable[[Walk], Awaitable[None]]
@@ -170,13 +169,13 @@ def _rollback(door: Door, run_id: str, name: str | None, reason: str) -> Answer:
 
 async def _plan_b(door: Door, cutting: Cutting, walk: Walk) -> None:
     """Say what going back would lose; it is kept first."""
-    found = await cutting.keep_delta(walk)
+    found, folder = await cutting.keep_delta(walk)
     if isinstance(found, Unknown):
         door.narrate(f"! what was written since is not known: {found.reason}")
         return
     for each in found:
         door.narrate(f"! {each.name}: {each.written} rows written since would be lost")
-    door.narrate(f"kept in {walk.folder / plan_b.DELTA}")
+    door.narrate(f"kept in {folder}")
 
 
 async def _until_back(walk: Walk) -> None:

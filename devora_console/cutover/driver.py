@@ -17,7 +17,7 @@ from devora_console.cutover.ground import OVER, STUCK, Ground
 from devora_console.cutover.measuring import Measuring
 from devora_console.cutover.model import Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
-from devora_console.cutover.undo import by_hand, by_nobody, remaining
+from devora_console.cutover.undo import by_hand, by_nobody, nothing_words, remaining, went_past
 from devora_console.cutover.voting import RUN_SCOPE, counted
 
 _TICK = 0.25
@@ -236,10 +236,10 @@ class Driver:
             return await self._resolve(step)
         if standing.state is StepState.UNDO_FAILED:
             return False  # a person decides
-        if step.undo is not None and step.undo.command is not None:
+        if step.undo is not None and by_nobody(step.undo, past=went_past(run, ground.runbook)):
+            await ground.step_state(step, StepState.UNDONE, nothing_words(step.undo), "runbook")
+        elif step.undo is not None and step.undo.command is not None:
             await ground.stepper.launch(step, step.undo.command, undo=True)
-        elif step.undo is not None and by_nobody(step.undo):
-            await ground.step_state(step, StepState.UNDONE, step.undo.words, "runbook")
         else:
             return await self._wait(step, standing, by_hand(step))
         return True

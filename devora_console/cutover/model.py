@@ -64,12 +64,15 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """How a step is taken back, and how one sees that it was."""
+    """How a step is taken back, and how one sees that it was. ``past_only``: before the point of no return there is
+    nothing to take back.
+    """
 
     command: Command | None
     words: str
     probes: tuple[Probe, ...] = ()
     seconds: float = 60.0
+    past_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

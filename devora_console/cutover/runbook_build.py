@@ -84,7 +84,7 @@ def _undo(undo: UndoShape) -> Undo:
     command = _command(undo.run, undo.timeout_seconds, undo.env, undo.cwd)
     # What is left to a person, or to nobody, takes the console no time.
     seconds = undo.expect_seconds if command or "expect_seconds" in undo.model_fields_set else 0.0
-    return Undo(command, undo.words or "", _probes(undo.probe, "undo"), seconds)
+    return Undo(command, undo.words or "", _probes(undo.probe, "undo"), seconds, undo.past_only)
 
 
 def _rehearsal(rehearsal: RehearsalShape) -> Rehearsal:

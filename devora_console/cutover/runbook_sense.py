@@ -135,13 +135,17 @@ def _way_back(step: StepShape, place: Place, past: bool) -> Iterator[Fault]:
         return
     here = (*place, "undo")
     if past:
-        if undo.run is not None or not (undo.words or "").startswith((NOTHING, PLAN_B)):
+        if undo.past_only:
+            yield Fault((*here, "past_only"), "is past the point of no return anyway")
+        if not (undo.words or "").startswith((NOTHING, PLAN_B)):
             yield Fault(
                 (*here, "run") if undo.run is not None else here,
                 "from the point of no return on nothing takes a step back: writes would be lost",
-                f"Leave it out, or say what is left: words = '{PLAN_B} ...'",
+                f"Leave it out, or say what is left, with or without run: words = '{PLAN_B} ...'",
             )
-        return
+            return
+        if undo.run is None:
+            return
     yield from _undo(undo, here)
 
 
@@ -151,7 +155,7 @@ def _undo(undo: UndoShape, place: Place) -> Iterator[Fault]:
             yield Fault(place, f"says neither run nor words; words = '{NOTHING} ...' says why there is nothing to do")
         elif undo.words.startswith(NOTHING) and not undo.words.removeprefix(NOTHING).strip():
             yield Fault((*place, "words"), "does not say why there is nothing to undo")
-        for key in ("timeout_seconds", "env", "cwd"):
+        for key in ("timeout_seconds", "env", "cwd", "past_only"):
             if key in undo.model_fields_set:
                 yield Fault((*place, key), "means nothing without run")
         return

@@ -55,6 +55,7 @@ class UndoShape(_Shape):
     expect_seconds: Annotated[float, Field(ge=0, le=_LONGEST)] = 60.0
     env: dict[str, str] = {}
     cwd: Words | None = None
+    past_only: bool = False
     probe: list[ProbeShape] = []
 
 

@@ -72,9 +72,15 @@ def forward_time(step: Step, timings: Timings) -> Expected:
     return Expected(max(found.p50, step.wait_seconds), max(found.p95, step.wait_seconds), found.n)
 
 
-def undo_time(step: Step, timings: Timings) -> Expected | None:
-    """How long it takes to take the step back; None when nothing is done for it."""
-    if step.undo is None or (step.undo.command is None and step.undo.seconds == 0):
+def undo_time(step: Step, timings: Timings, *, past: bool = False) -> Expected | None:
+    """How long it takes to take the step back; None when nothing is done for it. ``past``: past the point of no
+    return.
+    """
+    if (
+        step.undo is None
+        or (step.undo.command is None and step.undo.seconds == 0)
+        or (step.undo.past_only and not past)
+    ):
         return None
     return _expected(timings.undo.get(step.id, ()), step.undo.seconds)
 

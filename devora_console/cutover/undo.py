@@ -65,10 +65,11 @@ class RollbackPlan:
 def rollback_plan(run: Run, runbook: Runbook, timings: Timings) -> RollbackPlan:
     """The plan for this run as it stands: recompute it after every event."""
     standings = {each.id: each for each in run.steps}
-    touched = [step for step in runbook.steps if step.id in standings and is_touched(standings[step.id])]
     numbers = {step.id: number for number, step in enumerate(runbook.steps, 1)}
-    ways = tuple(_way(step, numbers[step.id], standings[step.id].state, timings) for step in remaining(run, runbook))
-    past = any(step.ponr or _after(step, runbook) for step in touched)
+    past = went_past(run, runbook)
+    ways = tuple(
+        _way(step, numbers[step.id], standings[step.id].state, timings, past=past) for step in remaining(run, runbook)
+    )
     flying = next((each for each in run.steps if each.state in IN_FLIGHT), None)
     why_not = _why_not(run, ways, past, flying)
     return RollbackPlan(
@@ -99,7 +100,9 @@ def whole_way_back(runbook: Runbook, timings: Timings) -> tuple[WayBack, ...]:
         if step.ponr:
             break
         until.append((number, step))
-    return tuple(_way(step, number, StepState.PENDING, timings) for number, step in reversed(until) if _says(step))
+    return tuple(
+        _way(step, number, StepState.PENDING, timings, past=False) for number, step in reversed(until) if _says(step)
+    )
 
 
 def rollback_from(steps: Sequence[Step], timings: Timings) -> Total:
@@ -144,21 +147,37 @@ def undecided(run: Run, runbook: Runbook) -> str:
     return ""
 
 
-def by_nobody(undo: Undo) -> bool:
+def went_past(run: Run, runbook: Runbook) -> bool:
+    """Whether visitors may have written to the target: it stays so when the site was shut again."""
+    touched = {each.id for each in run.steps if each.touched or is_touched(each)}
+    return any(step.id in touched for step in runbook.steps if step.ponr or _after(step, runbook))
+
+
+def by_nobody(undo: Undo, *, past: bool) -> bool:
     """Whether there is nothing to take back, as the runbook says with a reason."""
+    if undo.past_only and not past:
+        return True
     return undo.command is None and undo.words.startswith("nothing to undo:")
+
+
+def nothing_words(undo: Undo) -> str:
+    """Why there is nothing to take back."""
+    if undo.past_only:
+        return "nothing to undo: the point of no return was not passed"
+    return undo.words
 
 
 def _says(step: Step) -> bool:
     return step.undo is not None or step.kind in (StepKind.COMMAND, StepKind.MANUAL)
 
 
-def _way(step: Step, number: int, state: StepState, timings: Timings) -> WayBack:
+def _way(step: Step, number: int, state: StepState, timings: Timings, *, past: bool) -> WayBack:
     undo = step.undo
     if undo is None:  # after the point of no return only
         return WayBack(step.id, number, step.title, How.PERSON, "nothing takes this step back", None, state)
-    how = How.COMMAND if undo.command else How.NOTHING if by_nobody(undo) else How.PERSON
-    return WayBack(step.id, number, step.title, how, undo_words(undo), undo_time(step, timings), state)
+    how = How.NOTHING if by_nobody(undo, past=past) else How.COMMAND if undo.command else How.PERSON
+    words = nothing_words(undo) if how is How.NOTHING else undo_words(undo)
+    return WayBack(step.id, number, step.title, how, words, undo_time(step, timings, past=past), state)
 
 
 def _after(step: Step, runbook: Runbook) -> bool:

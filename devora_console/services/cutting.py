@@ -209,16 +209,17 @@ class Cutting:
         aimed = replace(given, surroundings=replace(given.surroundings, postgres_database=database))
         return runbook_of(run, aimed, opened.folder)
 
-    async def keep_delta(self, walk: Walk) -> tuple[TableDelta, ...] | Unknown:
-        """Before a rollback past the point of no return: what it would lose, kept as files in the run's folder. Unknown
-        without a mark. Raises ConsoleError when it cannot be kept.
+    async def keep_delta(self, walk: Walk) -> tuple[tuple[TableDelta, ...] | Unknown, Path]:
+        """Before a rollback past the point of no return: what it would lose, kept as files in a folder of the run's,
+        another one each time: what was kept before stays as its hash was written down. Unknown without a mark. Raises
+        ConsoleError when it cannot be kept.
         """
-        mark, folder = walk.folder / plan_b.MARK, walk.folder / plan_b.DELTA
+        mark, folder = walk.folder / plan_b.MARK, walk.folder / f"{plan_b.DELTA}-{utc_now():%Y%m%dT%H%M%SZ}"
         found = await plan_b.lost(self._settings, mark)
         if not isinstance(found, Unknown):
             await plan_b.keep(self._settings, mark, folder)
             await walk.keep_artifact(folder, "delta")
-        return found
+        return found, folder
 
     async def clear_up(self, run: Run) -> None:
         """After a rehearsal: its scratch target goes."""

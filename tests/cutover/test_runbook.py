@@ -156,8 +156,18 @@ def test_what_is_written_is_what_is_read() -> None:
         ("ponr = true\n", "", "runbook: no step says ponr = true"),
         (
             'reason = "it lets visitors in"\n',
-            'reason = "x"\n  [step.undo]\n  run = ["{site}", "maintenance", "on"]\n',
+            'reason = "x"\n  [step.undo]\n  run = ["{site}", "maintenance", "on"]\n  words = "it is shut"\n',
             "step[open].undo.run: from the point of no return on nothing takes a step back",
+        ),
+        (
+            'reason = "it lets visitors in"\n',
+            'reason = "x"\n  [step.undo]\n  run = ["{site}", "maintenance", "on"]\n  words = "plan B: shut it"\n',
+            "step[open].undo: has no [[step.undo.probe]]",
+        ),
+        (
+            'reason = "it lets visitors in"\n',
+            'reason = "x"\n  [step.undo]\n  words = "plan B: shut it"\n  past_only = true\n',
+            "step[open].undo.past_only: is past the point of no return anyway",
         ),
         (
             'reason = "it lets visitors in"\n',

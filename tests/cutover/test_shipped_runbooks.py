@@ -10,7 +10,10 @@ from devora_console.core.problems import ConsoleError
 from devora_console.cutover.model import Runbook, StepKind
 from devora_console.cutover.runbook import MEASURED, SHIPPED, Given, load_runbook
 from devora_console.cutover.runbook_shape import FileShape, GateShape, HeadShape, ProbeShape, StepShape
-from tests.cutover.small_runbook import SURROUNDINGS
+from devora_console.cutover.state import RunState, StepState
+from devora_console.cutover.timing import Timings
+from devora_console.cutover.undo import How, rollback_plan
+from tests.cutover.small_runbook import SURROUNDINGS, Stood, run_of
 
 SITE = {"site": "/opt/site.sh", "front_url": "http://f", "app_url": "http://a", "green_url": "http://g"}
 
@@ -27,11 +30,26 @@ def test_it_is_read_and_everything_before_its_end_can_be_taken_back(name: str) -
     assert book.name == name
     last = book.point_of_no_return
     assert last is not None
-    assert (last.id, last.people, last.pause) == ("open", 1, True)
+    assert (last.id, last.people, last.pause) == ("open", 1, False)  # its own GO is typed: no key besides
     for step in book.steps[: book.steps.index(last)]:
         if step.kind is StepKind.COMMAND:
             assert step.undo is not None
             assert step.probes
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_past_the_end_the_site_is_shut_before_what_was_written_is_kept(name: str) -> None:
+    """Kept before it, what is written until it is shut would be lost."""
+    book = shipped(name)
+    stood = {step.id: Stood(StepState.PASSED, (0,)) for step in book.steps}
+    past = rollback_plan(run_of(book, stood, state=RunState.ROLLING_BACK), book, Timings())
+    acts = [way.step for way in past.acts if way.step in ("open", "mark", "switch", "route-all")]
+    assert acts[:2] == ["open", "mark"]
+    assert (past.past, past.people) == (True, 2)
+    shut = rollback_plan(run_of(book, {"mark": stood["mark"]}, state=RunState.ROLLING_BACK), book, Timings())
+    (way,) = shut.ways
+    assert (way.how, way.time, shut.past) == (How.NOTHING, None, False)
+    assert "was not passed" in way.words
 
 
 def test_every_line_of_the_guides_script_is_covered_and_maintenance_ends() -> None:
