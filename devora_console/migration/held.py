@@ -99,6 +99,29 @@ async def waive(connection: asyncpg.Connection[asyncpg.Record], item: int, reaso
     return _item(row)
 
 
+async def carry_waivers(real: asyncpg.Connection[asyncpg.Record], copy: asyncpg.Connection[asyncpg.Record]) -> int:
+    """Bring what people waived in the real target to a copy of it, where it is not there yet; how many were brought.
+
+    A waiver is of a document as it is, byte for byte: in the copy too it holds for that document only.
+    """
+    columns = (
+        "collection, source_id, run, path, rule, sqlstate, constraint_name, message, raw_bson, first_seen, last_seen,"
+        " attempts, resolved_at, resolved_by, reason"
+    )
+    waived = "FROM devora_console.quarantine WHERE resolved_by LIKE 'waived by %'"
+    if await real.fetchval("SELECT to_regclass('devora_console.quarantine') IS NULL"):
+        return 0
+    if await copy.fetchval(f"SELECT EXISTS (SELECT {waived})"):
+        return 0
+    places = ", ".join(f"${at}" for at in range(1, 16))
+    brought = 0
+    async with real.transaction(readonly=True), copy.transaction():
+        async for row in real.cursor(f"SELECT {columns} {waived}", prefetch=8):  # each holds a document: up to 16 MB
+            await copy.execute(f"INSERT INTO devora_console.quarantine ({columns}) VALUES ({places})", *row.values())
+            brought += 1
+    return brought
+
+
 def pretty(raw: bytes, mapping: Mapping, collection: str) -> str:
     """A document as indented Extended JSON, with the values of secret paths replaced."""
     try:

@@ -11,6 +11,7 @@ from devora_console.config.libpq import target
 from devora_console.config.secret import Dsn
 from devora_console.config.settings import PostgresSettings
 from devora_console.core.problems import refused, usage_error
+from devora_console.migration.held import carry_waivers
 from devora_console.postgres.connect import LOST, connection, explain, other_database
 from devora_console.postgres.names import quoted
 from devora_console.schema.bootstrap import WANTED
@@ -29,7 +30,9 @@ def settings_for(settings: PostgresSettings, name: str) -> PostgresSettings:
 
 
 async def make(settings: PostgresSettings, name: str) -> None:
-    """Make it, if it is not there, owned by the configured user, with the schema applied. Raises ConsoleError."""
+    """Make it, if it is not there, owned by the configured user, with the schema applied, and what people have waived
+    in the real target waived here too: the same documents come to quarantine again. Raises ConsoleError.
+    """
     admin = settings.superuser_dsn or settings.dsn
     owner = target(settings.dsn).user
     try:
@@ -46,6 +49,8 @@ async def make(settings: PostgresSettings, name: str) -> None:
             _with_database(settings.dsn, name), purpose="rehearsal", read_only=False, statement_timeout_seconds=0
         ) as session:
             await schema.apply(session)
+            async with connection(settings.dsn, purpose="rehearsal", read_only=True) as real:
+                await carry_waivers(real, session)
     except asyncpg.InsufficientPrivilegeError as error:
         raise refused(
             "no_scratch",

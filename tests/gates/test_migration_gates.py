@@ -20,12 +20,14 @@ from devora_console.core.problems import ConsoleError
 from devora_console.migration.dry_runs import DryRun, keep, kept
 from devora_console.migration.gates import Scene, collections_gate, dry_run_gate, mapped, verification_gate
 from devora_console.migration.gates_data import quarantine_gate, vectors_gate
+from devora_console.migration.held import carry_waivers
 from devora_console.migration.mapping import Mapping, Policy
 from devora_console.migration.mapping_file import builtin_mapping
 from devora_console.migration.progress import Kind
+from devora_console.postgres.connect import connection
 from devora_console.postgres.target import Target
 from tests.gates.conftest import Place, cases, do, dsn_of, measured
-from tests.migration.world import run
+from tests.migration.world import execute, run
 from tests.postgres.conftest import as_role
 
 
@@ -257,6 +259,21 @@ async def test_quarantine_is_empty_or_waived(place: Place, case: str) -> None:
     await do(scene, *statements(scene))
     found = await measured(quarantine_gate(scene))
     assert (found.verdict, words in f"{found.value} {found.why}") == (verdict, True), found
+
+
+async def test_a_rehearsal_knows_what_was_waived(place: Place, untouched: Place) -> None:
+    """Its target is another one, into which the same documents come to quarantine again."""
+    real, copy = await place(), await untouched()
+    await do(real, _WAIVE)
+    assert isinstance(copy.source, str)
+    async with (
+        real.target.strictly(purpose="test", statement_timeout_seconds=5) as before,
+        connection(dsn_of(copy), purpose="test", read_only=False) as after,
+    ):
+        assert [await carry_waivers(before, after), await carry_waivers(before, after)] == [1, 0]
+    await execute(dsn_of(copy), Path(copy.source))
+    found = await measured(quarantine_gate(copy))
+    assert (found.verdict, found.value) == (Verdict.OK, "1 waived (users 1), none open"), found
 
 
 _UNHEEDED = "ALTER TABLE messages DISABLE TRIGGER update_messages_search"
