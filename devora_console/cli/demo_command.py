@@ -163,6 +163,13 @@ def configured(door: Door, demo: _Demo) -> None:
 
 
 def _open(door: Door, demo: _Demo, traffic: bool, with_site: bool) -> int:
+    with inhabited(door, demo, traffic=traffic, with_site=with_site):
+        return open_console(door)
+
+
+@contextmanager
+def inhabited(door: Door, demo: _Demo, *, traffic: bool = True, with_site: bool = True) -> Iterator[None]:
+    """The demo with its application, the application's own traffic on PostgreSQL, and the settings that name them."""
     mongo = demo.endpoints.mongo
     with ExitStack() as stack:
         if with_site and (site := _site(door, demo)) is not None:
@@ -172,7 +179,7 @@ def _open(door: Door, demo: _Demo, traffic: bool, with_site: bool) -> int:
         configured(door, demo)
         stack.enter_context(standing_in(demo.settled.config, application_variables(demo.owner, mongo)))
         stack.enter_context(workload.traffic(demo.owner) if traffic else nullcontext())
-        return open_console(door)
+        yield
 
 
 def _site(door: Door, demo: _Demo) -> Site | None:

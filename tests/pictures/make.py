@@ -17,11 +17,10 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from devora_console.cli.demo_command import configured, set_up
+from devora_console.cli.demo_command import inhabited, set_up
 from devora_console.cli.door import Door
 from devora_console.demo.data import Scale
 from devora_console.demo.servers import DemoServers, temporary_home
-from devora_console.demo.workload import traffic
 from devora_console.migration.progress import State
 from devora_console.services import ConsoleServices, build_services
 from devora_console.tui.app import DevoraApp
@@ -102,7 +101,13 @@ async def walk(services: ConsoleServices, servers: DemoServers, folder: Path, si
         await here.press("3", "enter", "p")
         await pilot.pause(3)
         await here.picture("statement")
-        await here.press("escape", "1")
+        await here.press("escape", "8")
+        await pilot.pause(2)
+        await here.picture("cutover")
+        await here.press("m", "t")
+        await pilot.pause(6)
+        await here.picture("checklist")
+        await here.press("1")
         await pilot.pause(2.5)
         await here.picture("overview")
         servers.postgres.stop("fast")
@@ -128,13 +133,12 @@ def main(folder: Path) -> None:
         door = Door()
         with DemoServers(temporary_home(), narrate=door.narrate) as servers:
             demo = set_up(door, servers, Scale.SMALL, 1)
-            configured(door, demo)
-            services = build_services(door.effective, door.guard)
-            try:
-                with traffic(demo.owner):
+            with inhabited(door, demo):
+                services = build_services(door.effective, door.guard)
+                try:
                     asyncio.run(walk(services, servers, folder, size))
-            finally:
-                services.loop.close()
+                finally:
+                    services.loop.close()
 
 
 if __name__ == "__main__":
