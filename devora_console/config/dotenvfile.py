@@ -84,8 +84,8 @@ def _is_place(text: str) -> bool:
 
 
 def foreign_secrets(values: dict[str, EnvValue], ours: frozenset[str]) -> tuple[Secret, ...]:
-    """The values of keys not ``ours``, but for words too plain to be secrets (``true``, ``8000``) and for paths that exist
-    here (a file that holds a secret is none).
+    """The values of keys not ``ours``, but for words too plain to be secrets (``true``, ``8000``) and for files and
+    folders of this machine.
     """
     found: list[Secret] = []
     for name, entry in values.items():
