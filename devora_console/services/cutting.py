@@ -19,7 +19,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.cutover.journal import home
 from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.model import Runbook
-from devora_console.cutover.opening import Intent, Opened, open_new, runbook_of, take_up
+from devora_console.cutover.opening import Intent, Opened, has_ended, open_new, runbook_of, take_up
 from devora_console.cutover.outbox import Delivery
 from devora_console.cutover.state import ENDED, Run, RunMode, RunState
 from devora_console.cutover.walk import Means, Walk
@@ -170,7 +170,9 @@ class Cutting:
     async def prepare(self, run: Run) -> None:
         """Before a run is driven: a rehearsal's scratch target is made, if it is not there."""
         if run.mode is RunMode.REHEARSAL:
-            await scratch_target.make(self._settings.postgres, scratch_target.name_for(run.id))
+            await scratch_target.make(
+                self._settings.postgres, run.id, self.root, lambda each: has_ended(self.root, each)
+            )
 
     def walk(self, opened: Opened, changed: Callable[[], None], *, without_lease: str = "") -> Walk:
         """The run in this console's hand, to be looked at and, once it is prepared, driven. ``without_lease``: the
