@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 from devora_console.config.secret import Secret
 from devora_console.core.clock import iso
+from devora_console.core.safetext import one_line
 from devora_console.cutover.events import Event
 from devora_console.cutover.outbox import POSTHOG, WEBHOOK
 from devora_console.cutover.state import Run
 
+_LINE = 600  # characters of an event
 _LONGEST = 400  # characters: PostHog refuses a longer annotation
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -24,6 +26,11 @@ class Message:
     url: str = field(repr=False)
     body: Mapping[str, object]
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def _plain(line: str) -> str:
+    """A line that Slack shows as it is: what servers and commands said may not call everybody, or be a link."""
+    return one_line(line, _LINE).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 class Sink(Protocol):
@@ -58,8 +65,8 @@ class Webhook:
 
     def message(self, run: Run, told: Sequence[tuple[Event, str]]) -> Message:
         """Several lines, each with its time."""
-        text = "\n".join(f"{event.at:%H:%M:%SZ} {said}" for event, said in told)
-        return Message(self.url.reveal(), {"text": f"{run.title} ({run.environment})\n{text}"})
+        lines = [f"{run.title} ({run.environment})", *(f"{event.at:%H:%M:%SZ} {said}" for event, said in told)]
+        return Message(self.url.reveal(), {"text": "\n".join(map(_plain, lines))})
 
 
 @dataclass(frozen=True, slots=True)
