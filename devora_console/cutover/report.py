@@ -24,7 +24,7 @@ _SIGNS = {
     StepState.INCONCLUSIVE: "?",
 }
 _HASH = 12  # hex digits of a hash that a person compares
-_LINK = re.compile(r"(?i)\b(?:https?|ftp|mailto|xmpp):|\bwww\.")  # what Markdown makes a link of by itself
+_LINK = re.compile(r"(?i)(?:https?|ftp|mailto|xmpp):|www\.")  # what Markdown makes a link of by itself
 _TAIL = 40  # lines of a step's output that are printed
 
 
