@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,11 +9,12 @@ from devora_console.backup.compare import compare
 from devora_console.backup.context import Context
 from devora_console.backup.model import Content, Difference, Manifest
 from devora_console.backup.mongo_read import BsonFolder
+from devora_console.backup.mongo_scratch import MARK, Scratch
 from devora_console.backup.mongo_server import MongoServer
 from devora_console.core.problems import ConsoleError, refused
 from devora_console.core.safetext import one_line
+from devora_console.core.scratch import left_words, new_name
 
-SCRATCH = "devora_restore_"
 _MOST_NAMED = 8
 
 
@@ -46,10 +46,16 @@ def restore_mongo(
 
 
 def try_mongo(context: Context, path: Path, manifest: Manifest) -> tuple[tuple[Content, ...], tuple[Difference, ...]]:
-    """Restore into a scratch database, compare, and drop it."""
-    name = f"{SCRATCH}{secrets.token_hex(5)}"
-    with _server(context, name) as server:
+    """Restore into a scratch database, compare, and drop it. What a killed trial left goes first, or is told."""
+    name = new_name()
+    with (
+        Scratch(context.mongo(), context.settings.mongo.server_selection_timeout_seconds) as scratch,
+        _server(context, name) as server,
+    ):
+        for each in scratch.sweep():
+            context.narrate(f"left behind by another trial: {left_words(each)}")
         try:
+            scratch.mark(name)
             _write(context, server, BsonFolder(path, manifest.database))
             return _compared(context, server, path, manifest)
         finally:
@@ -81,7 +87,7 @@ def _write(context: Context, server: MongoServer, dump: BsonFolder) -> None:
 def _compared(
     context: Context, server: MongoServer, path: Path, manifest: Manifest
 ) -> tuple[tuple[Content, ...], tuple[Difference, ...]]:
-    found = tuple(server.contents(context.stop, digests=True))
+    found = tuple(each for each in server.contents(context.stop, digests=True) if each.name != MARK)
     made = {each.name: len(each.indexes) for each in server.layout()}
     indexes = tuple(
         Difference(f"indexes of {each.name}", len(each.indexes), made.get(each.name, 0))

@@ -69,7 +69,7 @@ async def try_postgres(
     async with server.session(admin, seconds) as conn:
         major = (await server.facts(conn, admin)).major
     clients = await clients_for(major, context.environ, context.tool_folders)
-    async with server.scratch_database(admin, context.postgres(), seconds) as into:
+    async with server.scratch_database(admin, context.postgres(), seconds, context.narrate) as into:
         await _restored(context, data_of(path, manifest), manifest.form, into, clients, owner=False)
         return await compared(into, manifest, seconds)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,19 +11,19 @@ import asyncpg
 
 from devora_console.backup.digest import ContentDigest
 from devora_console.backup.model import Content
+from devora_console.backup.postgres_scratch import comment, sweep
 from devora_console.backup.sqltext import shown
 from devora_console.config.conninfo import parse, to_address
 from devora_console.config.libpq import target
 from devora_console.config.secret import Dsn
 from devora_console.core.problems import ConsoleError, connect_error
 from devora_console.core.safetext import one_line
+from devora_console.core.scratch import left_words, new_name
 from devora_console.postgres.connect import LOST, close, connect, explain, other_database, place
 from devora_console.postgres.sqlfiles import sql
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _PACKAGE = "devora_console.backup"
-SCRATCH = "devora_restore_"
-_SCRATCH_COMMENT = "devora-console: a backup is being tried here; may be dropped"
 # Whatever the database or the role prefers: rows are written as pg_dump is told to write them.
 ROW_SETTINGS = {"TimeZone": "UTC", "bytea_output": "hex", "xmloption": "content"}
 _SESSION = {
@@ -186,38 +185,26 @@ async def drop(conn: Connection, database: str) -> None:
 
 
 @asynccontextmanager
-async def scratch_database(admin: Dsn | None, like: Dsn | None, seconds: float) -> AsyncIterator[Dsn]:
-    """An empty database for a trial, dropped at the end however that comes. What a killed trial left goes first.
+async def scratch_database(
+    admin: Dsn | None, like: Dsn | None, seconds: float, narrate: Callable[[str], None]
+) -> AsyncIterator[Dsn]:
+    """An empty database for a trial, dropped at the end however that comes. What a killed trial left goes first, or is
+    told to ``narrate`` when it cannot.
 
     Made on the server of ``admin``, encoded like the database of ``like``.
     """
-    name = f"{SCRATCH}{secrets.token_hex(5)}"
+    name = new_name()
     home = full(admin)
     there = other_database(home, target(like).database) if admin is not None else home
     async with session(there, seconds, read_only=False) as conn:
-        await _sweep(conn)
+        for each in await sweep(conn):
+            narrate(f"left behind by another trial: {left_words(each)}")
         await create(conn, name)
         try:
-            await conn.execute(f"COMMENT ON DATABASE {quoted(name)} IS {_text(_SCRATCH_COMMENT)}")
+            await conn.execute(f"COMMENT ON DATABASE {quoted(name)} IS {_text(comment())}")
             yield other_database(home, name)
         finally:
             await drop(conn, name)
-
-
-async def _sweep(conn: Connection) -> None:
-    """Drop scratch databases of ours that nobody is connected to and that are not of the last minutes."""
-    left = await conn.fetch(
-        "SELECT d.datname AS name FROM pg_database d"
-        " WHERE d.datname LIKE $1 || '%' AND shobj_description(d.oid, 'pg_database') = $2"
-        " AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = d.oid)"
-        " AND (pg_stat_file('base/' || d.oid || '/PG_VERSION', true)).modification < now() - interval '10 minutes'"
-        if await conn.fetchval("SELECT has_function_privilege('pg_stat_file(text, boolean)', 'EXECUTE')")
-        else "SELECT NULL::name AS name WHERE $1 = $2",
-        SCRATCH,
-        _SCRATCH_COMMENT,
-    )
-    for row in left:
-        await drop(conn, row["name"])
 
 
 def full(dsn: Dsn | None) -> Dsn:

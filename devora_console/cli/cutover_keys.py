@@ -37,6 +37,7 @@ def keys(seen: CutoverSnapshot) -> dict[str, object]:
         else None,
         "window": seen.window,
         "rollback": seen.rollback,
+        "told": seen.told,
     }
 
 

@@ -30,6 +30,7 @@ from devora_console.cutover.telling import words
 from devora_console.cutover.walk import Walk
 from devora_console.services.cutting import Cutting
 
+_KEY = "the key to go on"
 _QUIET = frozenset({Kind.CREATED, Kind.OBSERVED, Kind.NOTIFIED, Kind.STARTED})
 _OTHERS = frozenset({"cutover_driven", "cutover_taken_over"})  # another console has the run: nothing of it is ours
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -224,7 +225,7 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
             return Problem("point_of_no_return", f"{step.id} waits for {waiting.reason}", "cutover run --resume --go")
         if walk.poll is None:
             await walk.people.go(step.id)
-    elif waiting.reason == "the key to go on":
+    elif _KEY in (waiting.reason, walk.missing(step.id)):  # the driver may not have written yet that only it is left
         walk.people.release()
     elif step.id in answers.done and not waiting.evidence:
         await walk.people.done(step.id, answers.done[step.id])

@@ -48,5 +48,6 @@ def snapshot_of(door: Door, cutting: Cutting, run_id: str) -> CutoverSnapshot:
                 registry=cutting.gates(opened.runbook),
                 timings=timings(cutting.runs(), opened.runbook, environment),
                 driver=journal.driver() or "",
+                told=cutting.told(opened),
             )
         )

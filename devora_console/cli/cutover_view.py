@@ -10,6 +10,7 @@ from devora_console.core.console import Verdict
 from devora_console.core.safetext import one_line
 from devora_console.cutover.gating import GateLine
 from devora_console.cutover.headline import headline
+from devora_console.cutover.outbox import told_words
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine, verdict_of_step
 
 SIGNS = {
@@ -44,6 +45,8 @@ def print_run(out: Console, seen: CutoverSnapshot) -> None:
     if seen.window is not None:
         fits = "" if seen.window.fits else ": too late to go all the way and back"
         _say(out, f"window until {seen.window.ends:%H:%MZ}, last safe start {seen.window.last_safe_start:%H:%MZ}{fits}")
+    for each in seen.told:
+        _say(out, told_words(each))
 
 
 def print_gates(out: Console, gates: tuple[GateLine, ...]) -> None:

@@ -75,13 +75,25 @@ def _parsed(text: Secret, shown: str) -> DotEnv:
     return DotEnv(values, tuple(warnings))
 
 
+def _is_place(text: str) -> bool:
+    """Whether it is a file or folder of this machine, such as the console's own home: every path in it begins so."""
+    try:
+        return text.startswith("/") and Path(text).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def foreign_secrets(values: dict[str, EnvValue], ours: frozenset[str]) -> tuple[Secret, ...]:
-    """The values of keys not ``ours``, but for words too plain to be secrets (``true``, ``8000``)."""
+    """The values of keys not ``ours``, but for words too plain to be secrets (``true``, ``8000``) and for files and
+    folders of this machine.
+    """
     found: list[Secret] = []
     for name, entry in values.items():
         text = entry.value.reveal()
         named = is_sensitive(name) or _SECRET_NAMES.search(name)
         if name in ours or (_PLAIN.fullmatch(text) and not (named and len(text) >= _SHORTEST_ELSEWHERE)):
+            continue
+        if not named and _is_place(text):
             continue
         if len(text) >= (_SHORTEST if named else _SHORTEST_ELSEWHERE):
             found.append(entry.value)

@@ -14,6 +14,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from devora_console.config.redact import REDACTED, credentials, redact_dsn, redact_message, spellings
+from devora_console.core.masking import masked
 
 __all__ = ["REDACTED", "Dsn", "Secret", "redact_dsn", "scrub"]
 
@@ -97,8 +98,8 @@ class Dsn(Secret):
 
 
 def scrub(message: str, *secrets: Secret | None) -> str:
-    """A driver's message without any of the credentials in ``secrets``, for errors shown to people."""
+    """A driver's message without any of the credentials in ``secrets``, for errors shown to people. What is masked
+    where, :mod:`devora_console.core.masking` says.
+    """
     words = {word for secret in secrets if secret is not None for word in secret.secrets()}
-    for word in sorted((word for word in words if len(word) >= _SHORTEST), key=len, reverse=True):
-        message = message.replace(word, "***")
-    return redact_message(message)
+    return redact_message(masked(message, (word for word in words if len(word) >= _SHORTEST)))

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from devora_console.config.conninfo import ConninfoError, wrong_scheme
 from devora_console.config.libpq import normalise
+from devora_console.config.outside import AnalyticsSettings, CutoverSettings, SearchSettings
 from devora_console.config.quarantine import QuarantineBudget
 from devora_console.config.secret import Dsn, Secret
 from devora_console.config.sections import Section
@@ -24,7 +25,6 @@ from devora_console.config.thresholds import (
     PlansSettings,
     QueriesSettings,
 )
-from devora_console.config.variables import SiteVariables
 
 DERIVED = {"derived": True}
 MONGO_SCHEMES = ("mongodb", "mongodb+srv")
@@ -63,19 +63,6 @@ def _mongo_fault(url: Dsn) -> str:
     return ""
 
 
-def _key(secret: Secret) -> Secret:
-    stripped = Secret(secret.reveal().strip())
-    if not stripped:
-        raise PydanticCustomError("secret", "is empty; leave the key out instead")
-    if not _is_one_word(stripped):
-        raise PydanticCustomError("secret", "holds white space or control characters")
-    return stripped
-
-
-def _is_one_word(secret: Secret) -> bool:
-    return secret.reveal().isprintable() and " " not in secret.reveal()
-
-
 def _database(name: str) -> str:
     if (
         not name
@@ -96,7 +83,6 @@ def _quarantine(value: object) -> object:
 
 PostgresDsn = Annotated[Dsn, AfterValidator(_postgres_dsn)]
 MongoUrl = Annotated[Dsn, AfterValidator(_mongo_url)]
-ApiKey = Annotated[Secret, AfterValidator(_key)]
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[\x20-\x7e]+$")]
 
 
@@ -213,67 +199,6 @@ class MigrationSettings(Section):
     )
 
 
-class AnalyticsSettings(Section):
-    """Product analytics (PostHog). Optional."""
-
-    posthog_api_key: ApiKey | None = Field(
-        default=None,
-        description="The PostHog project's API key. Also POSTHOG_API_KEY. Better kept in the environment than here.",
-        examples=["phc_your_key"],
-    )
-
-
-class SearchSettings(Section):
-    """Semantic search and RAG (OpenAI). Optional."""
-
-    openai_api_key: ApiKey | None = Field(
-        default=None,
-        description="The OpenAI API key for embeddings. Also OPENAI_API_KEY. Better kept in the environment than here.",
-        examples=["sk-your_key"],
-    )
-
-
-class CutoverSettings(Section):
-    """The cutover: which runbook, and what of it belongs to this site."""
-
-    runbook: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
-        default="big-bang",
-        description="A runbook that comes with the console (big-bang, blue-green), or a file of your own. In this file "
-        "relative to its directory, elsewhere to the current one.",
-        examples=["runbooks/devora.toml"],
-    )
-    home: Path | None = Field(
-        default=None,
-        strict=False,
-        description="Where runs are kept: a folder on a local disk. By default the console's data folder "
-        "(devora-console config path).",
-        examples=["/var/lib/devora-console/cutover"],
-    )
-    vars: SiteVariables = Field(
-        default=SiteVariables(),
-        description="Values for the runbook's variables, such as the commands and addresses of this site: the table "
-        "[cutover.vars], or NAME=VALUE words. What a profile says adds to what the top of the file says. No secrets: "
-        "they are shown.",
-        examples=[{"front_url": "https://devora.example", "site": "/opt/devora/site.sh"}],
-    )
-    window_minutes: float | None = Field(
-        default=None,
-        gt=0,
-        le=10_080,
-        description="Minutes that the window lasts, instead of what the runbook says.",
-        examples=[90.0],
-    )
-    notify_url: ApiKey | None = Field(
-        default=None,
-        description="A webhook that is told of each step (Slack's form: a JSON document with the key text). It never "
-        "holds a step up. Better kept in the environment than here.",
-        examples=["https://hooks.example/abc"],
-    )
-    output_limit_mb: float = Field(
-        default=256.0, gt=0, le=100_000, description="Megabytes of a step's output that are kept; the rest is counted."
-    )
-
-
 class TerminalSettings(Section):
     """The screens."""
 
@@ -332,6 +257,8 @@ class Settings(Section):
             self.mongo.admin_url,
             self.mongo.app_url,
             self.analytics.posthog_api_key,
+            self.analytics.posthog_personal_api_key,
+            self.cutover.notify_url,
             self.search.openai_api_key,
         )
         return (*(secret for secret in own if secret is not None), *self.extra_secrets)

@@ -40,7 +40,7 @@ class Kind(StrEnum):
     CLOCK = "clock.jump"  # seconds, boot_id
     ARTIFACT = "artifact"  # path, sha256, bytes, kind, level
     REHEARSED = "rehearsal.target"  # the scratch target of a rehearsal: database, state (made | dropped)
-    NOTIFIED = "notified"  # event, sink, ok, tries
+    NOTIFIED = "notified"  # event (up to which), sink, ok, tries, and when not ok: reason, gave_up
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,9 @@ def fold(events: Iterable[Event], run: Run | None = None) -> Run:
 
 def after(run: Run, event: Event) -> Run:
     """The run after one more event. What an older console does not know changes nothing."""
-    run = replace(run, last_seq=event.seq, last_at=event.at)
+    # Who was told of it is no part of what happened: a run's time does not grow by it.
+    last_at = run.last_at if event.kind is Kind.NOTIFIED else event.at
+    run = replace(run, last_seq=event.seq, last_at=last_at)
     if event.step is not None and event.kind in _STEPS:
         change = _STEPS[event.kind]
         return replace(run, steps=tuple(change(each, event) if each.id == event.step else each for each in run.steps))

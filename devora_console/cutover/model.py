@@ -118,6 +118,7 @@ class Step:
     wait_seconds: float = 0.0  # WAIT: observed time
     observed: bool = True  # WAIT: False: time of the calendar, whether somebody looks or not
     sample_floor: int = 0  # WAIT: fewer samples of its probes than this are inconclusive
+    annotate: bool = False  # its end, and its undo's, are marked on the product's charts
 
 
 @dataclass(frozen=True, slots=True)

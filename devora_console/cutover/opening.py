@@ -9,12 +9,12 @@ from pathlib import Path
 
 from devora_console.config.secret import Secret
 from devora_console.core.clock import iso
-from devora_console.core.problems import refused
+from devora_console.core.problems import ConsoleError, refused
 from devora_console.cutover.journal import home
 from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.model import Runbook
 from devora_console.cutover.runbook import Given, load_runbook, parse_runbook
-from devora_console.cutover.state import Run, RunMode
+from devora_console.cutover.state import ENDED, Run, RunMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +107,15 @@ def _same_place(run: Run, given: Given) -> None:
             f"run {run.id} is of {run.environment}, this console is configured for {given.surroundings.environment}",
             f"Use the profile of {run.environment}",
         )
+
+
+def has_ended(root: Path, run: str) -> bool | None:
+    """Whether a run of this very id, in this folder of runs, has ended; None when there is none that can be read."""
+    folder = next((each for each in home.runs(root) if each.name == run), None)
+    if folder is None:
+        return None
+    try:
+        with Journal.watch(folder) as journal:
+            return journal.state().state in ENDED
+    except ConsoleError:
+        return None

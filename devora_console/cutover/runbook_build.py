@@ -73,6 +73,7 @@ def _step(step: StepShape, due: tuple[str, ...]) -> Step:
         wait_seconds=step.wait_seconds or 0.0,
         observed=step.observed,
         sample_floor=step.sample_floor,
+        annotate=step.annotate,
     )
 
 

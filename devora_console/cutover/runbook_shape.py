@@ -92,6 +92,7 @@ class StepShape(_Shape):
     wait_seconds: Seconds | None = None
     observed: bool = True
     sample_floor: Annotated[int, Field(ge=0)] = 0
+    annotate: bool = False
     probe: list[ProbeShape] = []
     already: list[ProbeShape] = []
     guardrail: list[ProbeShape] = []

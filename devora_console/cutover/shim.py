@@ -191,7 +191,7 @@ def wall() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1e6):06d}Z"
 
 
-def work(folder: str, spec: dict[str, object], words: list[bytes], lock: int, out: int) -> None:
+def work(folder: str, spec: dict[str, object], redactor: Redactor, lock: int, out: int) -> None:
     """Run the command, and write down how it went."""
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
@@ -208,7 +208,7 @@ def work(folder: str, spec: dict[str, object], words: list[bytes], lock: int, ou
     began = wall()
     put(folder, "pid.json", {**who, "session": os.getsid(0), "boot_id": boot_id(), "began": began})
     kept = Kept(out, int(spec["output_limit_bytes"]))  # type: ignore[call-overload]
-    watch = Watch(pid, pipe, kept, Redactor(words), spec.get("timeout_seconds"))  # type: ignore[arg-type]
+    watch = Watch(pid, pipe, kept, redactor, spec.get("timeout_seconds"))  # type: ignore[arg-type]
     os.write(opener, b"1")
     os.close(opener)
     watch.run(wake)
@@ -226,12 +226,18 @@ def work(folder: str, spec: dict[str, object], words: list[bytes], lock: int, ou
         pipe.read()
 
 
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
 def main(folder: str, secrets: int) -> None:
     """Take the lock, leave the console behind, run the command."""
     os.umask(0o077)
     try:
         with os.fdopen(secrets, "rb") as file:  # whole, or the console died: then nothing runs
-            words = [word.encode("utf-8", "surrogateescape") for word in json.loads(file.read())]
+            given = json.loads(file.read())
+        words = [_bytes(word) for word in given["words"]]
+        plain = {_bytes(word): _bytes(pattern) for word, pattern in given["plain"].items()}
         with open(os.path.join(folder, "spec.json"), encoding="utf-8") as text:
             spec = json.load(text)
         lock = locked(os.path.join(folder, "alive.lock"))
@@ -243,7 +249,7 @@ def main(folder: str, secrets: int) -> None:
     except ValueError as error:
         refuse(f"what the console said is not whole: {error}")
     detached(folder)
-    work(folder, spec, words, lock, out)
+    work(folder, spec, Redactor(words, plain), lock, out)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from devora_console.core.console import Verdict
 from devora_console.core.problems import Problem
 from devora_console.cutover.events import Event
 from devora_console.cutover.gating import GateLine
+from devora_console.cutover.outbox import Delivery
 from devora_console.cutover.plan import Plan, PlannedStep, Window
 from devora_console.cutover.state import Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.undo import RollbackPlan
@@ -34,6 +35,7 @@ class CutoverSnapshot:
 
     ``current`` is the step at which the run stands, ``waits_for`` what it waits for, in words. ``output`` is the end of
     what that step printed. ``poll`` is a poll for objections that this console has opened, with its end.
+    ``told`` is how far others were told of the run.
     """
 
     as_of: datetime
@@ -53,6 +55,7 @@ class CutoverSnapshot:
     driver: str
     output: tuple[str, ...]
     events: tuple[Event, ...]
+    told: tuple[Delivery, ...] = ()
 
     def step(self, name: str) -> StepLine | None:
         """The line of a step."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devora_console.config.secret import Secret
+from devora_console.core.masking import is_plain, whole
 from devora_console.core.problems import ConsoleError, ExitCode, Problem
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
@@ -117,7 +118,8 @@ def _hand_over(writer: int, words: Sequence[str]) -> None:
     """The words to keep out of the output, through a pipe that only the shim reads."""
     try:
         with os.fdopen(writer, "wb") as pipe:
-            pipe.write(json.dumps(words).encode())
+            plain = {word: whole(word) for word in words if is_plain(word)}
+            pipe.write(json.dumps({"words": [word for word in words if word not in plain], "plain": plain}).encode())
     except BrokenPipeError:  # it has ended already; what it said is read next
         pass
 

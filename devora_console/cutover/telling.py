@@ -50,8 +50,34 @@ def _exited(said: Mapping[str, Any]) -> Iterator[str]:
         yield "(its time was over)"
 
 
+_PHASES = {"post": "afterwards", "already": "was it so already", "guardrail": "meanwhile", "undo": "after the undo"}
+
+
 def _probed(said: Mapping[str, Any]) -> Iterator[str]:
-    yield f"probe {said['probe']} ({said.get('phase', '')}): {said['verdict']}, {said['value']}"
+    phase = str(said.get("phase", ""))
+    yield f"probe {said['probe']} ({_PHASES.get(phase, phase)}): {said['verdict']}, {said['value']}"
+    if said["verdict"] != Verdict.OK.value and said.get("needed"):
+        yield f"(needed: {said['needed']})"
+
+
+def _lease(said: Mapping[str, Any]) -> Iterator[str]:
+    reason = str(said.get("reason", ""))
+    if said["state"] == "override":
+        yield f"goes on without the lease in PostgreSQL, because {reason}"
+    else:
+        yield f"lease in PostgreSQL {said['state']}"
+        if reason:
+            yield f"({reason})"
+
+
+def _notified(said: Mapping[str, Any]) -> Iterator[str]:
+    upto = f"{said['sink']} up to event {said['event']}"
+    if said["ok"]:
+        yield f"told {upto}"
+        return
+    yield f"gave up telling {upto}" if said.get("gave_up") else f"could not tell {upto}, and tries again"
+    if said.get("reason"):
+        yield f"({said['reason']})"
 
 
 def _step(said: Mapping[str, Any]) -> Iterator[str]:
@@ -76,14 +102,12 @@ _WORDS: Mapping[Kind, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.VOTE: _vote,
     Kind.GO: lambda said: iter((f"GO for {said['scope']}",)),
     Kind.DRIVER: lambda said: iter((f"{said['holder']} drives",)),
-    Kind.LEASE: lambda said: iter((f"lease {said['state']}", str(said.get("reason", "")))),
+    Kind.LEASE: _lease,
     Kind.RUN: _state,
     Kind.INTENT: _intent,
     Kind.STARTED: lambda said: iter((f"{'undo runs' if said.get('undo') else 'runs'} as process {said['pid']}",)),
     Kind.EXITED: _exited,
-    Kind.PROBED: lambda said: iter(
-        (f"probe {said['probe']} ({said.get('phase', '')}): {said['verdict']}, {said['value']}",)
-    ),
+    Kind.PROBED: _probed,
     Kind.STEP: _step,
     Kind.EVIDENCE: lambda said: iter((f"done, says a person: {said['text']}",)),
     Kind.OBSERVED: lambda said: iter((f"observed for {span(float(said['seconds']))}, {said['samples']} samples",)),
@@ -91,7 +115,5 @@ _WORDS: Mapping[Kind, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.CLOCK: lambda said: iter((f"the wall clock jumped by {said['seconds']} s",)),
     Kind.ARTIFACT: lambda said: iter((f"kept {said['path']}, {said['bytes']} bytes, SHA-256 {said['sha256']}",)),
     Kind.REHEARSED: lambda said: iter((f"scratch database {said['database']} {said['state']}",)),
-    Kind.NOTIFIED: lambda said: iter(
-        (f"told {said['sink']} up to event {said['event']}: {'ok' if said['ok'] else 'failed'}",)
-    ),
+    Kind.NOTIFIED: _notified,
 }

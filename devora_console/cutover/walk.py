@@ -28,9 +28,12 @@ from devora_console.cutover.outputs import last_lines
 from devora_console.cutover.people import People
 from devora_console.cutover.probes import Prober
 from devora_console.cutover.record import Record
+from devora_console.cutover.sinks import Sink
 from devora_console.cutover.state import Run, RunState, StepStanding
 from devora_console.cutover.steps import Stepper
 from devora_console.cutover.undo import remaining, undecided
+
+_LAST_WORDS = 3.0  # seconds for what was not told when the console ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Means:
     me: str
     source: str  # how it is known who acts: "login", "command line"
     output_limit_bytes: int
-    notify_url: Secret | None = None
+    sinks: Sequence[Sink] = ()  # who is told
     elsewhere: Callable[[], str] = lambda: ""  # another run of this environment that has begun, in words
 
 
@@ -52,6 +55,7 @@ class Walk:
     """A run. Looked at until :meth:`drive` makes this console its driver."""
 
     def __init__(self, opened: Opened, means: Means, changed: Callable[[], None]) -> None:
+        self.opened = opened
         self._journal = opened.journal
         self._folder = opened.folder
         self._means = means
@@ -77,7 +81,7 @@ class Walk:
         )
         self.people = People(self._ground)
         self._task: asyncio.Task[None] | None = None
-        self._telling: asyncio.Task[None] | None = None
+        self._telling: list[tuple[Notifier, asyncio.Task[None]]] = []
         self.problem: Problem | None = None
         """Why this console drives no longer, when it was not meant to stop."""
 
@@ -145,8 +149,17 @@ class Walk:
         if self._record.token is None:
             await self.hold()
         self._task = asyncio.create_task(self._driven())
-        if self._means.notify_url is not None:
-            self._telling = asyncio.create_task(Notifier(self._record, self._journal, self._means.notify_url).run())
+        if not self._telling:
+            self._tell()
+
+    def _tell(self) -> None:
+        for sink in self._means.sinks:
+            if not sink.lacks():
+                notifier = Notifier(self._record, self._journal, self.runbook, sink, self._tells)
+                self._telling.append((notifier, asyncio.create_task(notifier.run())))
+
+    def _tells(self) -> bool:
+        return self._record.token is not None or self._journal.driver() is None
 
     async def _driven(self) -> None:
         keeping = asyncio.create_task(self._ground.lease.keep())
@@ -170,12 +183,16 @@ class Walk:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def close(self) -> None:
-        """Let go. A step in flight goes on, and whoever drives next finds it."""
-        for task in (self._task, self._telling):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, ConsoleError):
-                    await task
+        """Let go. A step in flight goes on, and whoever drives next finds it. What was not told yet is told now if that
+        takes no time: of a run that has ended nobody tells it later.
+        """
+        await _ended(self._task)
+        for notifier, _ in self._telling:
+            notifier.end()
+        if self._telling:
+            await asyncio.wait([task for _, task in self._telling], timeout=_LAST_WORDS)
+        for _, task in self._telling:
+            await _ended(task)
         await asyncio.to_thread(self._journal.close)
 
     # --- what anybody may do, driver or not ---------------------------------------------------------
@@ -232,6 +249,13 @@ class Walk:
     def mention(self) -> str:
         """The run in a word, for messages."""
         return f"run {self.run.id}, opened {iso(self.run.created.replace(microsecond=0))}"
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ConsoleError):
+            await task
 
 
 def _size(path: Path) -> int:

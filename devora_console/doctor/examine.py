@@ -10,6 +10,7 @@ import asyncpg
 
 from devora_console.config.load import Effective
 from devora_console.core.problems import ConsoleError, Problem
+from devora_console.cutover.journal import home
 from devora_console.doctor import machine, mongo, postgres, schema
 from devora_console.doctor.check import (
     NOT_CONFIGURED,
@@ -81,7 +82,9 @@ async def _postgres(effective: Effective) -> tuple[list[Check], int | None]:
         first = check_of("postgres.reachable", title, answer, secrets)
         return [first, *without(questions, "postgres.reachable")], None
     try:
-        target = postgres.Target(opened, local=host(settings.dsn) == "local")
+        target = postgres.Target(
+            opened, local=host(settings.dsn) == "local", runs=home.home(effective.settings.cutover.home)
+        )
         where = await target.situation()
         value = f"{where['user']} at {where['database']}@{host(settings.dsn)}"
         first = check_of("postgres.reachable", title, passed(value), secrets)

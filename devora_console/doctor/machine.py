@@ -71,6 +71,8 @@ def _holds_secrets(effective: Effective, path: Path) -> bool:
         "postgres.superuser_dsn": effective.settings.postgres.superuser_dsn,
         "mongo.url": effective.settings.mongo.url,
         "analytics.posthog_api_key": effective.settings.analytics.posthog_api_key,
+        "analytics.posthog_personal_api_key": effective.settings.analytics.posthog_personal_api_key,
+        "cutover.notify_url": effective.settings.cutover.notify_url,
         "search.openai_api_key": effective.settings.search.openai_api_key,
     }
     found = [key for key, secret in holders.items() if secret is not None and secret.secrets()]

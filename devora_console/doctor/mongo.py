@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,10 +11,13 @@ from pathlib import Path
 
 from pymongo.errors import OperationFailure
 
+from devora_console.backup.mongo_scratch import Scratch
 from devora_console.config.secret import Dsn
+from devora_console.core.scratch import Left
 from devora_console.core.unknown import Unknown
 from devora_console.doctor.check import Answer, Question, failed, passed, unknown, warned
 from devora_console.doctor.clock import compare_clocks
+from devora_console.doctor.scratch import scratch_answer
 from devora_console.migration.mapping_file import load_mapping
 from devora_console.mongo.facts import (
     Client,
@@ -148,11 +152,22 @@ async def _clock(source: Source) -> Answer:
     return await compare_clocks(ask)
 
 
+async def _scratch(source: Source) -> Answer:
+    found = await asyncio.to_thread(_left, source.url)
+    return scratch_answer(found)
+
+
+def _left(url: Dsn) -> tuple[Left, ...]:
+    with Scratch(url, _SECONDS) as scratch:
+        return scratch.left()
+
+
 QUESTIONS: tuple[Question[Source], ...] = (
     Question("mongo.version", "MongoDB version", _version),
     Question("mongo.topology", "topology", _topology),
     Question("mongo.collections", "collections to migrate", _database, 10.0),
     Question("mongo.read", "may be read", _read, 10.0),
     Question("mongo.change_streams", "changes can be followed", _change_streams),
+    Question("mongo.scratch", "scratch databases", _scratch, 10.0),
     Question("mongo.clock", "clock of MongoDB", _clock),
 )

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import asyncpg
 
+from devora_console.backup.postgres_scratch import left
+from devora_console.cutover.opening import has_ended
 from devora_console.doctor.check import Answer, Question, failed, passed, warned
 from devora_console.doctor.clock import compare_clocks
+from devora_console.doctor.scratch import scratch_answer
 from devora_console.doctor.server_disk import free_space_of
 from devora_console.postgres.facts import PostgresFacts, read_facts
+from devora_console.postgres.scratch import rehearsals_left
 from devora_console.postgres.sqlfiles import sql
 from devora_console.schema import Preflight, Status, preflight, status, versions
 
@@ -37,6 +42,7 @@ class Target:
 
     connection: asyncpg.Connection[asyncpg.Record]
     local: bool  # through a Unix socket: the server's files are on this machine
+    runs: Path | None = None  # the folder of the cutover's runs
     _kept: dict[str, Any] = field(default_factory=dict)
 
     async def _keep(self, name: str, ask: Callable[[], Awaitable[T]]) -> T:
@@ -210,6 +216,12 @@ async def _disk(target: Target) -> Answer:
     return await free_space_of(here["data_directory"], here["started_at"], local=target.local)
 
 
+async def _scratch(target: Target) -> Answer:
+    runs = target.runs
+    rehearsals = await rehearsals_left(target.connection, runs, partial(has_ended, runs)) if runs else ()
+    return scratch_answer((*await left(target.connection), *rehearsals))
+
+
 async def _clock(target: Target) -> Answer:
     return await compare_clocks(lambda: target.connection.fetchval(sql(_HERE, "doctor_clock")))
 
@@ -227,5 +239,6 @@ QUESTIONS: tuple[Question[Target], ...] = (
     *(Question(f"postgres.extension.{name}", f"extension {name}", partial(_extension, name)) for name in EXTENSIONS),
     Question("postgres.statements", "statement statistics", _statements),
     Question("postgres.disk", "free space of the server", _disk),
+    Question("postgres.scratch", "scratch databases", _scratch, 10.0),
     Question("postgres.clock", "clock of PostgreSQL", _clock),
 )

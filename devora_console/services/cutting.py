@@ -19,7 +19,8 @@ from devora_console.core.unknown import Unknown
 from devora_console.cutover.journal import home
 from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.model import Runbook
-from devora_console.cutover.opening import Intent, Opened, open_new, runbook_of, take_up
+from devora_console.cutover.opening import Intent, Opened, has_ended, open_new, runbook_of, take_up
+from devora_console.cutover.outbox import Delivery
 from devora_console.cutover.state import ENDED, Run, RunMode, RunState
 from devora_console.cutover.walk import Means, Walk
 from devora_console.migration.mapping_file import load_mapping
@@ -28,6 +29,7 @@ from devora_console.postgres.target import Target
 from devora_console.postgres.target_lease import TargetLease
 from devora_console.services import plan_b, scratch_target
 from devora_console.services.gates import Rehearsals, registry
+from devora_console.services.told import sinks, told
 
 _MB = 1_000_000
 
@@ -146,6 +148,10 @@ class Cutting:
         """A run that was opened before."""
         return take_up(folder, self._aim.intent.given, actor=self._aim.who, secrets=self._settings.secrets())
 
+    def told(self, opened: Opened) -> tuple[Delivery, ...]:
+        """How far others were told of a run."""
+        return told(self._settings, opened.journal.state(), opened.runbook, opened.journal.events())
+
     def look_at(self, folder: Path) -> Opened:
         """A run to look at: nothing of it can be changed from here."""
         journal = Journal.watch(folder)
@@ -164,7 +170,9 @@ class Cutting:
     async def prepare(self, run: Run) -> None:
         """Before a run is driven: a rehearsal's scratch target is made, if it is not there."""
         if run.mode is RunMode.REHEARSAL:
-            await scratch_target.make(self._settings.postgres, scratch_target.name_for(run.id))
+            await scratch_target.make(
+                self._settings.postgres, run.id, self.root, lambda each: has_ended(self.root, each)
+            )
 
     def walk(self, opened: Opened, changed: Callable[[], None], *, without_lease: str = "") -> Walk:
         """The run in this console's hand, to be looked at and, once it is prepared, driven. ``without_lease``: the
@@ -188,7 +196,7 @@ class Cutting:
             me=self._aim.who,
             source=self._aim.source,
             output_limit_bytes=int(settings.cutover.output_limit_mb * _MB),
-            notify_url=settings.cutover.notify_url,
+            sinks=sinks(settings),
             elsewhere=lambda: self._begun_beside(opened.folder),
         )
         return Walk(opened, means, changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import asyncpg
 
@@ -11,17 +12,17 @@ from devora_console.config.libpq import target
 from devora_console.config.secret import Dsn
 from devora_console.config.settings import PostgresSettings
 from devora_console.core.problems import refused, usage_error
+from devora_console.core.scratch import Left
 from devora_console.migration.held import carry_waivers
 from devora_console.postgres.connect import LOST, connection, explain, other_database
 from devora_console.postgres.names import quoted
+from devora_console.postgres.scratch import REHEARSAL, Ended, drop_dead, rehearsal_comment, rehearsals_left
 from devora_console.schema.bootstrap import WANTED
-
-_PREFIX = "devora_rehearsal_"
 
 
 def name_for(run: str) -> str:
     """The scratch database's name of a run: a run has one, whoever drives it."""
-    return _PREFIX + re.sub(r"[^a-z0-9]+", "_", run.lower())
+    return REHEARSAL + re.sub(r"[^a-z0-9]+", "_", run.lower())
 
 
 def settings_for(settings: PostgresSettings, name: str) -> PostgresSettings:
@@ -29,17 +30,22 @@ def settings_for(settings: PostgresSettings, name: str) -> PostgresSettings:
     return settings.model_copy(update={"dsn": _with_database(settings.dsn, name), "from_libpq": False})
 
 
-async def make(settings: PostgresSettings, name: str) -> None:
-    """Make it, if it is not there, owned by the configured user, with the schema applied, and what people have waived
-    in the real target waived here too: the same documents come to quarantine again. Raises ConsoleError.
+async def make(settings: PostgresSettings, run: str, root: Path, ended: Ended) -> tuple[Left, ...]:
+    """Make that of ``run``, if it is not there, owned by the configured user, with the schema applied, and what people
+    have waived in the real target waived here too: the same documents come to quarantine again. Raises ConsoleError.
+    Those of runs that have ended, left by consoles that were killed, are dropped first; gives the others.
     """
+    name = name_for(run)
     admin = settings.superuser_dsn or settings.dsn
     owner = target(settings.dsn).user
     try:
         async with connection(admin, purpose="rehearsal", read_only=False, statement_timeout_seconds=0) as session:
+            found = await drop_dead(session, await rehearsals_left(session, root, ended))
             there = await session.fetchval("SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", name)
             if not there:
                 await session.execute(f"CREATE DATABASE {quoted(name)} OWNER {quoted(owner)} TEMPLATE template0")
+            said = await session.fetchval("SELECT quote_literal($1::text)", rehearsal_comment(run, root))
+            await session.execute(f"COMMENT ON DATABASE {quoted(name)} IS {said}")
         async with connection(
             _with_database(admin, name), purpose="rehearsal", read_only=False, statement_timeout_seconds=0
         ) as session:
@@ -51,6 +57,7 @@ async def make(settings: PostgresSettings, name: str) -> None:
             await schema.apply(session)
             async with connection(settings.dsn, purpose="rehearsal", read_only=True) as real:
                 await carry_waivers(real, session)
+        return tuple(each for each in found if each.name != name)
     except asyncpg.InsufficientPrivilegeError as error:
         raise refused(
             "no_scratch",
@@ -68,7 +75,7 @@ async def _available(session: asyncpg.Connection[asyncpg.Record]) -> list[str]:
 
 async def drop(settings: PostgresSettings, name: str) -> None:
     """Drop it. Raises ConsoleError; a name that is not a scratch database's is never dropped."""
-    if not name.startswith(_PREFIX):
+    if not name.startswith(REHEARSAL):
         raise ValueError(f"{name} is not a scratch database")
     admin = settings.superuser_dsn or settings.dsn
     try:

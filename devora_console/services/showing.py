@@ -13,6 +13,7 @@ from devora_console.core.problems import Problem
 from devora_console.cutover import gating
 from devora_console.cutover.events import Event
 from devora_console.cutover.model import Runbook, StepKind
+from devora_console.cutover.outbox import Delivery
 from devora_console.cutover.plan import Plan, PlannedStep, plan
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
 from devora_console.cutover.state import ENDED, GateStanding, Run, RunMode, RunState, StepStanding, StepState
@@ -41,6 +42,7 @@ class Seen:
     measuring: bool = False
     output: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    told: tuple[Delivery, ...] = ()
 
 
 def shown(seen: Seen, now: datetime | None = None) -> CutoverSnapshot:
@@ -67,6 +69,7 @@ def shown(seen: Seen, now: datetime | None = None) -> CutoverSnapshot:
         driver=seen.driver,
         output=seen.output,
         events=seen.events,
+        told=seen.told,
     )
 
 

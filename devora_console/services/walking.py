@@ -15,6 +15,7 @@ from devora_console.core.problems import ConsoleError, Problem, refused
 from devora_console.cutover import gating
 from devora_console.cutover.model import Runbook
 from devora_console.cutover.opening import Opened
+from devora_console.cutover.outbox import Delivery
 from devora_console.cutover.snapshot import CutoverSnapshot
 from devora_console.cutover.state import ENDED, GateStanding, Run, RunMode
 from devora_console.cutover.timing import Timings, timings
@@ -47,6 +48,8 @@ class Walking:
         self._window_ends: datetime | None = None
         self._measuring = False
         self._output: tuple[str, ...] = ()
+        self._told: tuple[Delivery, ...] = ()
+        self._told_of = 0  # the event up to which that speaks
         self._cleared: set[Path | None] = set()
         self._stale = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -109,6 +112,7 @@ class Walking:
         """This run is shown from here on, and may be driven."""
         old, self._walk = self._walk, self._cutting.walk(opened, self._wake)
         self._folder, self._runbook = opened.folder, self._walk.runbook
+        self._told, self._told_of = (), 0
         self._registry = self._cutting.gates(self._runbook)
         if old is not None:
             await old.close()
@@ -124,6 +128,8 @@ class Walking:
             self._cleared.add(self._folder)
             await self._cutting.clear_up(walk.run)
         current = self.snapshot.current
+        if walk.run.last_seq != self._told_of:
+            self._told_of, self._told = walk.run.last_seq, await asyncio.to_thread(self._cutting.told, walk.opened)
         self._output = await walk.output(current, _LINES) if current is not None else ()
 
     def _wake(self) -> None:
@@ -147,6 +153,7 @@ class Walking:
                 measuring=self._measuring,
                 output=self._output,
                 events=walk.events(_EVENTS) if walk else (),
+                told=self._told,
             )
         )
         self._changed()

@@ -126,3 +126,13 @@ def test_which_foreign_values_count_as_secrets(tmp_path: Path) -> None:
     assert scrub(said, *secrets) == said
     assert scrub("abcd 12345678 r3d1s long-enough-to-be-one", *secrets) == "*** *** *** ***"
     assert scrub("redis://:r3d1s@cache:6379/0", *secrets) == "***"
+
+
+def test_a_folder_of_this_machine_is_no_secret_and_paths_in_it_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text(f"SOME_FOLDER={tmp_path}\nJWT_SECRET={tmp_path}\nOTHER=/no/such/folder-of-any-kind\n")
+    found = read_dotenv(path, ".env")
+    assert found is not None
+    secrets = {each.reveal() for each in foreign_secrets(found.values, frozenset({"JWT_SECRET"}))}
+    assert secrets == {"/no/such/folder-of-any-kind"}
+    assert {each.reveal() for each in foreign_secrets(found.values, frozenset())} == secrets | {str(tmp_path)}

@@ -34,12 +34,16 @@ VALUES: dict[str, tuple[str, ...]] = {
     "migration.workers": ("1", "2", "3", "4", "5"),
     "migration.bulk_load": ("true", "false", "true", "false", "true"),
     "analytics.posthog_api_key": ("phc_a", "phc_b", "phc_c", "phc_d", "phc_e"),
+    "analytics.posthog_host": ("https://a", "https://b", "https://c", "https://d", "https://e"),
+    "analytics.posthog_project_id": ("1", "2", "3", "4", "5"),
+    "analytics.posthog_personal_api_key": ("phx_a", "phx_b", "phx_c", "phx_d", "phx_e"),
     "search.openai_api_key": ("sk-a", "sk-b", "sk-c", "sk-d", "sk-e"),
     "cutover.runbook": ("a", "b", "c", "d", "e"),
     "cutover.home": ("/a", "/b", "/c", "/d", "/e"),
     "cutover.vars": ("site=a", "site=b", "site=c", "site=d", "site=e"),
     "cutover.window_minutes": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "cutover.notify_url": ("https://a", "https://b", "https://c", "https://d", "https://e"),
+    "cutover.posthog_annotations": ("true", "false", "true", "false", "true"),
     "cutover.output_limit_mb": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "terminal.refresh_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "terminal.theme": ("a", "b", "c", "d", "e"),
@@ -57,6 +61,8 @@ _BARE = (
     "migration.bulk_load",
     "cutover.window_minutes",
     "cutover.output_limit_mb",
+    "cutover.posthog_annotations",
+    "analytics.posthog_project_id",
 )
 SOURCES = ("file", "profile", ".env", "environment", "command line")
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
+from devora_console.config.outside import CutoverSettings
 from devora_console.config.secret import Dsn
-from devora_console.config.settings import CutoverSettings, MongoSettings, Settings
+from devora_console.config.settings import MongoSettings, Settings
 from devora_console.core.console import Verdict
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.core.unknown import Unknown

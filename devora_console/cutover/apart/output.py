@@ -7,29 +7,48 @@ import fcntl
 import hashlib
 import os
 import re
+from collections.abc import Iterable, Mapping
 
 CHUNK = 1 << 16
 _TAIL = 1 << 16
 _MARKER = 128
+_AROUND = 16
 
 
 class Redactor:
-    """Replaces words in a stream, also where one is cut in two. Holds back no more than the beginning of a word."""
+    """Replaces words in a stream, also where one is cut in two. Holds back no more than the beginning of a word.
 
-    def __init__(self, words: list[bytes]) -> None:
+    ``plain`` are words that are replaced in some places only: each with the regular expression that finds it there,
+    which looks at no more than ``_AROUND`` bytes before it and two after it.
+    """
+
+    def __init__(self, words: Iterable[bytes], plain: Mapping[bytes, bytes] | None = None) -> None:
+        plain = plain or {}
         self._words = sorted({word for word in words if word}, key=len, reverse=True)  # the longest reading wins
-        self._pattern = re.compile(b"|".join(re.escape(word) for word in self._words))
+        self._plain = sorted(plain, key=len, reverse=True)
+        parts = [re.escape(word) for word in self._words] + [plain[word] for word in self._plain]
+        self._pattern = re.compile(b"|".join(parts))
         self._held = b""
+        self._before = b""  # the end of what was given, as it was: what stands before a plain word decides
 
     def feed(self, data: bytes) -> bytes:
         """What is certain of the stream so far and was not given before."""
         data = self._held + data
         keep = max((self._begun(data, word) for word in self._words), default=0)
+        keep = max([keep, *(self._undecided(data, word) for word in self._plain)])
         return self._replaced(data, len(data) - keep)
 
     def finish(self) -> bytes:
         """The rest."""
         return self._replaced(self._held, len(self._held))
+
+    @classmethod
+    def _undecided(cls, data: bytes, word: bytes) -> int:
+        """The same of a plain word, which is decided by what follows it."""
+        for after in (1, 0):
+            if len(data) >= len(word) + after and data.endswith(word, 0, len(data) - after):
+                return len(word) + after
+        return cls._begun(data, word)
 
     @staticmethod
     def _begun(data: bytes, word: bytes) -> int:
@@ -41,14 +60,16 @@ class Redactor:
 
     def _replaced(self, data: bytes, certain: int) -> bytes:
         pieces, position = [], 0
-        if any(word in data for word in self._words):
-            for match in self._pattern.finditer(data):
-                if match.start() >= certain:
+        if any(word in data for word in (*self._words, *self._plain)):
+            begin = len(self._before)
+            for match in self._pattern.finditer(self._before + data, begin):
+                if match.start() - begin >= certain:
                     break
-                pieces += [data[position : match.start()], b"***"]
-                position = match.end()
+                pieces += [data[position : match.start() - begin], b"***"]
+                position = match.end() - begin
         cut = max(certain, position)
         self._held = data[cut:]
+        self._before = (self._before + data[:cut])[-_AROUND:]
         return b"".join([*pieces, data[position:cut]])
 
 

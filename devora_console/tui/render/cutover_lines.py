@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from devora_console.core.clock import span
 from devora_console.core.console import Verdict
+from devora_console.cutover.outbox import told_words
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
 from devora_console.cutover.state import ENDED, Run, RunState
 from devora_console.cutover.undo import How, RollbackPlan, WayBack
@@ -85,6 +86,7 @@ def window_line(seen: CutoverSnapshot, width: int, look: Look) -> tuple[str, str
     if run is not None and run.state not in ENDED:
         parts.append(_driver(seen))
         parts.append(_votes(run))
+    parts += [told_words(each) for each in seen.told if each.reason or each.given_up]
     return look.fit(look.plain(" · ").join(look.text(each, 200) for each in parts if each), width - 2), style
 
 
