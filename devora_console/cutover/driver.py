@@ -14,6 +14,7 @@ from devora_console.cutover import gating
 from devora_console.cutover.baking import Oven
 from devora_console.cutover.events import Kind
 from devora_console.cutover.ground import OVER, STUCK, Ground
+from devora_console.cutover.guarding import Sentinel, Trip
 from devora_console.cutover.measuring import Measuring
 from devora_console.cutover.model import Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
@@ -33,6 +34,7 @@ class Driver:
         self._oven = Oven(ground.record, ground.stepper)
         self._often = max(1.0, ground.runbook.horizon_seconds / 4)  # seconds after which gates are measured again
         self._measuring = Measuring(ground.measure, ground.wake)
+        self._sentinel = Sentinel(ground.stepper)
 
     async def drive(self) -> None:
         """Until the run has ended. Raises ConsoleError (exit 4) when somebody else took over."""
@@ -49,6 +51,7 @@ class Driver:
         finally:
             ground.stepper.forget()
             self._measuring.forget()
+            self._sentinel.forget()
 
     async def _advance(self) -> bool:
         """One move; whether there was one."""
@@ -59,6 +62,9 @@ class Driver:
         if step is None:
             return await self._finish()
         standing = run.step(step.id)
+        tripped = await self._sentinel.look(ground.runbook, run)
+        if tripped is not None:
+            return await self._warned(step, tripped)
         if standing.state in IN_FLIGHT and not _waits(step, standing):
             return await ground.stepper.follow(step)
         if standing.state is StepState.UNKNOWN and await self._resolve(step):
@@ -67,7 +73,9 @@ class Driver:
             return await self._after_poll()
         if run.state not in (RunState.RUNNING, RunState.BAKING):
             self._oven.away()
-            return False
+            # What runs when a run is paused is guarded to its end.
+            news = bool(ground.stepper.tripped) and standing.reason not in run.reason
+            return news and standing.state in STUCK and await self._stuck(step, standing)
         if standing.state in STUCK:
             return await self._stuck(step, standing)
         if _waits(step, standing):
@@ -108,6 +116,20 @@ class Driver:
             return False  # its probes are being asked
         else:
             await ground.run_state(RunState.PAUSED, f"{step.id} {standing.state.value}: {standing.reason}")
+        return True
+
+    async def _warned(self, step: Step, trip: Trip) -> bool:
+        """A guardrail has tripped at a wait: back, where the runbook says so; else the run is paused, for people."""
+        ground = self._ground
+        ground.poll = None
+        reason = f"{trip.step.id}: {trip.words}"
+        if trip.step.id == step.id:
+            state = StepState.INCONCLUSIVE if trip.silent else StepState.FAILED
+            await ground.step_state(step, state, trip.words, "probe")
+        if trip.silent or ground.runbook.on_guardrail != "rollback" or ground.beyond():
+            await ground.run_state(RunState.PAUSED, reason)
+        else:
+            await ground.run_state(RunState.ROLLING_BACK, reason)
         return True
 
     async def _begin(self, step: Step, standing: StepStanding) -> bool:

@@ -56,6 +56,8 @@ class People:
             if scope == RUN_SCOPE:
                 until = iso(ends.replace(microsecond=0))
                 await ground.run_state(RunState.ARMED, f"any strong objections? until {until}")
+            if seconds > 0:
+                await ground.record.add(Kind.POLL, {"scope": scope, "ends_at": iso(ends)})
         ground.wake.set()
 
     def _expect_go(self, scope: str) -> None:
@@ -109,6 +111,7 @@ class People:
         """Start nothing further; what runs goes on to its end."""
         async with self._ground.busy:
             await self._only((RunState.RUNNING, RunState.BAKING), "pause")
+            self._ground.poll = None  # silence while nobody may go on is no consent
             await self._ground.run_state(RunState.PAUSED, f"asked to by {self._ground.me}")
 
     async def resume(self) -> None:
@@ -125,7 +128,7 @@ class People:
                     "Start it again, say what became of it, skip it with a reason, or roll back",
                 )
             waits = step is not None and step.kind is StepKind.WAIT and state is StepState.RUNNING
-            await ground.run_state(RunState.BAKING if waits else RunState.RUNNING, "")
+            await ground.go_on(RunState.BAKING if waits else RunState.RUNNING)
         ground.wake.set()
 
     async def _only(self, states: tuple[RunState, ...], what: str) -> None:
@@ -173,7 +176,7 @@ class People:
                 raise refused("not_stuck", f"{name} is {standing.state.value}", _SEE)
             else:
                 await self._again(step, standing)
-                await ground.run_state(RunState.RUNNING, "")
+                await ground.go_on(RunState.RUNNING)
         ground.wake.set()
 
     async def _undo_again(self, step: Step, standing: StepStanding) -> None:
@@ -249,7 +252,7 @@ class People:
                 raise refused("not_skippable", f"{name} is the point of no return", "Give it its GO, or roll back")
             await ground.step_state(step, StepState.SKIPPED, reason, "person")
             if ground.run.state is RunState.PAUSED:
-                await ground.run_state(RunState.RUNNING, "")
+                await ground.go_on(RunState.RUNNING)
         ground.wake.set()
 
     def _step(self, name: str) -> Step:
