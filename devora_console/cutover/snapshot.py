@@ -12,6 +12,7 @@ from devora_console.cutover.gating import GateLine
 from devora_console.cutover.plan import Plan, PlannedStep, Window
 from devora_console.cutover.state import Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.undo import RollbackPlan
+from devora_console.cutover.voting import PollSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class CutoverSnapshot:
     """Everything a person has to see. ``driving``: this console drives; ``driver`` says who does, '' for nobody.
 
     ``current`` is the step at which the run stands, ``waits_for`` what it waits for, in words. ``output`` is the end of
-    what that step printed. ``poll`` is a poll for objections that this console has opened, with its end.
+    what that step printed. ``poll`` is the poll for objections under way, whichever console has opened it.
     """
 
     as_of: datetime
@@ -48,7 +49,7 @@ class CutoverSnapshot:
     measuring: bool
     rollback: RollbackPlan | None
     window: Window | None
-    poll: tuple[str, datetime] | None
+    poll: PollSeen | None
     driving: bool
     driver: str
     output: tuple[str, ...]

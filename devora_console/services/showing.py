@@ -18,6 +18,7 @@ from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
 from devora_console.cutover.state import ENDED, GateStanding, Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.timing import Timings
 from devora_console.cutover.undo import remaining, rollback_plan
+from devora_console.cutover.voting import polled
 
 _GOING = frozenset({StepState.INTENT, StepState.RUNNING, StepState.VERIFYING, StepState.UNDOING})
 _OVER = frozenset({StepState.PASSED, StepState.SKIPPED})
@@ -35,7 +36,6 @@ class Seen:
     standings: Mapping[str, GateStanding] = field(default_factory=dict)
     timings: Timings = field(default_factory=Timings)
     window_ends: datetime | None = None
-    poll: tuple[str, datetime] | None = None
     driving: bool = False
     driver: str = ""
     measuring: bool = False
@@ -62,7 +62,7 @@ def shown(seen: Seen, now: datetime | None = None) -> CutoverSnapshot:
         measuring=seen.measuring,
         rollback=None if run is None or book is None or run.state in ENDED else rollback_plan(run, book, seen.timings),
         window=planned.window if planned and (run is None or run.state not in ENDED) else None,
-        poll=seen.poll,
+        poll=polled(run, book.plan_sha, now) if run is not None and book is not None else None,
         driving=seen.driving,
         driver=seen.driver,
         output=seen.output,

@@ -141,7 +141,6 @@ class Walking:
                 standings=self._standings,
                 timings=self._timings,
                 window_ends=self._window_ends,
-                poll=walk.poll if walk else None,
                 driving=walk.driving if walk else False,
                 driver=walk.driver() if walk else "",
                 measuring=self._measuring,

@@ -84,7 +84,7 @@ class Here:
         """What a vote is about now: the poll, a step that asks, the step that is undecided, a rollback, or the run."""
         seen, line = self.seen, self.current
         if seen.poll is not None:
-            return seen.poll[0]
+            return seen.poll.scope
         if line is not None and line.state is StepState.WAITING and not self.undecided:
             return line.planned.id
         if seen.rollback is not None and seen.rollback.past:
@@ -202,7 +202,7 @@ def _wanted(here: Here) -> tuple[str, ...]:
         unknown = any(each.age_seconds is None and not each.attested for each in seen.gates)
         return ("measure", "begin", "rehearse") if unknown else ("begin", "rehearse", "measure")
     if here.watching:
-        if run.state is RunState.ARMED:
+        if run.state is RunState.ARMED or seen.poll is not None:
             return ("object", "vote_go", "note")
         return ("vote_go", "object", "note") if here.waiting else ("note",)
     if run.state is RunState.DRAFT:

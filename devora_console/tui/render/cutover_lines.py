@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from devora_console.core.clock import span
@@ -17,8 +18,9 @@ def waits_line(seen: CutoverSnapshot, object_key: str, width: int, look: Look) -
     """The poll with its countdown, or what the current step waits for, or its latest probe."""
     words = ""
     if seen.poll is not None:
-        left = span(max(0.0, round((seen.poll[1] - seen.as_of).total_seconds())))
-        words = f"any strong objections? GO for {seen.poll[0]} in {left}, {object_key} objects"
+        poll = seen.poll
+        words = f"any strong objections? GO for {poll.scope} in {math.ceil(poll.seconds_left)}s, {object_key} objects"
+        words += f" · {poll.people}" if poll.people else ""
     elif seen.measuring:
         words = f"{look.plain('…')} measuring gates"
     elif seen.waits_for:
