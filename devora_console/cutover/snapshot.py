@@ -9,10 +9,11 @@ from devora_console.core.console import Verdict
 from devora_console.core.problems import Problem
 from devora_console.cutover.events import Event
 from devora_console.cutover.gating import GateLine
-from devora_console.cutover.plan import Plan, PlannedStep, Window
+from devora_console.cutover.plan import Plan, PlannedStep
 from devora_console.cutover.state import Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.undo import RollbackPlan
 from devora_console.cutover.voting import PollSeen
+from devora_console.cutover.window import Window
 
 
 @dataclass(frozen=True, slots=True)

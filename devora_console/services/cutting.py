@@ -88,6 +88,15 @@ class Cutting:
                     drafts.append(folder)
         return drafts[0] if drafts else None
 
+    def under_way(self, runbook: Runbook) -> Run | None:
+        """The run of this very file that has begun in this environment and not ended; None when there is none."""
+        folder = self.unfinished()
+        if folder is None:
+            return None
+        with Journal.watch(folder) as journal:
+            run = journal.state()
+        return run if run.state is not RunState.DRAFT and run.sha == runbook.sha else None
+
     def _begun_beside(self, folder: Path) -> str:
         """Another run of this environment that has begun and not ended, in words; empty when there is none."""
         other = self.unfinished()

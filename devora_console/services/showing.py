@@ -19,6 +19,7 @@ from devora_console.cutover.state import ENDED, GateStanding, Run, RunMode, RunS
 from devora_console.cutover.timing import Timings
 from devora_console.cutover.undo import remaining, rollback_plan
 from devora_console.cutover.voting import polled
+from devora_console.cutover.window import Begun
 
 _GOING = frozenset({StepState.INTENT, StepState.RUNNING, StepState.VERIFYING, StepState.UNDOING})
 _OVER = frozenset({StepState.PASSED, StepState.SKIPPED})
@@ -75,7 +76,13 @@ def _plan(seen: Seen, now: datetime) -> Plan | None:
         return None
     ends = seen.run.window_ends if seen.run is not None and seen.run.window_ends else seen.window_ends or now
     given = "the run" if seen.run is not None else "runbook"
-    return plan(seen.runbook, seen.timings, now, ends, given)
+    return plan(seen.runbook, seen.timings, now, ends, given, begun(seen.runbook, seen.run) if seen.run else None)
+
+
+def begun(book: Runbook, run: Run) -> Begun:
+    """The run with the seconds that its steps in flight have been going for."""
+    found = {each.id: _going(each.kind, run.step(each.id)) for each in book.steps}
+    return Begun(run, {name: seconds for name, seconds in found.items() if seconds is not None})
 
 
 def _gates(seen: Seen, now: datetime) -> tuple[gating.GateLine, ...]:
