@@ -36,6 +36,8 @@ class CutoverSnapshot:
 
     ``current`` is the step at which the run stands, ``waits_for`` what it waits for, in words. ``output`` is the end of
     what that step printed. ``poll`` is the poll for objections under way, whichever console has opened it.
+    ``rollback`` is there as long as there is a way back, after the end too; ``loss`` is what it would lose past the
+    point of no return, in words, once that was measured here.
     """
 
     as_of: datetime
@@ -53,6 +55,7 @@ class CutoverSnapshot:
     poll: PollSeen | None
     driving: bool
     driver: str
+    loss: tuple[str, ...]
     output: tuple[str, ...]
     events: tuple[Event, ...]
 

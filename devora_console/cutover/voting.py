@@ -56,7 +56,7 @@ class PollSeen:
     def people(self) -> str:
         """Who said what, in words; empty while nobody has."""
         found = (("go", self.votes), ("against", self.objections))
-        return " · ".join(f"{word}: {', '.join(_names(votes))}" for word, votes in found if votes)
+        return "; ".join(f"{word}: {', '.join(_names(votes))}" for word, votes in found if votes)
 
 
 def polled(run: Run, plan_sha: str, now: datetime) -> PollSeen | None:

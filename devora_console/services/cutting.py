@@ -21,9 +21,9 @@ from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.model import Runbook
 from devora_console.cutover.opening import Intent, Opened, open_new, runbook_of, take_up
 from devora_console.cutover.state import ENDED, Run, RunMode, RunState
+from devora_console.cutover.undo import after_the_end
 from devora_console.cutover.walk import Means, Walk
 from devora_console.migration.mapping_file import load_mapping
-from devora_console.postgres.delta import TableDelta
 from devora_console.postgres.target import Target
 from devora_console.postgres.target_lease import TargetLease
 from devora_console.services import plan_b, scratch_target
@@ -96,6 +96,16 @@ class Cutting:
         with Journal.watch(folder) as journal:
             run = journal.state()
         return run if run.state is not RunState.DRAFT and run.sha == runbook.sha else None
+
+    def done_last(self, runbook: Runbook) -> Path | None:
+        """The latest real run of this environment, if it is done and of this very file: it may be taken back still."""
+        for folder in home.runs(self.root):
+            with contextlib.suppress(ConsoleError), Journal.watch(folder) as journal:
+                run = journal.state()
+                real = run.mode is RunMode.REAL and run.environment == self._settings.environment
+                if real and run.state is not RunState.ABORTED:
+                    return folder if after_the_end(run, runbook) and run.sha == runbook.sha else None
+        return None
 
     def _begun_beside(self, folder: Path) -> str:
         """Another run of this environment that has begun and not ended, in words; empty when there is none."""
@@ -218,16 +228,20 @@ class Cutting:
         aimed = replace(given, surroundings=replace(given.surroundings, postgres_database=database))
         return runbook_of(run, aimed, opened.folder)
 
-    async def keep_delta(self, walk: Walk) -> tuple[TableDelta, ...] | Unknown:
-        """Before a rollback past the point of no return: what it would lose, kept as files in the run's folder. Unknown
-        without a mark. Raises ConsoleError when it cannot be kept.
+    async def loss(self, walk: Walk) -> tuple[str, ...]:
+        """What a rollback past the point of no return would lose, measured now, in words."""
+        return plan_b.words(await plan_b.lost(self._settings, walk.folder / plan_b.MARK))
+
+    async def keep_delta(self, walk: Walk) -> None:
+        """Before a rollback past the point of no return: what it would lose, kept as files in the run's folder. What
+        that is, or why it is not known, is in the journal. Raises ConsoleError when it cannot be kept.
         """
         mark, folder = walk.folder / plan_b.MARK, walk.folder / plan_b.DELTA
         found = await plan_b.lost(self._settings, mark)
         if not isinstance(found, Unknown):
             await plan_b.keep(self._settings, mark, folder)
             await walk.keep_artifact(folder, "delta")
-        return found
+        await walk.note(f"before going back: {'; '.join(plan_b.words(found))}")
 
     async def clear_up(self, run: Run) -> None:
         """After a rehearsal: its scratch target goes."""

@@ -17,7 +17,7 @@ from devora_console.cutover.plan import Plan, PlannedStep, plan
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
 from devora_console.cutover.state import ENDED, GateStanding, Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.timing import Timings
-from devora_console.cutover.undo import remaining, rollback_plan
+from devora_console.cutover.undo import RollbackPlan, after_the_end, remaining, rollback_plan
 from devora_console.cutover.voting import polled
 from devora_console.cutover.window import Begun
 
@@ -40,6 +40,7 @@ class Seen:
     driving: bool = False
     driver: str = ""
     measuring: bool = False
+    loss: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
 
@@ -61,14 +62,23 @@ def shown(seen: Seen, now: datetime | None = None) -> CutoverSnapshot:
         waits_for=_waits_for(run, current),
         gates=_gates(seen, now),
         measuring=seen.measuring,
-        rollback=None if run is None or book is None or run.state in ENDED else rollback_plan(run, book, seen.timings),
+        rollback=_back(seen),
         window=planned.window if planned and (run is None or run.state not in ENDED) else None,
         poll=polled(run, book.plan_sha, now) if run is not None and book is not None else None,
         driving=seen.driving,
         driver=seen.driver,
+        loss=seen.loss,
         output=seen.output,
         events=seen.events,
     )
+
+
+def _back(seen: Seen) -> RollbackPlan | None:
+    """The way back, as long as there is one: of a run that is done, by plan B."""
+    run, book = seen.run, seen.runbook
+    if run is None or book is None or (run.state in ENDED and not after_the_end(run, book)):
+        return None
+    return rollback_plan(run, book, seen.timings)
 
 
 def _plan(seen: Seen, now: datetime) -> Plan | None:

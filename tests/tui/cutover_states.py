@@ -103,6 +103,7 @@ def events(run: Run) -> tuple[Event, ...]:
     found: list[tuple[Kind, str | None, dict[str, object]]] = [
         (Kind.CREATED, None, {"mode": "real", "environment": "staging", "runbook": "small"}),
         (Kind.GO, None, {"scope": "run"}),
+        (Kind.RUN, None, {"state": "running", "reason": ""}),
         (Kind.NOTE, None, {"text": "the mail went out"}),
     ]
     stuck = next((each for each in run.steps if each.state not in (StepState.PASSED, StepState.PENDING)), None)

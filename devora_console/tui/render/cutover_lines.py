@@ -19,7 +19,7 @@ def waits_line(seen: CutoverSnapshot, object_key: str, width: int, look: Look) -
     if seen.poll is not None:
         poll = seen.poll
         words = f"any strong objections? GO for {poll.scope} in {math.ceil(poll.seconds_left)}s, {object_key} objects"
-        words += f" · {poll.people}" if poll.people else ""
+        words += f"; {poll.people}" if poll.people else ""
     elif seen.measuring:
         words = f"{look.plain('…')} measuring gates"
     elif seen.waits_for:
@@ -44,7 +44,7 @@ def output_lines(output: Sequence[str], count: int, width: int, look: Look) -> s
 def back_line(seen: CutoverSnapshot, width: int, look: Look) -> str:
     """The rollback plan in one line: how long, which steps, who."""
     run, plan = seen.run, seen.rollback
-    if run is not None and run.state in ENDED:
+    if run is not None and run.state in ENDED and plan is None:
         return ""
     if run is None or plan is None:
         return look.fit(_whole_way(seen), width - 2)
