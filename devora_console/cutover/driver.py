@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Sequence
 
 from devora_console.core.clock import utc_now
 from devora_console.cutover import gating
@@ -16,7 +17,7 @@ from devora_console.cutover.events import Kind
 from devora_console.cutover.ground import OVER, STUCK, Ground
 from devora_console.cutover.guarding import Sentinel, Trip
 from devora_console.cutover.measuring import Measuring
-from devora_console.cutover.model import Step, StepKind
+from devora_console.cutover.model import GateUse, Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.undo import by_hand, by_nobody, remaining
 from devora_console.cutover.voting import RUN_SCOPE, counted
@@ -24,6 +25,7 @@ from devora_console.cutover.voting import RUN_SCOPE, counted
 _TICK = 0.25
 MEASURED = "its gates to be measured"
 GATES = "its gates:"
+Judge = Callable[[Sequence[gating.GateLine]], tuple[gating.GateLine, ...]]
 
 
 class Driver:
@@ -136,9 +138,8 @@ class Driver:
         ground = self._ground
         rehearsal = ground.run.mode is RunMode.REHEARSAL
         if rehearsal and step.rehearsal.how == "skip":
-            await ground.step_state(step, StepState.SKIPPED, step.rehearsal.reason, "runbook")
-            return True
-        missing = ground.hindrance(step) or self._shut(step, standing)
+            return await self._left_out(step, standing)
+        missing = ground.hindrance(step) or self._shut(step, standing, ground.gates_before(step), gating.blocking)
         if missing:
             return await self._wait(step, standing, missing)
         if ground.run.state is RunState.BAKING and step.kind is not StepKind.WAIT:
@@ -152,10 +153,24 @@ class Driver:
         self._measuring.forget()  # whoever starts it again measures again
         return True
 
-    def _shut(self, step: Step, standing: StepStanding) -> str:
+    async def _left_out(self, step: Step, standing: StepStanding) -> bool:
+        """A rehearsal leaves a step out, not its gates: they only look. One that fails keeps it waiting, as it will for
+        real; what cannot be found out on the scratch target is named.
+        """
+        ground = self._ground
+        wanted = [each for each in gating.uses(ground.runbook, ground.run.mode, step.id) if not each.attested]
+        missing = self._shut(step, standing, wanted, gating.failing)
+        if missing:
+            return await self._wait(step, standing, missing)
+        self._measuring.forget()
+        silent = gating.blocking(ground.gate_lines(wanted))
+        said = f"; not found out here: {', '.join(f'{each.id} ({each.value})' for each in silent)}" if silent else ""
+        await ground.step_state(step, StepState.SKIPPED, f"{step.rehearsal.reason}{said}", "runbook")
+        return True
+
+    def _shut(self, step: Step, standing: StepStanding, wanted: Sequence[GateUse], judge: Judge) -> str:
         """What its gates keep a step waiting for, in words; they are measured again and again meanwhile."""
         ground = self._ground
-        wanted = ground.gates_before(step)
         if not wanted:
             return ""
         if ground.remeasure:
@@ -164,7 +179,7 @@ class Driver:
         due = ground.due(wanted)
         if due and not self._measuring.over(step.id, due, self._often):
             return standing.reason if standing.reason.startswith(GATES) else MEASURED
-        shut = gating.blocking(ground.gate_lines(wanted))
+        shut = judge(ground.gate_lines(wanted))
         return f"{GATES} {'; '.join(map(gating.why_blocked, shut))}" if shut else ""
 
     async def _start(self, step: Step) -> None:
