@@ -43,14 +43,16 @@ def print_run(out: Console, seen: CutoverSnapshot) -> None:
         if seen.rollback.plan_b:
             _say(out, seen.rollback.plan_b)
     if seen.window is not None:
-        _say(out, _window(seen.window))
+        _say(out, _window(seen, seen.window))
 
 
-def _window(window: Window) -> str:
+def _window(seen: CutoverSnapshot, window: Window) -> str:
     ends = f"window until {window.ends:%H:%MZ}"
     late = "" if window.fits else ": too late to go all the way and back"
     if not window.begun:
         return f"{ends}, last safe start {window.last_safe_start:%H:%MZ}{late}"
+    if seen.rollback is not None and seen.rollback.past:
+        return f"{ends}; past the point of no return nothing has to fit into it"
     left = f"{span(window.forward.p95)} forward and {span(window.rollback.p95)} back are left"
     return f"{ends}; {left}, safe to go on until {window.last_safe_start:%H:%MZ}{late}"
 

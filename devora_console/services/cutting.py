@@ -230,7 +230,9 @@ class Cutting:
 
     async def loss(self, walk: Walk) -> tuple[str, ...]:
         """What a rollback past the point of no return would lose, measured now, in words."""
-        return plan_b.words(await plan_b.lost(self._settings, walk.folder / plan_b.MARK))
+        found = await plan_b.lost(self._settings, walk.folder / plan_b.MARK)
+        known = () if isinstance(found, Unknown) else ("it is kept as files before anything is taken back",)
+        return (*plan_b.words(found), *known)
 
     async def keep_delta(self, walk: Walk) -> None:
         """Before a rollback past the point of no return: what it would lose, kept as files in the run's folder. What

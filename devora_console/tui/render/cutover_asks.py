@@ -10,7 +10,7 @@ from devora_console.core.console import Preview
 from devora_console.cutover.gating import blocking, why_blocked
 from devora_console.cutover.snapshot import StepLine
 from devora_console.cutover.state import RunMode, RunState
-from devora_console.cutover.undo import How
+from devora_console.cutover.undo import PLAN_B_PEOPLE, How
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
 from devora_console.doctor.cutover import gates_for_go
 from devora_console.tui.render.cutover_can import Here
@@ -159,8 +159,10 @@ def _step_act(key: str, verb: str, title: str, words: str, confirm: str, say: st
     def made(here: Here, command: Command) -> Ask:
         line = here.current
         assert line is not None
+        past = key in ("happened", "did_not_happen") and here.seen.rollback is not None and here.seen.rollback.past
+        two = f" Past the point of no return {PLAN_B_PEOPLE} people have to vote for it first (V)." if past else ""
         shown = words.format(step=f"step {line.planned.number}, {line.planned.title}", state=line.state.value)
-        found = _made(here, command, key, verb, f"{title}: {line.planned.title}", shown)
+        found = _made(here, command, key, verb, f"{title}: {line.planned.title}", shown + two)
         return Ask(*_with_target(line.planned.id, found), confirm, say)
 
     return made
@@ -192,7 +194,7 @@ def _roll_back(here: Here, command: Command) -> Ask:
         people = (
             f"{plan.people} people have to vote for it first (V, scope {ROLLBACK_SCOPE}): {missing or 'they have'}."
         )
-        lost = f" Measured now: {'; '.join(seen.loss)}. It is kept in files first." if seen.loss else ""
+        lost = f" Measured now: {'; '.join(seen.loss)}." if seen.loss else ""
         words = f"{plan.plan_b}{lost} {people} {words}"
     made = _made(here, command, "roll_back", "roll_back", "Roll back", words, type_name=seen.environment)
     return Ask(*_with_target("", made), "Roll back", "Why")

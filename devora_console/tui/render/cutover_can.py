@@ -98,7 +98,9 @@ class Here:
             return line.planned.id
         if seen.rollback is not None and seen.rollback.past:
             chosen = self.step is not None and line is not None and self.step.planned.id == line.planned.id
-            return line.planned.id if line is not None and chosen and stuck(seen) else ROLLBACK_SCOPE
+            back = seen.run is not None and seen.run.state is RunState.ROLLING_BACK  # whether to is decided already
+            about = line is not None and self.undecided and (chosen or back)
+            return line.planned.id if line is not None and about else ROLLBACK_SCOPE
         return RUN_SCOPE
 
     @property
@@ -264,5 +266,6 @@ def _decide(here: Here) -> tuple[str, ...]:
     if line is not None and line.state is StepState.UNKNOWN:
         return ("happened", "did_not_happen", "roll_back")
     if line is not None and line.state is StepState.WAITING:
-        return ("happened", "did_not_happen")
+        past = here.seen.rollback is not None and here.seen.rollback.past
+        return ("vote_go", "happened", "did_not_happen") if past else ("happened", "did_not_happen")
     return ("retry", "happened", "roll_back")
