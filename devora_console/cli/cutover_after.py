@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -19,6 +21,7 @@ from devora_console.cli.cutover_status import exit_code, snapshot_of
 from devora_console.cli.cutover_view import print_run
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
+from devora_console.core.clock import utc_now
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
 from devora_console.core.safetext import safe
 from devora_console.cutover.journal import home
@@ -26,10 +29,33 @@ from devora_console.cutover.journal.store import Journal
 from devora_console.cutover.journal.verify import verify
 from devora_console.cutover.outputs import last_lines
 from devora_console.cutover.report import Attempted, markdown
-from devora_console.cutover.state import ENDED
+from devora_console.cutover.state import ENDED, Run
+from devora_console.cutover.voting import polled
 
 _EVERY = 0.5
 _TAIL = 40
+_LAST, _STEP = 5, 10  # seconds
+
+
+class Countdown:
+    """A poll for objections in lines: at its beginning, at each vote, every ten seconds, and each of the last five."""
+
+    def __init__(self) -> None:
+        self._said: tuple[str, str, int] | None = None
+
+    def line(self, run: Run, plan_sha: str, now: datetime) -> str:
+        """What there is to say now; empty when that was said already, or no poll is under way."""
+        poll = polled(run, plan_sha, now)
+        if poll is None:
+            self._said = None
+            return ""
+        left = math.ceil(poll.seconds_left)
+        mark = left if left <= _LAST else -(-left // _STEP) * _STEP
+        said = (poll.scope, poll.people, mark)
+        if said == self._said:
+            return ""
+        self._said = said
+        return f"{now:%H:%M:%SZ} poll for {poll.scope}: {left} s left · {poll.people or 'nobody has said anything yet'}"
 
 
 @door_command(command, "watch")
@@ -39,7 +65,8 @@ _TAIL = 40
 def _watch(door: Door, run_id: str, plain: bool, once: bool) -> Answer | int:
     """Follow a run, read-only, until it has ended: on the Cutover screen, or as lines (--plain, --json, a pipe).
 
-    On the screen one can note, vote and attest. Ctrl-C stops looking.
+    A poll for objections is counted down, with who said what. On the screen one can note, vote and attest. Ctrl-C
+    stops looking.
     """
     if not (plain or once or door.as_json or run_id) and sys.stdin.isatty() and sys.stdout.isatty():
         from devora_console.cli.console_command import open_console  # noqa: PLC0415 - Textual is loaded only here
@@ -48,12 +75,17 @@ def _watch(door: Door, run_id: str, plain: bool, once: bool) -> Answer | int:
         return open_console(door, start="cutover")
     cutting = cutting_of(door)
     folder = cutting.find(run_id)
-    told = 0
+    with contextlib.closing((opened := cutting.look_at(folder)).journal):
+        plan_sha = opened.runbook.plan_sha
+    told, countdown = 0, Countdown()
     with contextlib.suppress(KeyboardInterrupt), Journal.watch(folder) as journal:
         while True:
             for event in journal.events(told):
                 told = event.seq
                 door.narrate(line(event))
+            said = countdown.line(journal.state(), plan_sha, utc_now())
+            if said:
+                door.narrate(said)
             if once or journal.state().state in ENDED:
                 break
             time.sleep(_EVERY)

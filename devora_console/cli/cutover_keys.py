@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from devora_console.cutover.headline import headline
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine, succeeded
+from devora_console.cutover.state import Vote
+from devora_console.cutover.voting import PollSeen
 
 
 def keys(seen: CutoverSnapshot) -> dict[str, object]:
-    """``run``, ``steps``, ``gates``, ``approvals``, ``point_of_no_return`` and what belongs to them."""
+    """``run``, ``steps``, ``gates``, ``approvals``, ``poll``, ``point_of_no_return`` and what belongs to them."""
     run = seen.run
     return {
         "run": None
@@ -29,6 +31,7 @@ def keys(seen: CutoverSnapshot) -> dict[str, object]:
         "headline": headline(seen),
         "current": seen.current,
         "waits_for": seen.waits_for,
+        "poll": None if seen.poll is None else _poll(seen.poll),
         "steps": [_step(each) for each in seen.steps],
         "gates": seen.gates,
         "approvals": [] if run is None else run.votes,
@@ -39,6 +42,22 @@ def keys(seen: CutoverSnapshot) -> dict[str, object]:
         "rollback": seen.rollback,
         "told": seen.told,
     }
+
+
+def _poll(poll: PollSeen) -> dict[str, object]:
+    """The poll for objections under way."""
+    return {
+        "scope": poll.scope,
+        "opened_at": poll.opened_at,
+        "ends_at": poll.ends_at,
+        "seconds_left": round(poll.seconds_left, 1),
+        "votes": [_voice(each) for each in poll.votes],
+        "objections": [_voice(each) for each in poll.objections],
+    }
+
+
+def _voice(vote: Vote) -> dict[str, object]:
+    return {"actor": vote.actor, "vote": vote.vote, "reason": vote.reason, "at": vote.at}
 
 
 def _step(line: StepLine) -> dict[str, object]:

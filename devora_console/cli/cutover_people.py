@@ -17,7 +17,6 @@ from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.core.guard import Act
 from devora_console.core.problems import ExitCode, refused, usage_error
-from devora_console.core.unknown import Unknown
 from devora_console.cutover.state import ENDED, RunMode, RunState
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
 from devora_console.cutover.walk import Walk
@@ -169,13 +168,12 @@ def _rollback(door: Door, run_id: str, name: str | None, reason: str) -> Answer:
 
 async def _plan_b(door: Door, cutting: Cutting, walk: Walk) -> None:
     """Say what going back would lose; it is kept first."""
-    found, folder = await cutting.keep_delta(walk)
-    if isinstance(found, Unknown):
-        door.narrate(f"! what was written since is not known: {found.reason}")
-        return
-    for each in found:
-        door.narrate(f"! {each.name}: {each.written} rows written since would be lost")
-    door.narrate(f"kept in {folder}")
+    for line in await cutting.loss(walk):
+        door.narrate(f"! {line}")
+    await walk.people.may_roll_back()
+    folder = await cutting.keep_delta(walk)
+    if folder is not None:
+        door.narrate(f"kept in {folder}")
 
 
 async def _until_back(walk: Walk) -> None:

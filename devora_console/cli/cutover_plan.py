@@ -12,6 +12,7 @@ from devora_console.core.clock import iso, span, utc_now
 from devora_console.core.problems import ExitCode, Problem
 from devora_console.cutover.plan import Plan, plan
 from devora_console.cutover.timing import timings, total
+from devora_console.services.showing import begun
 
 
 @door_command(command, "plan")
@@ -20,12 +21,19 @@ from devora_console.cutover.timing import timings, total
 def _plan(
     door: Door, runbook: str | None, variables: tuple[str, ...], window_ends: str | None, window_minutes: float | None
 ) -> Answer:
-    """Show the whole runbook; nothing is done, no server is asked. Exit 1 when the window is too short."""
+    """Show the whole runbook; nothing is done, no server is asked. Exit 1 when the window is too short.
+
+    While a run of this very plan is under way, the window is that of what is left of it.
+    """
     book = read_runbook(door, runbook, variables)
     now = utc_now().replace(microsecond=0)
     ends, given = window_end(door, book, now, window_ends, window_minutes)
     cutting = cutting_of(door, runbook, variables)
-    found = plan(book, timings(cutting.runs(), book, door.effective.settings.environment), now, ends, given)
+    run = cutting.under_way(book)
+    if run is not None and run.window_ends is not None and window_ends is None and window_minutes is None:
+        ends, given = run.window_ends, f"run {run.id}"
+    measured = timings(cutting.runs(), book, door.effective.settings.environment)
+    found = plan(book, measured, now, ends, given, begun(book, run) if run is not None else None)
     fits = found.window.fits
     return Answer(
         _keys(found, door.effective.settings.environment),
@@ -64,6 +72,7 @@ def _keys(found: Plan, environment: str) -> dict[str, object]:
             "last_safe_start": window.last_safe_start,
             "spare_seconds": window.spare_seconds,
             "fits": window.fits,
+            "begun": window.begun,
         },
         "rollback": {"steps": found.rollback, "total": total(each.time for each in found.rollback if each.time)},
     }

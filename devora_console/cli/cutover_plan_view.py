@@ -11,9 +11,10 @@ from rich.text import Text
 from devora_console.core.clock import iso, span
 from devora_console.core.safetext import one_line
 from devora_console.cutover.model import StepKind
-from devora_console.cutover.plan import Plan, PlannedGate, PlannedStep, Window
+from devora_console.cutover.plan import Plan, PlannedGate, PlannedStep
 from devora_console.cutover.timing import Expected, Total
 from devora_console.cutover.undo import How
+from devora_console.cutover.window import Window
 
 _WIDEST = 100
 _NARROW = 80  # for files and pipes, which have no width
@@ -120,9 +121,10 @@ def _window(out: Console, window: Window) -> None:
     if window.after.parts:
         _entry(out, "afterwards", f"{_total(window.after)}, outside of the window", 2, label=16)
     _entry(out, "way back", _total(window.rollback), 2, label=16)
-    _entry(out, "last safe start", iso(window.last_safe_start), 2, label=16)
+    _entry(out, "last safe start" if not window.begun else "go on until", iso(window.last_safe_start), 2, label=16)
     spare = span(abs(window.spare_seconds))
-    verdict = f"✓ a start now fits, {spare} to spare" if window.fits else f"✗ a start now does not fit, by {spare}"
+    what = "the rest of the run" if window.begun else "a start now"
+    verdict = f"✓ {what} fits, {spare} to spare" if window.fits else f"✗ {what} does not fit, by {spare}"
     out.print(Text(verdict))
 
 

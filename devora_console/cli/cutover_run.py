@@ -209,7 +209,7 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
     if run.state is RunState.PAUSED:
         return Problem("paused", f"the run is paused: {run.reason}", "Decide (cutover resolve, retry, skip, rollback)")
     if run.state is RunState.DRAFT and walk.poll is None:
-        return Problem("no_go", f"no GO: {run.reason}", "cutover run --resume")
+        return Problem("no_go", run.reason or "no GO", "cutover run --resume")
     if run.state is RunState.ROLLING_BACK:
         stuck = walk.stuck_on_the_way_back()
         if stuck is None:

@@ -12,6 +12,7 @@ from devora_console.cutover.gating import GateLine
 from devora_console.cutover.headline import headline
 from devora_console.cutover.outbox import told_words
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine, verdict_of_step
+from devora_console.cutover.window import Window
 
 SIGNS = {
     Verdict.OK: "✓",
@@ -43,10 +44,20 @@ def print_run(out: Console, seen: CutoverSnapshot) -> None:
         if seen.rollback.plan_b:
             _say(out, seen.rollback.plan_b)
     if seen.window is not None:
-        fits = "" if seen.window.fits else ": too late to go all the way and back"
-        _say(out, f"window until {seen.window.ends:%H:%MZ}, last safe start {seen.window.last_safe_start:%H:%MZ}{fits}")
+        _say(out, _window(seen, seen.window))
     for each in seen.told:
         _say(out, told_words(each))
+
+
+def _window(seen: CutoverSnapshot, window: Window) -> str:
+    ends = f"window until {window.ends:%H:%MZ}"
+    late = "" if window.fits else ": too late to go all the way and back"
+    if not window.begun:
+        return f"{ends}, last safe start {window.last_safe_start:%H:%MZ}{late}"
+    if seen.rollback is not None and seen.rollback.past:
+        return f"{ends}; past the point of no return nothing has to fit into it"
+    left = f"{span(window.forward.p95)} forward and {span(window.rollback.p95)} back are left"
+    return f"{ends}; {left}, safe to go on until {window.last_safe_start:%H:%MZ}{late}"
 
 
 def print_gates(out: Console, gates: tuple[GateLine, ...]) -> None:

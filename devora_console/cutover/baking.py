@@ -13,10 +13,9 @@ from devora_console.cutover.events import Kind
 from devora_console.cutover.model import Step
 from devora_console.cutover.record import Record
 from devora_console.cutover.state import StepState
-from devora_console.cutover.steps import Stepper, in_a_row
+from devora_console.cutover.steps import SECOND_CHANCE, Stepper, in_a_row
 
 _WRITTEN_EVERY = 15.0  # seconds of observation between two events
-_SECOND_CHANCE = 2
 _SLACK = 2.0  # seconds by which a busy machine may be late for a sample
 
 
@@ -64,7 +63,7 @@ class Oven:
         self._samples += Verdict.UNKNOWN not in (verdict, found)
         self._row = in_a_row(self._row, verdict)
         silent = self._silence(step, after)
-        ended = self._row >= _SECOND_CHANCE or bool(silent) or self._seconds >= step.wait_seconds
+        ended = self._row >= SECOND_CHANCE or bool(silent) or self._seconds >= step.wait_seconds
         if ended or self._seconds - self._written >= min(_WRITTEN_EVERY, step.wait_seconds / 4):
             self._written = self._seconds
             await self._record.add(Kind.OBSERVED, {"seconds": self._seconds, "samples": self._samples}, step=step.id)
@@ -91,7 +90,7 @@ class Oven:
 
     async def _judge(self, step: Step, silent: str) -> None:
         state, reason = StepState.VERIFYING, ""
-        if self._row >= _SECOND_CHANCE:
+        if self._row >= SECOND_CHANCE:
             probes = self._record.run.step(step.id).probes.values()
             failed = [each for each in probes if each.verdict is Verdict.FAIL]
             said = "; ".join(f"{each.id}: {each.value}" for each in failed)

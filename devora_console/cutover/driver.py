@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Sequence
 
 from devora_console.core.clock import utc_now
 from devora_console.cutover import gating
 from devora_console.cutover.baking import Oven
 from devora_console.cutover.events import Kind
 from devora_console.cutover.ground import OVER, STUCK, Ground
+from devora_console.cutover.guarding import Sentinel, Trip
 from devora_console.cutover.measuring import Measuring
-from devora_console.cutover.model import Step, StepKind
+from devora_console.cutover.model import GateUse, Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.undo import by_hand, by_nobody, nothing_words, remaining, went_past
 from devora_console.cutover.voting import RUN_SCOPE, counted
@@ -23,6 +25,7 @@ from devora_console.cutover.voting import RUN_SCOPE, counted
 _TICK = 0.25
 MEASURED = "its gates to be measured"
 GATES = "its gates:"
+Judge = Callable[[Sequence[gating.GateLine]], tuple[gating.GateLine, ...]]
 
 
 class Driver:
@@ -33,6 +36,7 @@ class Driver:
         self._oven = Oven(ground.record, ground.stepper)
         self._often = max(1.0, ground.runbook.horizon_seconds / 4)  # seconds after which gates are measured again
         self._measuring = Measuring(ground.measure, ground.wake)
+        self._sentinel = Sentinel(ground.stepper)
 
     async def drive(self) -> None:
         """Until the run has ended. Raises ConsoleError (exit 4) when somebody else took over."""
@@ -49,6 +53,7 @@ class Driver:
         finally:
             ground.stepper.forget()
             self._measuring.forget()
+            self._sentinel.forget()
 
     async def _advance(self) -> bool:
         """One move; whether there was one."""
@@ -59,6 +64,9 @@ class Driver:
         if step is None:
             return await self._finish()
         standing = run.step(step.id)
+        tripped = await self._sentinel.look(ground.runbook, run)
+        if tripped is not None:
+            return await self._warned(step, tripped)
         if standing.state in IN_FLIGHT and not _waits(step, standing):
             return await ground.stepper.follow(step)
         if standing.state is StepState.UNKNOWN and await self._resolve(step):
@@ -67,7 +75,9 @@ class Driver:
             return await self._after_poll()
         if run.state not in (RunState.RUNNING, RunState.BAKING):
             self._oven.away()
-            return False
+            # What runs when a run is paused is guarded to its end.
+            news = bool(ground.stepper.tripped) and standing.reason not in run.reason
+            return news and standing.state in STUCK and await self._stuck(step, standing)
         if standing.state in STUCK:
             return await self._stuck(step, standing)
         if _waits(step, standing):
@@ -110,13 +120,26 @@ class Driver:
             await ground.run_state(RunState.PAUSED, f"{step.id} {standing.state.value}: {standing.reason}")
         return True
 
+    async def _warned(self, step: Step, trip: Trip) -> bool:
+        """A guardrail has tripped at a wait: back, where the runbook says so; else the run is paused, for people."""
+        ground = self._ground
+        ground.poll = None
+        reason = f"{trip.step.id}: {trip.words}"
+        if trip.step.id == step.id:
+            state = StepState.INCONCLUSIVE if trip.silent else StepState.FAILED
+            await ground.step_state(step, state, trip.words, "probe")
+        if trip.silent or ground.runbook.on_guardrail != "rollback" or ground.beyond():
+            await ground.run_state(RunState.PAUSED, reason)
+        else:
+            await ground.run_state(RunState.ROLLING_BACK, reason)
+        return True
+
     async def _begin(self, step: Step, standing: StepStanding) -> bool:
         ground = self._ground
         rehearsal = ground.run.mode is RunMode.REHEARSAL
         if rehearsal and step.rehearsal.how == "skip":
-            await ground.step_state(step, StepState.SKIPPED, step.rehearsal.reason, "runbook")
-            return True
-        missing = ground.hindrance(step) or self._shut(step, standing)
+            return await self._left_out(step, standing)
+        missing = ground.hindrance(step) or self._shut(step, standing, ground.gates_before(step), gating.blocking)
         if missing:
             return await self._wait(step, standing, missing)
         if ground.run.state is RunState.BAKING and step.kind is not StepKind.WAIT:
@@ -130,10 +153,24 @@ class Driver:
         self._measuring.forget()  # whoever starts it again measures again
         return True
 
-    def _shut(self, step: Step, standing: StepStanding) -> str:
+    async def _left_out(self, step: Step, standing: StepStanding) -> bool:
+        """A rehearsal leaves a step out, not its gates: they only look. One that fails keeps it waiting, as it will for
+        real; what cannot be found out on the scratch target is named.
+        """
+        ground = self._ground
+        wanted = [each for each in gating.uses(ground.runbook, ground.run.mode, step.id) if not each.attested]
+        missing = self._shut(step, standing, wanted, gating.failing)
+        if missing:
+            return await self._wait(step, standing, missing)
+        self._measuring.forget()
+        silent = gating.blocking(ground.gate_lines(wanted))
+        said = f"; not found out here: {', '.join(f'{each.id} ({each.value})' for each in silent)}" if silent else ""
+        await ground.step_state(step, StepState.SKIPPED, f"{step.rehearsal.reason}{said}", "runbook")
+        return True
+
+    def _shut(self, step: Step, standing: StepStanding, wanted: Sequence[GateUse], judge: Judge) -> str:
         """What its gates keep a step waiting for, in words; they are measured again and again meanwhile."""
         ground = self._ground
-        wanted = ground.gates_before(step)
         if not wanted:
             return ""
         if ground.remeasure:
@@ -142,7 +179,7 @@ class Driver:
         due = ground.due(wanted)
         if due and not self._measuring.over(step.id, due, self._often):
             return standing.reason if standing.reason.startswith(GATES) else MEASURED
-        shut = gating.blocking(ground.gate_lines(wanted))
+        shut = judge(ground.gate_lines(wanted))
         return f"{GATES} {'; '.join(map(gating.why_blocked, shut))}" if shut else ""
 
     async def _start(self, step: Step) -> None:

@@ -25,10 +25,11 @@ class Kind(StrEnum):
     ATTESTED = "gate.attested"  # gate, evidence
     WAIVED = "gate.waived"  # gate, reason
     VOTE = "vote"  # scope (run, or a step's id), vote (go | no_go | objection), reason, source, sha, plan_sha, expires
+    POLL = "poll"  # scope, ends_at: people are asked for strong objections
     GO = "go"  # scope (run, or the step past which there is no return), sha, plan_sha
     DRIVER = "driver.taken"  # token, holder, from (the token before)
     LEASE = "lease"  # state (taken | lost | override), reason
-    RUN = "run.state"  # state, reason
+    RUN = "run.state"  # state, reason; despite: guardrails that did not say yes when somebody went on
     INTENT = "step.intent"  # argv, cwd, env_keys, timeout_seconds, undo (bool); durable before anything starts
     STARTED = "step.started"  # pid, pid_start, boot_id
     EXITED = "step.exited"  # rc, signal, seconds, out_bytes, out_sha, dropped_bytes, timed_out, ingested

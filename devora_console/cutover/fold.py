@@ -12,6 +12,7 @@ from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.state import (
     Attempt,
     GateStanding,
+    Poll,
     ProbeSeen,
     Run,
     RunMode,
@@ -74,6 +75,8 @@ def after(run: Run, event: Event) -> Run:
     run = replace(run, last_seq=event.seq, last_at=last_at)
     if event.step is not None and event.kind in _STEPS:
         change = _STEPS[event.kind]
+        if event.kind is Kind.PROBED and event.payload["verdict"] == Verdict.OK.value:
+            run = replace(run, despite=run.despite - {f"{event.step}/{event.payload['probe']}"})
         return replace(run, steps=tuple(change(each, event) if each.id == event.step else each for each in run.steps))
     told = _RUNS.get(event.kind)
     return run if told is None else told(run, event)
@@ -87,16 +90,30 @@ def _moment(value: object) -> datetime | None:
 
 
 def _state(run: Run, event: Event) -> Run:
-    return replace(run, state=RunState(str(event.payload["state"])), reason=str(event.payload.get("reason", "")))
+    said: Mapping[str, Any] = event.payload
+    state = RunState(said["state"])
+    return replace(
+        run,
+        state=state,
+        reason=str(said.get("reason", "")),
+        poll=run.poll if state is RunState.ARMED else None,
+        despite=run.despite | {str(each) for each in said.get("despite", ())},
+    )
+
+
+def _poll(run: Run, event: Event) -> Run:
+    said: Mapping[str, Any] = event.payload
+    return replace(run, poll=Poll(said["scope"], event.at, datetime.fromisoformat(said["ends_at"])))
 
 
 def _driver(run: Run, event: Event) -> Run:
     said: Mapping[str, Any] = event.payload
-    return replace(run, token=int(said["token"]), driver=str(said["holder"]))
+    # Whoever asked people before drives no longer.
+    return replace(run, token=int(said["token"]), driver=str(said["holder"]), poll=None)
 
 
 def _go(run: Run, event: Event) -> Run:
-    return replace(run, gone=run.gone | {str(event.payload["scope"])})
+    return replace(run, gone=run.gone | {str(event.payload["scope"])}, poll=None)
 
 
 def _vote(run: Run, event: Event) -> Run:
@@ -167,6 +184,7 @@ def _note(run: Run, event: Event) -> Run:
 _RUNS: Mapping[Kind, Callable[[Run, Event], Run]] = {
     Kind.RUN: _state,
     Kind.DRIVER: _driver,
+    Kind.POLL: _poll,
     Kind.GO: _go,
     Kind.VOTE: _vote,
     Kind.GATE: _gate,

@@ -18,7 +18,7 @@ from devora_console.core.gates import Gate, Measurement, not_known
 from devora_console.core.hanging import may_hang
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
-from devora_console.cutover.model import Runbook, Step, StepKind
+from devora_console.cutover.model import GateUse, Runbook, Step, StepKind
 from devora_console.cutover.state import Run, RunMode, StepStanding, StepState
 from devora_console.cutover.trial import Trial, tried
 
@@ -54,19 +54,21 @@ def rehearsed(runs: Iterable[Run], runbook: Runbook, environment: str, threshold
     same = [run for run in trials if run.sha == runbook.sha]
     steps = _before_no_return(runbook)
     for run in same:
-        if any(_lacks(run, step) for step in steps):
+        if any(_lacks(run, step) for step in steps) or _shut(run, runbook):
             continue
         took = sum(each.seconds for each in run.steps if each.seconds is not None)
         kind = "rehearsal" if run.mode is RunMode.REHEARSAL else "real run"
         value = f"{kind} in {one_line(run.environment, 40)}, {iso(run.last_at)}, its steps took {span(took)}"
         newer = same.index(run)
         why = f"Run {run.id}: {len(steps)} steps passed, or were left out as the runbook says."
+        silent = [each.id for each in _gates(run, runbook) if run.gates[each.id].verdict is Verdict.UNKNOWN]
+        value += f"; not found out there: {', '.join(silent)}" if silent else ""
         why += f" {newer} newer of this runbook did not get so far." if newer else ""
         evidence: dict[str, object] = {"run": run.id, "sha": run.sha, "seconds": took, "environment": run.environment}
         return Measurement(Verdict.OK, value, threshold, why, true_at=run.last_at, evidence=evidence)
     if same:
         newest = same[0]
-        lacks = next(filter(None, (_lacks(newest, step) for step in steps)), "")
+        lacks = next(filter(None, (_lacks(newest, step) for step in steps)), "") or _shut(newest, runbook)
         value = f"the rehearsal of {iso(newest.last_at)} did not pass: {lacks}"
         return Measurement(Verdict.FAIL, value, threshold, f"Run {newest.id}.", remedy, evidence={"run": newest.id})
     if trials:
@@ -84,6 +86,26 @@ def _before_no_return(runbook: Runbook) -> list[Step]:
     """What has to have passed: the steps before the one after which there is no way back, or all of them."""
     last = runbook.point_of_no_return
     return list(runbook.steps[: runbook.steps.index(last)] if last else runbook.steps)
+
+
+def _gates(run: Run, runbook: Runbook) -> list[GateUse]:
+    """The gates that a rehearsal measures right before its steps, up to the one past which there is no way back."""
+    if run.mode is not RunMode.REHEARSAL:
+        return []
+    last = runbook.point_of_no_return
+    phases = {each.id for each in _before_no_return(runbook)} | ({last.id} if last else set())
+    return [each for each in runbook.gates if each.phase in phases and each.rehearsal and not each.attested]
+
+
+def _shut(run: Run, runbook: Runbook) -> str:
+    """The gate that keeps a rehearsal from counting, in words: silence is not an answer."""
+    for use in _gates(run, runbook):
+        seen = run.gates.get(use.id)
+        if seen is None or seen.measured_at is None:
+            return f"gate {use.id} before {use.phase} was not measured"
+        if seen.verdict is Verdict.FAIL and not seen.waiver:
+            return f"gate {use.id} before {use.phase} is {seen.verdict.value}: {one_line(seen.value, 120)}"
+    return ""
 
 
 def _lacks(run: Run, step: Step) -> str:

@@ -66,6 +66,11 @@ def blocking(found: Sequence[GateLine]) -> tuple[GateLine, ...]:
     return tuple(each for each in found if not each.open)
 
 
+def failing(found: Sequence[GateLine]) -> tuple[GateLine, ...]:
+    """Those that were found shut, and are not waived; not those of which nothing is known."""
+    return tuple(each for each in found if not each.open and each.verdict is Verdict.FAIL)
+
+
 def why_blocked(each: GateLine) -> str:
     """One closed gate in words."""
     return f"{each.id} is {each.verdict.value}: {each.value}"

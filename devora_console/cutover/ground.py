@@ -11,6 +11,7 @@ from devora_console.core.clock import utc_now
 from devora_console.core.gates import Registry
 from devora_console.cutover import gating
 from devora_console.cutover.events import Kind
+from devora_console.cutover.guarding import despite
 from devora_console.cutover.lease import Keeper
 from devora_console.cutover.model import GateUse, Runbook, Step, StepKind
 from devora_console.cutover.record import Record
@@ -59,6 +60,8 @@ class Ground:
         """What has to be there before a step may start, in words; empty when nothing is missing."""
         run = self.run
         real = run.mode is not RunMode.REHEARSAL
+        if not real and step.rehearsal.how == "skip":
+            return ""
         if step.ponr and real and step.id not in run.gone:
             return OWN_GO
         if real and (step.people > 1 or step.kind is StepKind.APPROVAL):
@@ -100,6 +103,11 @@ class Ground:
     async def run_state(self, state: RunState, reason: str) -> None:
         """Write down where the run stands."""
         await self.record.add(Kind.RUN, {"state": state.value, "reason": reason})
+
+    async def go_on(self, state: RunState) -> None:
+        """Somebody goes on, and has seen the guardrails that do not say yes: they stop nothing until they said it."""
+        said = {"state": state.value, "reason": "", "despite": despite(self.runbook, self.run)}
+        await self.record.add(Kind.RUN, said)
 
     async def step_state(self, step: Step, state: StepState, reason: str, by: str) -> None:
         """Write down where a step stands."""

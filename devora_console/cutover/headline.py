@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from devora_console.core.clock import iso, span
@@ -10,6 +11,7 @@ from devora_console.core.safetext import one_line
 from devora_console.cutover.gating import blocking
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine, succeeded
 from devora_console.cutover.state import ENDED, Run, RunMode, RunState, StepState
+from devora_console.cutover.voting import RUN_SCOPE, PollSeen
 
 _STUCK = frozenset({StepState.FAILED, StepState.TIMED_OUT, StepState.INCONCLUSIVE, StepState.UNKNOWN})
 
@@ -24,7 +26,9 @@ def headline(seen: CutoverSnapshot, keys: Mapping[str, str] | None = None) -> st
     if run.state in ENDED:
         return _ended(run)
     words = [_where(seen, run)]
-    if seen.waits_for:
+    if seen.poll is not None:
+        words.append(_polled(seen.poll))
+    elif seen.waits_for:
         words.append(f"It waits for {seen.waits_for}.")
     if run.state is RunState.PAUSED and run.reason:
         words.append(_sentence(run.reason))
@@ -37,8 +41,6 @@ def _before(seen: CutoverSnapshot, keys: Mapping[str, str]) -> str:
     asked = [each for each in seen.gates if each.phase == "start"]
     shut = blocking(asked)
     total = len(asked)
-    if seen.poll is not None:
-        return f"Any strong objections? GO at {iso(seen.poll[1].replace(microsecond=0))} unless somebody objects."
     if not shut:
         waived = sum(bool(each.waiver) and each.verdict is not Verdict.OK for each in asked)
         rest = f" but {waived}, which {'is' if waived == 1 else 'are'} waived" if waived else ""
@@ -58,7 +60,7 @@ def _before(seen: CutoverSnapshot, keys: Mapping[str, str]) -> str:
 def _where(seen: CutoverSnapshot, run: Run) -> str:
     kind = "Rehearsal" if run.mode is RunMode.REHEARSAL else "Run"
     if run.state is RunState.ARMED:
-        return f"{kind} armed: {_sentence(run.reason)}"
+        return f"{kind} armed{'.' if seen.poll is not None else f': {_sentence(run.reason)}'}"
     number = f"of {len(seen.steps)}"
     line = seen.step(seen.current) if seen.current else None
     if line is None:
@@ -67,6 +69,13 @@ def _where(seen: CutoverSnapshot, run: Run) -> str:
     if run.state is RunState.ROLLING_BACK:
         return f"Rolling back ({one_line(run.reason, 120)}): {at} is {line.state.value}{_time(line)}."
     return f"{kind} {run.state.value}: {at} is {line.state.value}{_time(line)}."
+
+
+def _polled(poll: PollSeen) -> str:
+    what = "GO" if poll.scope == RUN_SCOPE else f"GO for {one_line(poll.scope, 40)}"
+    left = f"in {math.ceil(poll.seconds_left)} s, at {iso(poll.ends_at.replace(microsecond=0))}"
+    said = f" ({poll.people})" if poll.people else ""
+    return f"Any strong objections? {what} {left}, unless somebody objects{said}."
 
 
 def _time(line: StepLine) -> str:

@@ -60,6 +60,7 @@ class Probe:
     every_seconds: float = 1.0
     times: int = 1
     timeout_seconds: float = 10.0
+    until: str = ""  # a guardrail's: goes on being asked after its step, until this one begins
 
 
 @dataclass(frozen=True, slots=True)

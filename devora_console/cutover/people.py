@@ -12,7 +12,7 @@ from devora_console.cutover.events import Kind
 from devora_console.cutover.ground import OVER, STUCK, Ground, ended_well, never_started
 from devora_console.cutover.model import Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
-from devora_console.cutover.undo import by_hand
+from devora_console.cutover.undo import after_the_end, by_hand
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE, counted
 
 _SEE = "See: cutover status"
@@ -56,6 +56,8 @@ class People:
             if scope == RUN_SCOPE:
                 until = iso(ends.replace(microsecond=0))
                 await ground.run_state(RunState.ARMED, f"any strong objections? until {until}")
+            if seconds > 0:
+                await ground.record.add(Kind.POLL, {"scope": scope, "ends_at": iso(ends)})
         ground.wake.set()
 
     def _expect_go(self, scope: str) -> None:
@@ -73,18 +75,7 @@ class People:
         """Take back what was done, in reverse. Past the point of no return two people have to want it."""
         ground = self._ground
         async with ground.busy:
-            await ground.record.catch_up()
-            over = ground.run.state in ENDED and not (ground.run.state is RunState.DONE and ground.beyond())
-            if over or ground.run.state is RunState.ROLLING_BACK:
-                raise refused("nothing_to_undo", f"the run is {ground.run.state.value}", _SEE)
-            if ground.beyond():
-                missing = counted(ground.run, ROLLBACK_SCOPE, 2, ground.plan_sha, utc_now()).words
-                if missing:
-                    raise refused(
-                        "two_people",
-                        f"past the point of no return a rollback loses writes: {missing}",
-                        "Each of two people: cutover vote --scope rollback --go",
-                    )
+            await self._expect_rollback()
             ground.poll = None
             if not any(each.touched for each in ground.run.steps):
                 await ground.run_state(RunState.ABORTED, reason)
@@ -92,6 +83,30 @@ class People:
                 await self._give_up(ground.current())
                 await ground.run_state(RunState.ROLLING_BACK, reason)
         ground.wake.set()
+
+    async def may_roll_back(self) -> None:
+        """Raises ConsoleError (exit 4) where :meth:`rollback` would, before anything is prepared for it."""
+        async with self._ground.busy:
+            await self._expect_rollback()
+
+    async def _expect_rollback(self) -> None:
+        ground = self._ground
+        await ground.record.catch_up()
+        state = ground.run.state
+        over = state in ENDED and not after_the_end(ground.run, ground.runbook)
+        if over or state is RunState.ROLLING_BACK:
+            raise refused("nothing_to_undo", f"the run is {state.value}", _SEE)
+        other = await asyncio.to_thread(ground.elsewhere) if state is RunState.DONE else ""
+        if other:
+            raise refused("another_run", f"no rollback of a run that is done: {other}", "End that one first")
+        if ground.beyond():
+            missing = counted(ground.run, ROLLBACK_SCOPE, 2, ground.plan_sha, utc_now()).words
+            if missing:
+                raise refused(
+                    "two_people",
+                    f"past the point of no return a rollback loses writes: {missing}",
+                    "Each of two people: cutover vote --scope rollback --go",
+                )
 
     async def _give_up(self, step: Step | None) -> None:
         """What is in flight is ended, and what is only being looked at is looked at no longer."""
@@ -109,6 +124,7 @@ class People:
         """Start nothing further; what runs goes on to its end."""
         async with self._ground.busy:
             await self._only((RunState.RUNNING, RunState.BAKING), "pause")
+            self._ground.poll = None  # silence while nobody may go on is no consent
             await self._ground.run_state(RunState.PAUSED, f"asked to by {self._ground.me}")
 
     async def resume(self) -> None:
@@ -125,7 +141,7 @@ class People:
                     "Start it again, say what became of it, skip it with a reason, or roll back",
                 )
             waits = step is not None and step.kind is StepKind.WAIT and state is StepState.RUNNING
-            await ground.run_state(RunState.BAKING if waits else RunState.RUNNING, "")
+            await ground.go_on(RunState.BAKING if waits else RunState.RUNNING)
         ground.wake.set()
 
     async def _only(self, states: tuple[RunState, ...], what: str) -> None:
@@ -173,7 +189,7 @@ class People:
                 raise refused("not_stuck", f"{name} is {standing.state.value}", _SEE)
             else:
                 await self._again(step, standing)
-                await ground.run_state(RunState.RUNNING, "")
+                await ground.go_on(RunState.RUNNING)
         ground.wake.set()
 
     async def _undo_again(self, step: Step, standing: StepStanding) -> None:
@@ -249,7 +265,7 @@ class People:
                 raise refused("not_skippable", f"{name} is the point of no return", "Give it its GO, or roll back")
             await ground.step_state(step, StepState.SKIPPED, reason, "person")
             if ground.run.state is RunState.PAUSED:
-                await ground.run_state(RunState.RUNNING, "")
+                await ground.go_on(RunState.RUNNING)
         ground.wake.set()
 
     def _step(self, name: str) -> Step:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from devora_console.core.safetext import one_line
 from devora_console.cutover.model import GateUse, Runbook, Step, StepKind
-from devora_console.cutover.timing import Expected, Timings, Total, forward_time, total, undo_time
+from devora_console.cutover.timing import Expected, Timings, Total, forward_time, undo_time
 from devora_console.cutover.undo import WayBack, rollback_from, whole_way_back
+from devora_console.cutover.window import Begun, Window, split, window
 from devora_console.cutover.words import command_line, probe_words, rehearsal_words, undo_words
 
 
@@ -80,31 +81,6 @@ class PlannedApproval:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The window, from now or until a moment.
-
-    ``forward`` goes up to and including the point of no return, what comes after is ``after`` and needs no window.
-    ``rollback`` is the longest way back there is before that point. ``last_safe_start`` is the latest moment to begin
-    and still be able to go all the way and all the way back.
-    """
-
-    ends: datetime
-    given: str  # who says so: "runbook", "configuration" or "command line"
-    seconds: float
-    forward: Total
-    rollback: Total
-    after: Total
-    needed_seconds: float
-    last_safe_start: datetime
-    spare_seconds: float  # negative: too short by so much
-
-    @property
-    def fits(self) -> bool:
-        """Whether a start now can go all the way, and back."""
-        return self.spare_seconds >= 0
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything ``cutover plan`` shows."""
 
@@ -124,8 +100,10 @@ class Plan:
     window: Window
 
 
-def plan(runbook: Runbook, timings: Timings, now: datetime, ends: datetime, given: str) -> Plan:
-    """The plan for a start at ``now`` in a window that ends at ``ends``."""
+def plan(
+    runbook: Runbook, timings: Timings, now: datetime, ends: datetime, given: str, begun: Begun | None = None
+) -> Plan:
+    """The plan for a start at ``now`` in a window that ends at ``ends``; the window for the rest of what has begun."""
     steps = planned_steps(runbook, timings)
     return Plan(
         runbook=runbook.name,
@@ -141,45 +119,19 @@ def plan(runbook: Runbook, timings: Timings, now: datetime, ends: datetime, give
         approvals=tuple(_approvals(runbook)),
         point_of_no_return=next((each for each in steps if each.point_of_no_return), None),
         rollback=whole_way_back(runbook, timings),
-        window=window(runbook, timings, now, ends, given),
-    )
-
-
-def window(runbook: Runbook, timings: Timings, now: datetime, ends: datetime, given: str) -> Window:
-    """Whether forward and back fit between ``now`` and ``ends``, on the safe side (p95 of each)."""
-    until, after = _split(runbook)
-    forward = total(forward_time(each, timings) for each in until)
-    rollback = rollback_from([each for each in until if not each.ponr], timings)
-    needed = forward.p95 + rollback.p95
-    seconds = (ends - now).total_seconds()
-    return Window(
-        ends=ends,
-        given=given,
-        seconds=seconds,
-        forward=forward,
-        rollback=rollback,
-        after=total(forward_time(each, timings) for each in after),
-        needed_seconds=needed,
-        last_safe_start=ends - timedelta(seconds=needed),
-        spare_seconds=seconds - needed,
+        window=window(runbook, timings, now, ends, given, begun),
     )
 
 
 def planned_steps(runbook: Runbook, timings: Timings) -> tuple[PlannedStep, ...]:
     """Every step in words, with the way back from it."""
-    until, _ = _split(runbook)
+    until, _ = split(runbook)
     found: list[PlannedStep] = []
     for number, step in enumerate(runbook.steps, 1):
         reversible = number <= len(until) and not step.ponr
         back = rollback_from(runbook.steps[:number], timings) if reversible else None
         found.append(_step(step, number, timings, back))
     return tuple(found)
-
-
-def _split(runbook: Runbook) -> tuple[Sequence[Step], Sequence[Step]]:
-    """The steps up to and including the point of no return, and those after it."""
-    at = next((at for at, each in enumerate(runbook.steps, 1) if each.ponr), len(runbook.steps))
-    return runbook.steps[:at], runbook.steps[at:]
 
 
 def _step(step: Step, number: int, timings: Timings, back: Total | None) -> PlannedStep:

@@ -134,11 +134,20 @@ def _plan_sha(file: FileShape, surroundings: Surroundings) -> str:
         "mongo_database": surroundings.mongo_database,
         "postgres_database": surroundings.postgres_database,
         "gates": [asdict(each) for each in gate_uses(file)],
-        # Who is told changes nothing that is done: an approval stands.
-        "steps": [{k: v for k, v in asdict(each).items() if k != "annotate"} for each in steps(file)],
+        "steps": [asdict(each, dict_factory=_said) for each in steps(file)],
     }
     text = json.dumps(plan, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_SINCE = frozenset({"until", "past_only"})
+
+
+def _said(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Without what is not said, where plans were hashed before it could be, and without who is told: that changes
+    nothing that is done, and an approval stands.
+    """
+    return {name: value for name, value in pairs if name != "annotate" and (value or name not in _SINCE)}
 
 
 def _runbook(file: FileShape, raw: bytes, text: str, values: Mapping[str, str], path: str, plan_sha: str) -> Runbook:

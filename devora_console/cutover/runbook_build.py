@@ -15,7 +15,14 @@ from devora_console.cutover.model import (
     StepKind,
     Undo,
 )
-from devora_console.cutover.runbook_shape import FileShape, ProbeShape, RehearsalShape, StepShape, UndoShape
+from devora_console.cutover.runbook_shape import (
+    FileShape,
+    GuardrailShape,
+    ProbeShape,
+    RehearsalShape,
+    StepShape,
+    UndoShape,
+)
 
 _HOUR = 3600.0
 
@@ -116,4 +123,5 @@ def _probe(probe: ProbeShape, name: str) -> Probe:
         every_seconds=probe.every_seconds,
         times=probe.times,
         timeout_seconds=probe.timeout_seconds,
+        until=(probe.until or "") if isinstance(probe, GuardrailShape) else "",
     )

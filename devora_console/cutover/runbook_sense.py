@@ -27,7 +27,7 @@ _FITS: dict[str, frozenset[str]] = {
     "observed": frozenset({"wait"}),
     "sample_floor": frozenset({"wait"}),
     "probe": frozenset({"command", "manual", "wait", "probe"}),
-    "guardrail": frozenset({"command", "manual", "wait"}),
+    "guardrail": frozenset({"command", "manual", "approval", "wait"}),
     "undo": frozenset({"command", "manual"}),
 }
 _NEEDS = {
@@ -54,6 +54,7 @@ def sense_faults(file: FileShape, measured: Collection[str]) -> list[Fault]:
         faults += _rehearsal(step, place)
         for group in ("probe", "already", "guardrail"):
             faults += _probes(getattr(step, group), (*place, group), measured)
+        faults += _spans(file, at)
         if step.undo is not None:
             faults += _probes(step.undo.probe, (*place, "undo", "probe"), measured)
     return [*faults, *_no_return(file)]
@@ -215,6 +216,15 @@ def _probe(probe: ProbeShape, place: Place, measured: Collection[str]) -> Iterat
     if (probe.times - 1) * probe.every_seconds >= probe.within_seconds:
         reason = f"cannot say yes {probe.times} times within {probe.within_seconds:g} s, one every"
         yield Fault((*place, "times"), f"{reason} {probe.every_seconds:g} s")
+
+
+def _spans(file: FileShape, at: int) -> Iterator[Fault]:
+    """A guardrail reaches forwards, to a step that comes later."""
+    later = [each.id for each in file.step[at + 1 :]]
+    for index, guardrail in enumerate(file.step[at].guardrail):
+        if guardrail.until is not None and guardrail.until not in later:
+            near = suggestion(guardrail.until, later)
+            yield Fault(("step", at, "guardrail", index, "until"), f"no later step '{guardrail.until}'{near}")
 
 
 def _no_return(file: FileShape) -> Iterator[Fault]:

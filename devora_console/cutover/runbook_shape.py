@@ -46,6 +46,12 @@ class ProbeShape(_Shape):
     timeout_seconds: Seconds = 10.0
 
 
+class GuardrailShape(ProbeShape):
+    """Something to look at for as long as a step goes on, or until another one begins."""
+
+    until: Id | None = None
+
+
 class UndoShape(_Shape):
     """How a step is taken back."""
 
@@ -95,7 +101,7 @@ class StepShape(_Shape):
     annotate: bool = False
     probe: list[ProbeShape] = []
     already: list[ProbeShape] = []
-    guardrail: list[ProbeShape] = []
+    guardrail: list[GuardrailShape] = []
     undo: UndoShape | None = None
     rehearsal: RehearsalShape | None = None
 
@@ -143,7 +149,7 @@ def _kinds(annotation: Any) -> set[Any]:
 # Keys that hold a number: a variable may stand for it.
 NUMBERS = frozenset(
     name
-    for model in (ProbeShape, UndoShape, RehearsalShape, StepShape)
+    for model in (ProbeShape, GuardrailShape, UndoShape, RehearsalShape, StepShape)
     for name, field in model.model_fields.items()
     if name != "equals" and {int, float} & _kinds(field.annotation)
 )
@@ -207,7 +213,7 @@ _MODELS: Mapping[str, type[_Shape]] = {
     "step": StepShape,
     "probe": ProbeShape,
     "already": ProbeShape,
-    "guardrail": ProbeShape,
+    "guardrail": GuardrailShape,
     "undo": UndoShape,
     "rehearsal": RehearsalShape,
 }

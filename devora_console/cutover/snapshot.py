@@ -10,9 +10,11 @@ from devora_console.core.problems import Problem
 from devora_console.cutover.events import Event
 from devora_console.cutover.gating import GateLine
 from devora_console.cutover.outbox import Delivery
-from devora_console.cutover.plan import Plan, PlannedStep, Window
+from devora_console.cutover.plan import Plan, PlannedStep
 from devora_console.cutover.state import Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.undo import RollbackPlan
+from devora_console.cutover.voting import PollSeen
+from devora_console.cutover.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,9 @@ class CutoverSnapshot:
     """Everything a person has to see. ``driving``: this console drives; ``driver`` says who does, '' for nobody.
 
     ``current`` is the step at which the run stands, ``waits_for`` what it waits for, in words. ``output`` is the end of
-    what that step printed. ``poll`` is a poll for objections that this console has opened, with its end.
-    ``told`` is how far others were told of the run.
+    what that step printed. ``poll`` is the poll for objections under way, whichever console has opened it.
+    ``rollback`` is there as long as there is a way back, after the end too; ``loss`` is what it would lose past the
+    point of no return, in words, once that was measured here. ``told`` is how far others were told of the run.
     """
 
     as_of: datetime
@@ -50,9 +53,10 @@ class CutoverSnapshot:
     measuring: bool
     rollback: RollbackPlan | None
     window: Window | None
-    poll: tuple[str, datetime] | None
+    poll: PollSeen | None
     driving: bool
     driver: str
+    loss: tuple[str, ...]
     output: tuple[str, ...]
     events: tuple[Event, ...]
     told: tuple[Delivery, ...] = ()

@@ -140,6 +140,15 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
+class Poll:
+    """A poll for objections: ``scope`` (run, or a step's id) gets its GO at ``ends`` unless somebody objects."""
+
+    scope: str
+    opened: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run as its journal tells it."""
 
@@ -166,6 +175,8 @@ class Run:
     notes: tuple[Event, ...]
     last_seq: int
     last_at: datetime
+    poll: Poll | None = None  # the poll for objections under way
+    despite: frozenset[str] = frozenset()  # guardrails ("step/probe") that did not say yes when somebody went on
 
     def step(self, name: str) -> StepStanding:
         """The standing of a step. Raises KeyError when there is none."""

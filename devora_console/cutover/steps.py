@@ -23,7 +23,7 @@ from devora_console.cutover.state import Attempt, StepStanding, StepState
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_SECOND_CHANCE = 2  # a guardrail has to fail so many times in a row
+SECOND_CHANCE = 2  # a guardrail has to fail so many times in a row
 _BEGINS_WITHIN = 5.0  # seconds after its intent in which a step without a trace may still be about to begin
 _SELDOM = 60.0  # seconds between two answers that say the same in other numbers
 _LATE = 30.0  # seconds past its time limit after which a step without its supervisor is stopped
@@ -209,8 +209,16 @@ class Stepper:
             age = (utc_now() - before.at).total_seconds()
             if before.value == answer.value or 0 <= age < _SELDOM:
                 return
+        await self.tell(step, probe, answer, phase)
+
+    async def tell(self, step: Step, probe: Probe, answer: Answer, phase: str) -> None:
+        """Write an answer down."""
         said = {"probe": probe.id, "verdict": answer.verdict.value, "value": answer.value, "needed": answer.needed}
         await self._record.add(Kind.PROBED, {**said, "phase": phase}, step=step.id)
+
+    async def ask(self, probe: Probe) -> Answer:
+        """Ask once; nothing is written."""
+        return await self._prober.ask(probe)
 
     async def sample(self, step: Step, probes: Sequence[Probe], phase: str) -> Verdict:
         """Ask each once; the worst answer counts, and no answer is no good one."""
@@ -232,7 +240,7 @@ class Stepper:
         self._guard_at = loop.time() + min(each.every_seconds for each in step.guardrails)
         verdict = await self.sample(step, step.guardrails, "guardrail")
         self._guard_row = in_a_row(self._guard_row, verdict)
-        if self._guard_row >= _SECOND_CHANCE:
+        if self._guard_row >= SECOND_CHANCE:
             failed = [each for each in self._record.run.step(step.id).probes.values() if each.verdict is Verdict.FAIL]
             self.tripped = "guardrail " + "; ".join(f"{each.id}: {each.value}" for each in failed)
             await self.stop(step)

@@ -100,6 +100,7 @@ _WORDS: Mapping[Kind, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.ATTESTED: lambda said: iter((f"gate {said['gate']} attested: {said['evidence']}",)),
     Kind.WAIVED: lambda said: iter((f"gate {said['gate']} waived: {said['reason']}",)),
     Kind.VOTE: _vote,
+    Kind.POLL: lambda said: iter((f"any strong objections? GO for {said['scope']} at {said['ends_at']}",)),
     Kind.GO: lambda said: iter((f"GO for {said['scope']}",)),
     Kind.DRIVER: lambda said: iter((f"{said['holder']} drives",)),
     Kind.LEASE: _lease,

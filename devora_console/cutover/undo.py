@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from devora_console.cutover.model import Runbook, Step, StepKind, Undo
-from devora_console.cutover.state import ENDED, IN_FLIGHT, Run, StepStanding, StepState
+from devora_console.cutover.state import ENDED, IN_FLIGHT, Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.timing import Expected, Timings, Total, total, undo_time
 from devora_console.cutover.words import undo_words
 
@@ -81,6 +81,13 @@ def rollback_plan(run: Run, runbook: Runbook, timings: Timings) -> RollbackPlan:
         plan_b=PLAN_B if past else "",
         people=PLAN_B_PEOPLE if past else 1,
     )
+
+
+def after_the_end(run: Run, runbook: Runbook) -> bool:
+    """Whether a run that is done can still be taken back: by plan B, for its point of no return was passed."""
+    last = runbook.point_of_no_return
+    done = run.state is RunState.DONE and run.mode is not RunMode.REHEARSAL
+    return done and last is not None and run.step(last.id).touched
 
 
 def remaining(run: Run, runbook: Runbook) -> tuple[Step, ...]:

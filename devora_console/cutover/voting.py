@@ -39,19 +39,47 @@ class Standing:
         return f"{missing} more {'person has' if missing == 1 else 'people have'} to approve{so_far}"
 
 
+@dataclass(frozen=True, slots=True)
+class PollSeen:
+    """A poll for objections as it stands: GO for ``scope`` (run, or a step's id) at ``ends_at``, in ``seconds_left``,
+    unless there is one of ``objections``. ``votes`` are those for it.
+    """
+
+    scope: str
+    opened_at: datetime
+    ends_at: datetime
+    seconds_left: float
+    votes: tuple[Vote, ...]
+    objections: tuple[Vote, ...]
+
+    @property
+    def people(self) -> str:
+        """Who said what, in words; empty while nobody has."""
+        found = (("go", self.votes), ("against", self.objections))
+        return "; ".join(f"{word}: {', '.join(_names(votes))}" for word, votes in found if votes)
+
+
+def polled(run: Run, plan_sha: str, now: datetime) -> PollSeen | None:
+    """The poll that is under way, from what the journal says of it."""
+    poll = run.poll
+    if poll is None:
+        return None
+    votes = _counting(run, poll.scope, plan_sha, now)
+    return PollSeen(
+        scope=poll.scope,
+        opened_at=poll.opened,
+        ends_at=poll.ends,
+        seconds_left=max(0.0, (poll.ends - now).total_seconds()),
+        votes=tuple(each for each in votes if each.vote == "go"),
+        objections=tuple(each for each in votes if each.vote != "go"),
+    )
+
+
 def counted(run: Run, scope: str, needed: int, plan_sha: str, now: datetime, since: datetime | None = None) -> Standing:
     """The votes that count: about this scope, this runbook and this plan, not too old. Any edit voids them. With
     ``since``, none from before: an approval to begin says nothing of what came of it.
     """
-    votes = [
-        each
-        for each in run.votes
-        if each.scope == scope
-        and each.sha == run.sha
-        and each.plan_sha in ("", plan_sha)
-        and now - each.at <= _COUNTS_FOR
-        and (since is None or each.at >= since)
-    ]
+    votes = [each for each in _counting(run, scope, plan_sha, now) if since is None or each.at >= since]
     return Standing(
         objections=tuple(_objection(each) for each in votes if each.vote != "go"),
         people=_people(votes),
@@ -59,9 +87,24 @@ def counted(run: Run, scope: str, needed: int, plan_sha: str, now: datetime, sin
     )
 
 
+def _counting(run: Run, scope: str, plan_sha: str, now: datetime) -> list[Vote]:
+    return [
+        each
+        for each in run.votes
+        if each.scope == scope
+        and each.sha == run.sha
+        and each.plan_sha in ("", plan_sha)
+        and now - each.at <= _COUNTS_FOR
+    ]
+
+
 def _people(votes: Sequence[Vote]) -> tuple[str, ...]:
+    return _names([each for each in votes if each.vote == "go"])
+
+
+def _names(votes: Sequence[Vote]) -> tuple[str, ...]:
     """Different people: the same name, written otherwise, is one of them."""
-    found = {" ".join(each.actor.casefold().split()): one_line(each.actor, 60) for each in votes if each.vote == "go"}
+    found = {" ".join(each.actor.casefold().split()): one_line(each.actor, 60) for each in votes}
     return tuple(sorted(found.values()))
 
 

@@ -144,6 +144,12 @@ class Walk:
         self._record.token = await asyncio.to_thread(self._journal.take_driver, self._means.me)
         await self._record.catch_up()
 
+    async def let_go(self) -> None:
+        """Be the driver no longer, where nothing was begun."""
+        if not self.driving:
+            self._record.token = None
+            await asyncio.to_thread(self._journal.release_driver)
+
     async def drive(self) -> None:
         """Become the driver and begin to move it. Raises ConsoleError (exit 4) when another console is."""
         if self._record.token is None:

@@ -40,7 +40,8 @@ def probe_words(probe: Probe) -> str:
         case ProbeKind.GATE:
             words = f"gate {probe.gate} is open"
     steady = f", {probe.times} times in a row" if probe.times > 1 else ""
-    return one_line(f"{words}{steady} (within {span(probe.within_seconds)})", _LONGEST)
+    until = f", until {probe.until} begins" if probe.until else ""
+    return one_line(f"{words}{steady} (within {span(probe.within_seconds)}){until}", _LONGEST)
 
 
 def undo_words(undo: Undo | None) -> str:

@@ -76,4 +76,4 @@ def _told(seen: CutoverSnapshot) -> object:
     """What a snapshot says besides the time of day."""
     gates = tuple((each.id, each.verdict, each.waiver) for each in seen.gates)
     run = (seen.run.id, seen.run.state, seen.run.last_seq) if seen.run is not None else None
-    return seen.problem, run, gates, seen.measuring, seen.driving, seen.driver, seen.poll, seen.plan is None
+    return seen.problem, run, gates, seen.measuring, seen.driving, seen.driver, seen.plan is None

@@ -22,9 +22,9 @@ from devora_console.cutover.model import Runbook
 from devora_console.cutover.opening import Intent, Opened, has_ended, open_new, runbook_of, take_up
 from devora_console.cutover.outbox import Delivery
 from devora_console.cutover.state import ENDED, Run, RunMode, RunState
+from devora_console.cutover.undo import after_the_end
 from devora_console.cutover.walk import Means, Walk
 from devora_console.migration.mapping_file import load_mapping
-from devora_console.postgres.delta import TableDelta
 from devora_console.postgres.target import Target
 from devora_console.postgres.target_lease import TargetLease
 from devora_console.services import plan_b, scratch_target
@@ -89,6 +89,25 @@ class Cutting:
                 if mode is None or run.mode is mode:
                     drafts.append(folder)
         return drafts[0] if drafts else None
+
+    def under_way(self, runbook: Runbook) -> Run | None:
+        """The run of this very file that has begun in this environment and not ended; None when there is none."""
+        folder = self.unfinished()
+        if folder is None:
+            return None
+        with Journal.watch(folder) as journal:
+            run = journal.state()
+        return run if run.state is not RunState.DRAFT and run.sha == runbook.sha else None
+
+    def done_last(self, runbook: Runbook) -> Path | None:
+        """The latest real run of this environment, if it is done and of this very file: it may be taken back still."""
+        for folder in home.runs(self.root):
+            with contextlib.suppress(ConsoleError), Journal.watch(folder) as journal:
+                run = journal.state()
+                real = run.mode is RunMode.REAL and run.environment == self._settings.environment
+                if real and run.state is not RunState.ABORTED:
+                    return folder if after_the_end(run, runbook) and run.sha == runbook.sha else None
+        return None
 
     def _begun_beside(self, folder: Path) -> str:
         """Another run of this environment that has begun and not ended, in words; empty when there is none."""
@@ -217,17 +236,24 @@ class Cutting:
         aimed = replace(given, surroundings=replace(given.surroundings, postgres_database=database))
         return runbook_of(run, aimed, opened.folder)
 
-    async def keep_delta(self, walk: Walk) -> tuple[tuple[TableDelta, ...] | Unknown, Path]:
+    async def loss(self, walk: Walk) -> tuple[str, ...]:
+        """What a rollback past the point of no return would lose, measured now, in words."""
+        found = await plan_b.lost(self._settings, walk.folder / plan_b.MARK)
+        known = () if isinstance(found, Unknown) else ("it is kept as files before anything is taken back",)
+        return (*plan_b.words(found), *known)
+
+    async def keep_delta(self, walk: Walk) -> Path | None:
         """Before a rollback past the point of no return: what it would lose, kept as files in a folder of the run's,
-        another one each time: what was kept before stays as its hash was written down. Unknown without a mark. Raises
-        ConsoleError when it cannot be kept.
+        another one each time: what was kept before stays as its hash was written down. None without a mark. What that
+        is, or why it is not known, is in the journal. Raises ConsoleError when it cannot be kept.
         """
         mark, folder = walk.folder / plan_b.MARK, walk.folder / f"{plan_b.DELTA}-{utc_now():%Y%m%dT%H%M%SZ}"
         found = await plan_b.lost(self._settings, mark)
         if not isinstance(found, Unknown):
             await plan_b.keep(self._settings, mark, folder)
             await walk.keep_artifact(folder, "delta")
-        return found, folder
+        await walk.note(f"before going back: {'; '.join(plan_b.words(found))}")
+        return None if isinstance(found, Unknown) else folder
 
     async def clear_up(self, run: Run) -> None:
         """After a rehearsal: its scratch target goes."""

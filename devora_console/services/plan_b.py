@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devora_console.config.settings import Settings
 from devora_console.core.problems import ConsoleError
+from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.delta import Mark, TableDelta, export, mark, measure, read_mark, write_mark
 from devora_console.postgres.target import Target
@@ -32,6 +33,19 @@ async def lost(settings: Settings, path: Path) -> tuple[TableDelta, ...] | Unkno
     except ConsoleError as error:
         return Unknown(error.problem.message, error.problem.remedy)
     return tuple(each for each in found if each.written or each.lost)
+
+
+def words(found: tuple[TableDelta, ...] | Unknown) -> tuple[str, ...]:
+    """What going back would lose, in lines."""
+    if isinstance(found, Unknown):
+        return (f"what was written since is not known: {one_line(found.reason, 200)}",)
+    if not found:
+        return ("nothing was written since the mark",)
+    return tuple(
+        f"{one_line(each.name, 80)}: {each.written} rows written since would be lost"
+        + (f", {each.lost} of those at the mark were changed or are gone" if each.lost else "")
+        for each in found
+    )
 
 
 async def keep(settings: Settings, path: Path, folder: Path) -> dict[str, int]:

@@ -18,7 +18,9 @@ from devora_console.cutover.plan import Plan, PlannedStep, plan
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
 from devora_console.cutover.state import ENDED, GateStanding, Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.timing import Timings
-from devora_console.cutover.undo import remaining, rollback_plan
+from devora_console.cutover.undo import RollbackPlan, after_the_end, remaining, rollback_plan
+from devora_console.cutover.voting import polled
+from devora_console.cutover.window import Begun
 
 _GOING = frozenset({StepState.INTENT, StepState.RUNNING, StepState.VERIFYING, StepState.UNDOING})
 _OVER = frozenset({StepState.PASSED, StepState.SKIPPED})
@@ -36,10 +38,10 @@ class Seen:
     standings: Mapping[str, GateStanding] = field(default_factory=dict)
     timings: Timings = field(default_factory=Timings)
     window_ends: datetime | None = None
-    poll: tuple[str, datetime] | None = None
     driving: bool = False
     driver: str = ""
     measuring: bool = False
+    loss: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     told: tuple[Delivery, ...] = ()
@@ -62,15 +64,24 @@ def shown(seen: Seen, now: datetime | None = None) -> CutoverSnapshot:
         waits_for=_waits_for(run, current),
         gates=_gates(seen, now),
         measuring=seen.measuring,
-        rollback=None if run is None or book is None or run.state in ENDED else rollback_plan(run, book, seen.timings),
+        rollback=_back(seen),
         window=planned.window if planned and (run is None or run.state not in ENDED) else None,
-        poll=seen.poll,
+        poll=polled(run, book.plan_sha, now) if run is not None and book is not None else None,
         driving=seen.driving,
         driver=seen.driver,
+        loss=seen.loss,
         output=seen.output,
         events=seen.events,
         told=seen.told,
     )
+
+
+def _back(seen: Seen) -> RollbackPlan | None:
+    """The way back, as long as there is one: of a run that is done, by plan B."""
+    run, book = seen.run, seen.runbook
+    if run is None or book is None or (run.state in ENDED and not after_the_end(run, book)):
+        return None
+    return rollback_plan(run, book, seen.timings)
 
 
 def _plan(seen: Seen, now: datetime) -> Plan | None:
@@ -78,7 +89,13 @@ def _plan(seen: Seen, now: datetime) -> Plan | None:
         return None
     ends = seen.run.window_ends if seen.run is not None and seen.run.window_ends else seen.window_ends or now
     given = "the run" if seen.run is not None else "runbook"
-    return plan(seen.runbook, seen.timings, now, ends, given)
+    return plan(seen.runbook, seen.timings, now, ends, given, begun(seen.runbook, seen.run) if seen.run else None)
+
+
+def begun(book: Runbook, run: Run) -> Begun:
+    """The run with the seconds that its steps in flight have been going for."""
+    found = {each.id: _going(each.kind, run.step(each.id)) for each in book.steps}
+    return Begun(run, {name: seconds for name, seconds in found.items() if seconds is not None})
 
 
 def _gates(seen: Seen, now: datetime) -> tuple[gating.GateLine, ...]:

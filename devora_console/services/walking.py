@@ -19,6 +19,7 @@ from devora_console.cutover.outbox import Delivery
 from devora_console.cutover.snapshot import CutoverSnapshot
 from devora_console.cutover.state import ENDED, GateStanding, Run, RunMode
 from devora_console.cutover.timing import Timings, timings
+from devora_console.cutover.undo import after_the_end
 from devora_console.cutover.voting import RUN_SCOPE
 from devora_console.cutover.walk import Walk
 from devora_console.services.cutting import Cutting
@@ -27,7 +28,7 @@ from devora_console.services.showing import Seen, shown
 _LOOK = 0.5
 _SLOW = 20  # looks between two readings of what changes seldom
 _LINES, _EVENTS = 200, 200
-_ANYBODYS = frozenset({"measure", "note", "vote_go", "object", "attest"})  # they change no server
+_ANYBODYS = frozenset({"measure", "measure_loss", "note", "vote_go", "object", "attest"})  # they change no server
 
 
 class Walking:
@@ -47,6 +48,7 @@ class Walking:
         self._timings = Timings()
         self._window_ends: datetime | None = None
         self._measuring = False
+        self._loss: tuple[str, ...] = ()
         self._output: tuple[str, ...] = ()
         self._told: tuple[Delivery, ...] = ()
         self._told_of = 0  # the event up to which that speaks
@@ -100,6 +102,9 @@ class Walking:
                 self._registry = await asyncio.to_thread(self._cutting.gates, book)
             self._runbook = book
             self._window_ends = self._cutting.window_end(self._runbook, utc_now())
+            done = await asyncio.to_thread(self._cutting.done_last, self._runbook)
+            if done is not None:
+                await self._hold(done)
         assert self._runbook is not None
         own = self._walk.run.id if self._walk is not None else ""
         runs: Sequence[Run] = await asyncio.to_thread(lambda: [run for run in self._cutting.runs() if run.id != own])
@@ -111,7 +116,7 @@ class Walking:
     async def _take(self, opened: Opened) -> None:
         """This run is shown from here on, and may be driven."""
         old, self._walk = self._walk, self._cutting.walk(opened, self._wake)
-        self._folder, self._runbook = opened.folder, self._walk.runbook
+        self._folder, self._runbook, self._loss = opened.folder, self._walk.runbook, ()
         self._told, self._told_of = (), 0
         self._registry = self._cutting.gates(self._runbook)
         if old is not None:
@@ -147,10 +152,10 @@ class Walking:
                 standings=self._standings,
                 timings=self._timings,
                 window_ends=self._window_ends,
-                poll=walk.poll if walk else None,
                 driving=walk.driving if walk else False,
                 driver=walk.driver() if walk else "",
                 measuring=self._measuring,
+                loss=self._loss,
                 output=self._output,
                 events=walk.events(_EVENTS) if walk else (),
                 told=self._told,
@@ -181,9 +186,10 @@ class Walking:
             "go": self._go,
             "attest": lambda target, text: self._any().attest(target, text),
             "waive": lambda target, text: self._any().waive(target, text),
-            "note": lambda target, text: self._any().note(text),
-            "vote_go": lambda target, text: self._any().vote(target or RUN_SCOPE, "go", text),
-            "object": lambda target, text: self._any().vote(target or RUN_SCOPE, "objection", text),
+            "note": lambda target, text: self._going_back().note(text),
+            "vote_go": lambda target, text: self._going_back().vote(target or RUN_SCOPE, "go", text),
+            "object": lambda target, text: self._going_back().vote(target or RUN_SCOPE, "objection", text),
+            "measure_loss": self._measure_loss,
             "done": self._done,
             "release": self._release,
             "pause": lambda target, text: self._mine().people.pause(),
@@ -200,6 +206,11 @@ class Walking:
         if self._walk is None or self._walk.run.state in ENDED:
             raise refused("no_run", "there is no run yet", "Open one first")
         return self._walk
+
+    def _going_back(self) -> Walk:
+        """The run, after its end too, as long as it may be taken back."""
+        walk = self._walk
+        return walk if walk is not None and after_the_end(walk.run, walk.runbook) else self._any()
 
     def _mine(self) -> Walk:
         walk = self._any()
@@ -249,10 +260,26 @@ class Walking:
         await self._mine().people.skip(target, text)
 
     async def _roll_back(self, target: str, text: str) -> None:
-        walk = self._mine()
-        if walk.beyond:
-            await self._cutting.keep_delta(walk)
-        await walk.people.rollback(text)
+        ended = self._going_back().run.state in ENDED
+        walk = self._going_back() if ended else self._mine()
+        await walk.people.may_roll_back()
+        if ended:
+            await walk.hold()
+        try:
+            if walk.beyond:
+                await self._cutting.keep_delta(walk)
+            await walk.people.rollback(text)
+        except BaseException:  # protects the run: whoever could not begin to take it back must not keep others from it
+            await walk.let_go()
+            raise
+        if ended:
+            await walk.drive()
+
+    async def _measure_loss(self, target: str, text: str) -> None:
+        """What going back would lose, before it is asked whether to."""
+        self._loss = ()
+        self._loss = await self._cutting.loss(self._going_back())
+        self._show()
 
     async def _release(self, target: str, text: str) -> None:
         self._mine().people.release()

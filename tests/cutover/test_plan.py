@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from devora_console.core.snapshot import to_json
-from devora_console.cutover.plan import plan, window
-from devora_console.cutover.state import RunMode, StepState
+from devora_console.cutover.plan import plan
+from devora_console.cutover.state import RunMode, RunState, StepState
 from devora_console.cutover.timing import Expected, Timings, forward_time, percentile, timings, total, undo_time
+from devora_console.cutover.window import Begun, window
 from tests.cutover.small_runbook import NOW, Stood, run_of, small
 
 PASSED, UNDONE, FAILED, SKIPPED = StepState.PASSED, StepState.UNDONE, StepState.FAILED, StepState.SKIPPED
@@ -85,6 +86,29 @@ def test_the_window_holds_the_way_there_and_all_the_way_back() -> None:
     measured = window(book, slow, NOW, NOW + timedelta(hours=1), "test")
     assert (measured.forward.p50, measured.forward.p95, measured.rollback.p95) == (155, 955, 30)
     assert not window(book, Timings(), NOW, NOW - timedelta(hours=1), "test").fits
+
+
+def test_of_a_run_that_has_begun_the_window_holds_what_is_left() -> None:
+    book, ends = small(), NOW + timedelta(seconds=1000)
+    stood = {"preflight": Stood(PASSED), "shut": Stood(PASSED, (0,)), "save": Stood(StepState.RUNNING, (None,))}
+
+    def left(stood: dict[str, Stood], state: RunState, **going: float) -> tuple[float, float, float, float]:
+        found = window(book, Timings(), NOW, ends, "the run", Begun(run_of(book, stood, state=state), going))
+        assert found.spare_seconds == 1000 - found.needed_seconds
+        assert found.last_safe_start == NOW + timedelta(seconds=found.spare_seconds)
+        return found.forward.p95, found.rollback.p95, found.after.p95, found.needed_seconds
+
+    # Nothing has begun: all of it. Then 100 + 30 + 10, of which 60 have gone; a step that takes long owes no time.
+    assert left({}, RunState.ARMED) == (155, 60, 600, 215)
+    assert left(stood, RunState.RUNNING) == (140, 60, 600, 200)
+    assert left(stood, RunState.RUNNING, save=60) == (80, 60, 600, 140)
+    assert left(stood, RunState.PAUSED, save=900) == (40, 60, 600, 100)
+    # What is skipped is neither done nor taken back.
+    assert left({**stood, "switch": Stood(SKIPPED)}, RunState.RUNNING, save=60) == (50, 20, 600, 70)
+    # On the way back only that is left, and past the point of no return nothing that the window has to hold.
+    assert left(stood, RunState.ROLLING_BACK) == (0, 20, 0, 20)
+    past = {each.id: Stood(PASSED, (0,)) for each in book.steps[:5]} | {"watch": Stood(StepState.RUNNING)}
+    assert left(past, RunState.BAKING, watch=200) == (0, 0, 400, 0)
 
 
 def test_the_plan_says_every_step_in_words() -> None:

@@ -108,6 +108,11 @@ def test_what_is_written_is_what_is_read() -> None:
             "gate[source.silent].before: no step 'swich'; did you mean 'switch'?",
         ),
         (
+            "wait_seconds = 600",
+            'wait_seconds = 600\n  [[step.guardrail]]\n  http = "{front_url}/"\n  until = "open"',
+            "step[watch].guardrail[1].until: no later step 'open'",
+        ),
+        (
             'kind = "gates"',
             'kind = "gates"\ngates = ["team.informd"]',
             "no [[gate]] 'team.informd' in this runbook; did you mean 'team.informed'?",

@@ -420,3 +420,22 @@ async def test_a_rehearsal_asks_nobody_and_takes_everything_back(scene: Scene) -
     assert run.state is RunState.ROLLED_BACK
     assert scene.log() == ["one", "two", "undo-two", "undo-one"]
     assert run.step("open").state is StepState.SKIPPED
+
+
+async def test_a_rehearsal_measures_the_gates_of_a_step_that_it_leaves_out(scene: Scene) -> None:
+    fresh = scene.gates["verification.fresh"] = Measured(Verdict.FAIL, "3 differences")
+    vectors = scene.gates["search.vectors"] = Measured(Verdict.UNKNOWN, "no vectors on the scratch target")
+    gates = BEFORE.format("verification.fresh", "two") + BEFORE.format("search.vectors", "two")
+    left_out = step("two", rehearsal='how = "skip"\nreason = "it would be an outage"', pause=True)
+    walk = await scene.begun(book(step("one"), left_out, gates=gates), RunMode.REHEARSAL)
+    await until(lambda: "verification.fresh is fail: 3 differences" in walk.run.step("two").reason)
+    assert "vectors" not in walk.run.step("two").reason
+    assert walk.missing("two").startswith("its gates:")
+    fresh.verdict = Verdict.OK
+    await walk.people.retry("two")
+    assert (await rest(walk)).state is RunState.ROLLED_BACK
+    two = walk.run.step("two")
+    assert (two.state, two.by) == (StepState.SKIPPED, "runbook")
+    assert "not found out here: search.vectors (no vectors on the scratch target)" in two.reason
+    assert (fresh.asked, vectors.asked) == (2, 2)
+    assert scene.log() == ["one", "undo-one"]

@@ -22,8 +22,8 @@ from devora_console.core.gates import Measurement, not_known
 from devora_console.core.unknown import Unknown
 from devora_console.cutover import trial
 from devora_console.cutover.gates import monitoring_gate, rehearsed, rehearsed_gate, site_tests_gate
-from devora_console.cutover.model import Rehearsal, Runbook, Step, StepKind
-from devora_console.cutover.state import Run, RunMode, RunState, StepStanding, StepState
+from devora_console.cutover.model import GateUse, Rehearsal, Runbook, Step, StepKind
+from devora_console.cutover.state import GateStanding, Run, RunMode, RunState, StepStanding, StepState
 from tests.eventually import eventually
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -91,6 +91,23 @@ def _steps(*standings: StepStanding) -> tuple[StepStanding, ...]:
     return (*standings, StepStanding("open"), StepStanding("after"))
 
 
+_GATED = replace(
+    _BOOK,
+    sha="c" * 64,
+    gates=(
+        GateUse("verification.fresh", phase="maintenance"),
+        GateUse("source.silent", phase="copy", rehearsal=False),
+        GateUse("disk.free"),
+        GateUse("statistics.analyzed", phase="after"),
+    ),
+)
+
+
+def _measured(verdict: Verdict, **more: Any) -> dict[str, GateStanding]:
+    name = "verification.fresh"
+    return {name: GateStanding(name, False, verdict, "3 differences", measured_at=DAY, **more)}
+
+
 _FAILED = replace(_GONE, state=StepState.UNDONE, passed=False)
 _PASSED = StepStanding("maintenance", StepState.PASSED, passed=True, seconds=2.0)
 
@@ -124,6 +141,26 @@ REHEARSED: dict[str, tuple[tuple[Run, ...], Verdict, str]] = {
         "maintenance was skipped by driver",
     ),
     "real, here": ((_run(mode=RunMode.REAL, steps=_steps(_PASSED, _GONE)),), Verdict.UNKNOWN, "only for real"),
+    "a gate before a skipped step was never measured": (
+        (_run(sha=_GATED.sha, gates={}),),
+        Verdict.FAIL,
+        "did not pass: gate verification.fresh before maintenance was not measured",
+    ),
+    "it failed": (
+        (_run(sha=_GATED.sha, gates=_measured(Verdict.FAIL)),),
+        Verdict.FAIL,
+        "gate verification.fresh before maintenance is fail: 3 differences",
+    ),
+    "it failed, and was waived": (
+        (_run(sha=_GATED.sha, gates=_measured(Verdict.FAIL, waiver="drafts", waived_by="ana")),),
+        Verdict.OK,
+        "rehearsal in production",
+    ),
+    "it could not be found out on the scratch target": (
+        (_run(sha=_GATED.sha, gates=_measured(Verdict.UNKNOWN)),),
+        Verdict.OK,
+        "not found out there: verification.fresh",
+    ),
     "a good one, and a newer that failed": (
         (_run(), _run(id="r2", last_at=DAY + timedelta(days=1), steps=_steps(_SKIPPED, _FAILED))),
         Verdict.OK,
@@ -135,7 +172,8 @@ REHEARSED: dict[str, tuple[tuple[Run, ...], Verdict, str]] = {
 @pytest.mark.parametrize("case", REHEARSED)
 def test_it_was_rehearsed(case: str) -> None:
     runs, verdict, words = REHEARSED[case]
-    found = rehearsed(runs, _BOOK, "production")
+    book = _GATED if runs and runs[0].sha == _GATED.sha else _BOOK
+    found = rehearsed(runs, book, "production")
     assert (found.verdict, words in f"{found.value} {found.why}") == (verdict, True), found
     assert (found.true_at is not None) is (verdict is Verdict.OK)
 

@@ -13,7 +13,17 @@ from devora_console.core.gates import Gate, Measurement, Registry
 from devora_console.core.problems import Problem
 from devora_console.cutover.events import GENESIS, Event, Kind
 from devora_console.cutover.snapshot import CutoverSnapshot
-from devora_console.cutover.state import Attempt, GateStanding, ProbeSeen, Run, RunState, StepStanding, StepState, Vote
+from devora_console.cutover.state import (
+    Attempt,
+    GateStanding,
+    Poll,
+    ProbeSeen,
+    Run,
+    RunState,
+    StepStanding,
+    StepState,
+    Vote,
+)
 from devora_console.services.showing import Seen, shown
 from tests.cutover.small_runbook import SMALL, run_of, small
 
@@ -93,6 +103,7 @@ def events(run: Run) -> tuple[Event, ...]:
     found: list[tuple[Kind, str | None, dict[str, object]]] = [
         (Kind.CREATED, None, {"mode": "real", "environment": "staging", "runbook": "small"}),
         (Kind.GO, None, {"scope": "run"}),
+        (Kind.RUN, None, {"state": "running", "reason": ""}),
         (Kind.NOTE, None, {"text": "the mail went out"}),
     ]
     stuck = next((each for each in run.steps if each.state not in (StepState.PASSED, StepState.PENDING)), None)
@@ -103,6 +114,14 @@ def events(run: Run) -> tuple[Event, ...]:
               f"{seq:08x}" * 8)
         for seq, (kind, step, said) in enumerate(found, 1)
     )  # fmt: skip
+
+
+def _poll(scope: str, seconds: float) -> Poll:
+    now = utc_now()
+    return Poll(scope, now - timedelta(seconds=7), now + timedelta(seconds=seconds))
+
+
+_VOTES = (Vote("run", "cy", "go", "", "login", BOOK.sha, BOOK.plan_sha, utc_now()),)
 
 
 def seen_of(run: Run | None, **more: object) -> CutoverSnapshot:
@@ -147,7 +166,14 @@ STATES: Mapping[str, Callable[[], CutoverSnapshot]] = {
     "draft": lambda: seen_of(run_at(RunState.DRAFT, gates=_standings(open_=False)), driving=False, driver=""),
     "ready": lambda: seen_of(run_at(RunState.DRAFT), driving=False, driver=""),
     "poll": lambda: seen_of(
-        run_at(RunState.ARMED, reason="any strong objections?"), poll=("run", utc_now() + timedelta(seconds=23))
+        run_at(RunState.ARMED, reason="any strong objections?", poll=_poll("run", 23), votes=_VOTES)
+    ),
+    "poll of a watcher": lambda: seen_of(
+        run_at(
+            RunState.RUNNING, 4, _stood("open", StepState.WAITING, reason=_NO_RETURN), poll=_poll("open", 23), votes=()
+        ),
+        driving=False,
+        driver="bob@bastion",
     ),
     "running": lambda: seen_of(run_at(RunState.RUNNING, 2, _stood("save", StepState.RUNNING)), output=_OUTPUT),
     "verifying": lambda: seen_of(

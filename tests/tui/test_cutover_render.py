@@ -48,7 +48,8 @@ def test_a_window_that_is_too_short_says_so_with_a_sign() -> None:
 def test_the_way_back_names_its_steps_and_who() -> None:
     assert back_line(STATES["running"](), 80, LOOK) == "back now: 20s (undo 2)"
     assert "needs 2 people" in back_line(STATES["past"](), 80, LOOK)
-    assert back_line(STATES["done"](), 80, LOOK) == ""
+    assert "needs 2 people" in back_line(STATES["done"](), 80, LOOK)
+    assert back_line(STATES["rolled back"](), 80, LOOK) == ""
 
 
 def test_a_waiver_is_never_green() -> None:

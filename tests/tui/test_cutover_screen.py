@@ -54,7 +54,8 @@ READ: dict[str, tuple[str, ...]] = {
     ),
     "draft": ("real draft", "nobody drives", "next: m measure"),
     "ready": ("ready for GO", "real draft 2 of 2 open for GO", "next: G GO", "window ends"),
-    "poll": ("any strong objections? GO for run in 2", "J objects", "armed", "next: J object"),
+    "poll": ("any strong objections? GO for run in 2", "J objects", "go: cy", "armed", "next: J object"),
+    "poll of a watcher": ("step 5/6 ‖ waiting 1m11s", "GO for open in 2", "Any strong objections?", "next: J object"),
     "running": ("… running step 3/6 … running 2m11s", "next: P pause", "back now: 20s (undo 2)", "to spare", "line 39"),
     "verifying": ("… verifying", "waits for http://front/ answers 503 (found: 200)"),
     "failed": ("‖ paused step 3/6 ✗ failed 1m11s", "exit code 3", "next: R retry"),
@@ -69,7 +70,7 @@ READ: dict[str, tuple[str, ...]] = {
     ),
     "past": ("past the point of no return: going back loses writes and needs 2 people", "next: R retry"),
     "rolling back": ("rolling back step 2/6 … undoing 2m11s", "still to go back: 20s (undo 2)"),
-    "done": ("Done: every step passed", "✓ real done"),
+    "done": ("✓ real done 6/6 steps passed, ended", "next: B roll back, V vote go", "loses writes and needs 2 people"),
     "rolled back": ("Rolled back: the team decided so.", "! real rolled back"),
     "watcher": ("watching, driven by bob@bastion", "next: N note", "… running 2m11s"),
 }
@@ -110,8 +111,8 @@ async def test_three_views_and_each_line_in_depth(services: FakeServices, size: 
         assert "item 1 of the guide" in shown(app)
         await press(pilot, "escape", "t")
         assert "note: the mail went out" in shown(app)
-        assert "00000004" in shown(app)
-        assert app.screen.query_one("#timeline", FollowTable).current_key == "4"
+        assert "00000005" in shown(app)
+        assert app.screen.query_one("#timeline", FollowTable).current_key == "5"
         await press(pilot, "enter")
         assert '"state": "failed"' in shown(app)
         await press(pilot, "escape", "escape")
@@ -197,6 +198,7 @@ ACTS: tuple[tuple[str, tuple[str, ...], str | None, str, str], ...] = (
     ("no return", ("V",), "", "", "cutover vote_go open"),
     ("past", ("V",), "", "", "cutover vote_go open"),
     ("past", ("up", "up", "V"), "", "", "cutover vote_go rollback"),
+    ("done", ("V",), "", "", "cutover vote_go rollback"),
     ("poll", ("J",), "not without Eve", "", "cutover object run not without Eve"),
     ("watcher", ("N",), "hello", "", "cutover note  hello"),
 )
@@ -234,6 +236,20 @@ async def _fill(pilot: Pilot[int], words: str, name: str) -> None:
     await pilot.pause()
     screen.query_one("#confirm").focus()
     await press(pilot, "enter")
+
+
+async def test_what_a_rollback_would_lose_is_measured_before_it_is_asked_for(services: FakeServices) -> None:
+    app = make(services)
+    async with app.run_test(size=SMALL) as pilot:
+        lost = ("invoices: 3 rows written since would be lost",)
+        await opened(services, pilot, replace(STATES["done"](), loss=lost))
+        await press(pilot, "B")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert services.asked[-1] == "cutover measure_loss"
+        for words in ("invoices: 3 rows", "2 more people have to"):
+            assert words in said(app)
+        await _fill(pilot, "visitors see errors", "staging")
+        await until(pilot, lambda: "cutover roll_back  visitors see errors" in services.asked)
 
 
 async def test_evidence_that_says_nothing_is_not_taken(services: FakeServices) -> None:
@@ -390,7 +406,7 @@ def test_nobody_drives_a_run_that_was_left() -> None:
 
 
 def test_nothing_can_be_done_to_a_run_that_has_ended() -> None:
-    here = Here(STATES["done"]())
+    here = Here(STATES["rolled back"]())
     acts = ("go", "take_up", "pause_run", "roll_back", "note", "vote_go", "attest", "skip", "retry", "stop_step")
     assert not any(here.can(verb) for verb in acts)
     assert here.can("begin")

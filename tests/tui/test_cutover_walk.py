@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ from devora_console.core.guard import Guard
 from devora_console.cutover.opening import Intent
 from devora_console.cutover.runbook import Given
 from devora_console.cutover.runbook_values import Surroundings
-from devora_console.cutover.state import RunState
+from devora_console.cutover.state import RunState, Vote
 from devora_console.services import ConsoleServices, build_services, cutting
 from devora_console.services.cutting import Aim
 from devora_console.tui.app import DevoraApp
 from devora_console.tui.ports import TuiOptions
 from tests.tui.test_screens import SMALL, press, said, shown, until
 
+ANA, BO = "ana@here", "bo@there"
 TINY = """\
 [runbook]
 name = "tiny"
@@ -101,7 +103,8 @@ class _Ours:
 
 
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConsoleServices]:
+def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ConsoleServices, ConsoleServices]]:
+    """The console of ana, and another one, of bo."""
     monkeypatch.setenv("DEVORA_CUTOVER_ALLOW_TMPFS", "1")
     monkeypatch.setattr(cutting, "TargetLease", _Ours)
     (tmp_path / "tiny.toml").write_text(TINY)
@@ -111,11 +114,18 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Consol
         cwd=tmp_path,
     )
     given = Given(Surroundings(environment="test"), {"log": str(tmp_path / "log")})
-    aim = Aim(Intent("tiny.toml", tmp_path, given), "ana@here", "login")
+    aim = Aim(Intent("tiny.toml", tmp_path, given), ANA, "login")
     found = build_services(effective, Guard(production=False, read_only=False, allow_writes=False), aim)
-    yield found
-    found.loop.call(found.stop(), 20)
-    found.loop.close()
+    bo = build_services(effective, Guard(production=False, read_only=False, allow_writes=False), replace(aim, who=BO))
+    yield found, bo
+    for each in (found, bo):
+        each.loop.call(each.stop(), 20)
+        each.loop.close()
+
+
+@pytest.fixture
+def services(both: tuple[ConsoleServices, ConsoleServices]) -> ConsoleServices:
+    return both[0]
 
 
 async def _answer(pilot: Pilot[int], key: str, say: str = "", name: str = "") -> None:
@@ -147,6 +157,16 @@ def _state(services: ConsoleServices) -> RunState | None:
     return run.state if run is not None else None
 
 
+def _votes(services: ConsoleServices) -> tuple[Vote, ...]:
+    run = services.cutover().run
+    return run.votes if run is not None else ()
+
+
+def _notes(services: ConsoleServices) -> str:
+    run = services.cutover().run
+    return " ".join(str(each.payload["text"]) for each in run.notes) if run is not None else ""
+
+
 async def _to_the_key(pilot: Pilot[int], services: ConsoleServices) -> None:
     """Open a run, attest, GO, and the first step done."""
     app = pilot.app
@@ -174,8 +194,44 @@ async def test_a_walk_to_the_end(services: ConsoleServices, tmp_path: Path) -> N
         await _answer(pilot, "G", name="test open")
         await until(pilot, lambda: "Done: every step passed" in said(app), 20)
         assert _log(tmp_path) == ["shut", "move", "open"]
+        await until(pilot, lambda: "next: B roll back, V vote go" in shown(app), 10)
         await press(pilot, "1")
         await until(pilot, lambda: "✓ ok" in shown(app) and "run done" in said(app), 10)
+
+
+@pytest.mark.slow
+async def test_a_run_that_is_done_is_taken_back_by_two(
+    both: tuple[ConsoleServices, ConsoleServices], tmp_path: Path
+) -> None:
+    ana, bo = both
+    app = DevoraApp(ana, TuiOptions(unicode="always"))
+    async with app.run_test(size=SMALL) as pilot:
+        await _to_the_key(pilot, ana)
+        await _answer(pilot, "C")
+        await until(pilot, lambda: "next: G GO" in shown(app), 20)
+        await _answer(pilot, "G", name="test open")
+        await until(pilot, lambda: "Done: every step passed" in said(app) and "next: B roll back" in shown(app), 20)
+        await _answer(pilot, "V")
+        await _answer(pilot, "B", "visitors see errors", "test")
+        await until(pilot, lambda: "1 more person has to approve (so far: ana@here)" in said(app), 20)
+        assert _log(tmp_path) == ["shut", "move", "open"]
+    app = DevoraApp(bo, TuiOptions(unicode="always"))
+    async with app.run_test(size=SMALL) as pilot:  # a console that was started after the end
+        await press(pilot, "8")
+        await until(pilot, lambda: "✓ real done  3/3 steps passed" in shown(app), 20)
+        await _answer(pilot, "V")
+        await until(pilot, lambda: {each.actor for each in _votes(bo)} == {ANA, BO}, 20)
+        await _answer(pilot, "B", "visitors see errors", "test")
+        await until(pilot, lambda: "rolling back  step 3/3 ‖ waiting" in shown(app), 20)
+        await until(pilot, lambda: "next: V vote go, Y it happened" in shown(app), 20)
+        assert "what was written since is not known: no mark was taken" in _notes(bo)
+        assert _log(tmp_path) == ["shut", "move", "open"]
+        ana.loop.call(ana.cutover_act("vote_go", "open", ""), 20)
+        await _answer(pilot, "V")
+        await until(pilot, lambda: {each.actor for each in _votes(bo) if each.scope == "open"} == {ANA, BO}, 20)
+        await _answer(pilot, "Y", "the site is shut, as we both see")
+        await until(pilot, lambda: "Rolled back: visitors see errors." in said(app), 20)
+        assert _log(tmp_path) == ["shut", "move", "open", "moved back", "reopened"]
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ _OURS = frozenset(
             "strategy",
         ),
         *("sha", "plan_sha", "sha256", "out_sha", "evidence_sha", "steps", "holder", "boot_id", "true_at", "expires"),
-        *("window_ends", "source", "git", "runbook", "environment", "strategy", "sink"),
+        *("window_ends", "ends_at", "despite", "source", "git", "runbook", "environment", "strategy", "sink"),
     }
 )
 _WHOLE = frozenset({"text", "variables"})  # of the event that creates a run: see Journal.create

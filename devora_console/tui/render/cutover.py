@@ -130,9 +130,12 @@ def _where(seen: CutoverSnapshot, look: Look) -> tuple[str, str, str]:
     state = look.state(verdict, f"{run.mode.value} {run.state.value}" if run.state in ENDED else run.state.value)
     line = seen.step(seen.current) if seen.current else None
     if run.state is RunState.DRAFT:
-        return f"{look.state(verdict, f'{run.mode.value} draft')}  {gates}", "", ""
+        opened = span(max(0.0, (seen.as_of - run.created).total_seconds()))
+        return f"{look.state(verdict, f'{run.mode.value} draft')}  {gates}, opened {opened} ago", "", ""
     if line is None:
-        return state, look.style(verdict), ""
+        ago = span(max(0.0, (seen.as_of - run.last_at).total_seconds()))
+        over = sum(each.passed for each in run.steps)
+        return f"{state}  {over}/{len(run.steps)} steps passed, ended {ago} ago", look.style(verdict), ""
     step = verdict_of_step(line.state)
     at = f"{state}  step {line.planned.number}/{len(seen.steps)} {look.state(step, line.state.value)}"
     elapsed = _elapsed(seen, line)
@@ -144,4 +147,5 @@ def _elapsed(seen: CutoverSnapshot, line: StepLine) -> str:
     if line.going_seconds is not None:
         return span(line.going_seconds)
     told = [each.at for each in seen.events if each.step == line.planned.id and each.kind is Kind.STEP]
+    told = told or [each.at for each in seen.events if each.kind is Kind.RUN]  # it has not begun: since the run says so
     return span(max(0.0, (seen.as_of - told[-1]).total_seconds())) if told else ""

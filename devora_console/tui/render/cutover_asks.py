@@ -10,10 +10,11 @@ from devora_console.core.console import Preview
 from devora_console.cutover.gating import blocking, why_blocked
 from devora_console.cutover.snapshot import StepLine
 from devora_console.cutover.state import RunMode, RunState
-from devora_console.cutover.undo import How
+from devora_console.cutover.undo import PLAN_B_PEOPLE, How
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
 from devora_console.doctor.cutover import gates_for_go
 from devora_console.tui.render.cutover_can import Here
+from devora_console.tui.render.cutover_commands import command_words
 
 LEAST = 10
 """Characters of a reason or evidence: "ok" is neither."""
@@ -36,33 +37,6 @@ class Ask:
 def ask(verb: str, here: Here, command: Callable[[str], str]) -> Ask:
     """The question of an act. ``command`` makes a command line of a subcommand."""
     return _ASKS[verb](here, command)
-
-
-def command_words(verb: str, here: Here) -> str:
-    """The subcommand that does the same; '' where only a screen can."""
-    line, gate = here.current, here.gate
-    step = line.planned.id if line is not None else "STEP"
-    typed = f"--yes-i-typed {here.seen.environment}"
-    go = "cutover run --resume --go" if here.at_no_return else "cutover run --resume"
-    skipped = here.skippable
-    attested = f"cutover attest {gate.id if gate else 'GATE'} --evidence WORDS"
-    return {
-        "begin": f"cutover run {typed}",
-        "rehearse": f"cutover run --rehearsal {typed}",
-        "take_up": f"cutover run --resume {typed}",
-        "go": f"{go} {typed}",
-        "go_on": f"cutover run --resume {typed}",
-        "attest": f"cutover run --resume --done {step}=WORDS {typed}" if here.manual and gate is None else attested,
-        "waive": f"cutover waive {gate.id if gate else 'GATE'} --reason WORDS",
-        "retry": f"cutover retry {step}",
-        "happened": f"cutover resolve {step} --done --reason WORDS",
-        "did_not_happen": f"cutover resolve {step} --not-done --reason WORDS",
-        "skip": f"cutover skip {skipped.planned.id if skipped else 'STEP'} --reason WORDS",
-        "roll_back": "cutover rollback --reason WORDS",
-        "vote_go": f"cutover vote --scope {here.vote_scope} --go",
-        "object": f"cutover vote --scope {here.vote_scope} --object --reason WORDS",
-        "note": "cutover note WORDS",
-    }.get(verb, "")
 
 
 Command = Callable[[str], str]
@@ -185,8 +159,10 @@ def _step_act(key: str, verb: str, title: str, words: str, confirm: str, say: st
     def made(here: Here, command: Command) -> Ask:
         line = here.current
         assert line is not None
+        past = key in ("happened", "did_not_happen") and here.seen.rollback is not None and here.seen.rollback.past
+        two = f" Past the point of no return {PLAN_B_PEOPLE} people have to vote for it first (V)." if past else ""
         shown = words.format(step=f"step {line.planned.number}, {line.planned.title}", state=line.state.value)
-        found = _made(here, command, key, verb, f"{title}: {line.planned.title}", shown)
+        found = _made(here, command, key, verb, f"{title}: {line.planned.title}", shown + two)
         return Ask(*_with_target(line.planned.id, found), confirm, say)
 
     return made
@@ -214,7 +190,12 @@ def _roll_back(here: Here, command: Command) -> Ask:
         )
         words = f"Taken back in about {span(plan.eta.p50)}, the latest first: {steps or 'nothing'}."
     if plan.past:
-        words = f"{plan.plan_b} {plan.people} people have to vote for it first (V, scope {ROLLBACK_SCOPE}). {words}"
+        missing = here.missing_for_rollback
+        people = (
+            f"{plan.people} people have to vote for it first (V, scope {ROLLBACK_SCOPE}): {missing or 'they have'}."
+        )
+        lost = f" Measured now: {'; '.join(seen.loss)}." if seen.loss else ""
+        words = f"{plan.plan_b}{lost} {people} {words}"
     made = _made(here, command, "roll_back", "roll_back", "Roll back", words, type_name=seen.environment)
     return Ask(*_with_target("", made), "Roll back", "Why")
 

@@ -10,7 +10,8 @@ from devora_console.cutover.headline import stuck
 from devora_console.cutover.model import StepKind
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
 from devora_console.cutover.state import ENDED, IN_FLIGHT, Run, RunMode, RunState, StepState
-from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE
+from devora_console.cutover.undo import PLAN_B_PEOPLE
+from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE, counted
 from devora_console.doctor.cutover import gates_for_go
 
 OVER = frozenset({StepState.PASSED, StepState.SKIPPED, StepState.UNDONE})
@@ -31,6 +32,12 @@ class Here:
         """The run, as long as it has not ended."""
         run = self.seen.run
         return run if run is not None and run.state not in ENDED else None
+
+    @property
+    def after_the_end(self) -> Run | None:
+        """The run that is done, as long as it may be taken back: by plan B."""
+        run = self.seen.run
+        return run if run is not None and run.state in ENDED and self.seen.rollback is not None else None
 
     @property
     def watching(self) -> bool:
@@ -83,14 +90,26 @@ class Here:
     def vote_scope(self) -> str:
         """What a vote is about now: the poll, a step that asks, the step that is undecided, a rollback, or the run."""
         seen, line = self.seen, self.current
+        if self.after_the_end is not None:
+            return ROLLBACK_SCOPE
         if seen.poll is not None:
-            return seen.poll[0]
+            return seen.poll.scope
         if line is not None and line.state is StepState.WAITING and not self.undecided:
             return line.planned.id
         if seen.rollback is not None and seen.rollback.past:
             chosen = self.step is not None and line is not None and self.step.planned.id == line.planned.id
-            return line.planned.id if line is not None and chosen and stuck(seen) else ROLLBACK_SCOPE
+            back = seen.run is not None and seen.run.state is RunState.ROLLING_BACK  # whether to is decided already
+            about = line is not None and self.undecided and (chosen or back)
+            return line.planned.id if line is not None and about else ROLLBACK_SCOPE
         return RUN_SCOPE
+
+    @property
+    def missing_for_rollback(self) -> str:
+        """What a rollback past the point of no return waits for, in words; empty when nothing is missing."""
+        run, plan = self.seen.run, self.seen.plan
+        if run is None or plan is None:
+            return ""
+        return counted(run, ROLLBACK_SCOPE, PLAN_B_PEOPLE, plan.plan_sha, self.seen.as_of).words
 
     @property
     def skippable(self) -> StepLine | None:
@@ -163,7 +182,13 @@ def _waive(here: Here) -> bool:
 
 
 def _roll_back(here: Here) -> bool:
+    if here.after_the_end is not None:
+        return not here.seen.driver
     return here.mine is not None and here.mine.state is not RunState.ROLLING_BACK
+
+
+def _speak(here: Here) -> bool:
+    return here.live is not None or here.after_the_end is not None
 
 
 _RULES: Mapping[str, Callable[[Here], bool]] = {
@@ -182,9 +207,9 @@ _RULES: Mapping[str, Callable[[Here], bool]] = {
     "did_not_happen": lambda here: here.mine is not None and here.undecided,
     "skip": _skip,
     "roll_back": _roll_back,
-    "vote_go": lambda here: here.live is not None,
-    "object": lambda here: here.live is not None,
-    "note": lambda here: here.live is not None,
+    "vote_go": _speak,
+    "object": _speak,
+    "note": _speak,
     "stop_step": _stop,
     "open": lambda here: here.seen.plan is not None or here.seen.run is not None,
     "views": lambda here: here.seen.plan is not None,
@@ -198,11 +223,13 @@ def suggested(here: Here) -> tuple[str, ...]:
 
 def _wanted(here: Here) -> tuple[str, ...]:
     seen, run = here.seen, here.live
+    if here.after_the_end is not None:
+        return ("roll_back", "vote_go", "begin")
     if run is None:
         unknown = any(each.age_seconds is None and not each.attested for each in seen.gates)
         return ("measure", "begin", "rehearse") if unknown else ("begin", "rehearse", "measure")
     if here.watching:
-        if run.state is RunState.ARMED:
+        if run.state is RunState.ARMED or seen.poll is not None:
             return ("object", "vote_go", "note")
         return ("vote_go", "object", "note") if here.waiting else ("note",)
     if run.state is RunState.DRAFT:
@@ -239,5 +266,6 @@ def _decide(here: Here) -> tuple[str, ...]:
     if line is not None and line.state is StepState.UNKNOWN:
         return ("happened", "did_not_happen", "roll_back")
     if line is not None and line.state is StepState.WAITING:
-        return ("happened", "did_not_happen")
+        past = here.seen.rollback is not None and here.seen.rollback.past
+        return ("vote_go", "happened", "did_not_happen") if past else ("happened", "did_not_happen")
     return ("retry", "happened", "roll_back")

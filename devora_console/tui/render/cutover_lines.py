@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from devora_console.core.clock import span
 from devora_console.core.console import Verdict
 from devora_console.cutover.outbox import told_words
-from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
+from devora_console.cutover.snapshot import CutoverSnapshot
 from devora_console.cutover.state import ENDED, Run, RunState
 from devora_console.cutover.undo import How, RollbackPlan, WayBack
-from devora_console.tui.render.cutover_can import OVER
 from devora_console.tui.render.look import Look
 
 
@@ -18,8 +18,9 @@ def waits_line(seen: CutoverSnapshot, object_key: str, width: int, look: Look) -
     """The poll with its countdown, or what the current step waits for, or its latest probe."""
     words = ""
     if seen.poll is not None:
-        left = span(max(0.0, round((seen.poll[1] - seen.as_of).total_seconds())))
-        words = f"any strong objections? GO for {seen.poll[0]} in {left}, {object_key} objects"
+        poll = seen.poll
+        words = f"any strong objections? GO for {poll.scope} in {math.ceil(poll.seconds_left)}s, {object_key} objects"
+        words += f"; {poll.people}" if poll.people else ""
     elif seen.measuring:
         words = f"{look.plain('…')} measuring gates"
     elif seen.waits_for:
@@ -44,7 +45,7 @@ def output_lines(output: Sequence[str], count: int, width: int, look: Look) -> s
 def back_line(seen: CutoverSnapshot, width: int, look: Look) -> str:
     """The rollback plan in one line: how long, which steps, who."""
     run, plan = seen.run, seen.rollback
-    if run is not None and run.state in ENDED:
+    if run is not None and run.state in ENDED and plan is None:
         return ""
     if run is None or plan is None:
         return look.fit(_whole_way(seen), width - 2)
@@ -94,33 +95,16 @@ def _window(seen: CutoverSnapshot, run: Run | None) -> tuple[str, bool]:
     window = seen.window
     assert window is not None
     ends = f"window ends {window.ends:%H:%MZ}"
-    left = (window.ends - seen.as_of).total_seconds()
-    if run is None or run.state is RunState.DRAFT:
+    if run is None or not window.begun:
         if window.fits:
             return f"{ends}, last safe start {window.last_safe_start:%H:%MZ}", True
         return f"{ends}, too short by {span(-window.spare_seconds)}", False
     if run.state is RunState.ROLLING_BACK or (seen.rollback is not None and seen.rollback.past):
+        left = window.seconds
         return (f"{ends}, in {span(left)}", True) if left >= 0 else (f"window over for {span(-left)}", False)
-    spare = left - window.rollback.p95 - sum(map(_to_come, _until(seen)))
-    if spare >= 0:
-        return f"{ends}, {span(spare)} to spare", True
-    return f"{ends}, too short by {span(-spare)} for the rest and back", False
-
-
-def _until(seen: CutoverSnapshot) -> list[StepLine]:
-    """The steps up to and including the point of no return."""
-    found: list[StepLine] = []
-    for line in seen.steps:
-        found.append(line)
-        if line.planned.point_of_no_return:
-            break
-    return found
-
-
-def _to_come(line: StepLine) -> float:
-    if line.state in OVER:
-        return 0.0
-    return max(0.0, line.planned.time.p95 - (line.going_seconds or 0.0))
+    if window.fits:
+        return f"{ends}, {span(window.spare_seconds)} to spare", True
+    return f"{ends}, too short by {span(-window.spare_seconds)} for the rest and back", False
 
 
 def _driver(seen: CutoverSnapshot) -> str:

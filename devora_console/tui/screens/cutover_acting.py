@@ -7,11 +7,13 @@ from textual import work
 from devora_console.core.problems import ConsoleError
 from devora_console.cutover.gating import GateLine
 from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
-from devora_console.tui.render.cutover_asks import Ask, ask, command_words
+from devora_console.tui.render.cutover_asks import Ask, ask
 from devora_console.tui.render.cutover_can import Here, suggested
+from devora_console.tui.render.cutover_commands import command_words
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.confirm import ConfirmScreen
 
+_LOSS = 120.0  # seconds: every table of the target is looked at
 _ALL_DAY = 86_400.0  # GO measures every gate first; an act is never cut off, its outcome would be unknown
 
 
@@ -76,6 +78,8 @@ class CutoverActing(ConsoleScreen):
     @work(exit_on_error=False, group="confirm", description="confirm")
     async def _ask(self, verb: str) -> None:
         try:
+            if verb == "roll_back" and self._loses():
+                await self._measure_loss()
             question = ask(verb, self.here, self.host.services.as_command)
             asking = ConfirmScreen(
                 question.preview, self.look, question.confirm, say=question.say, least=question.least
@@ -85,6 +89,23 @@ class CutoverActing(ConsoleScreen):
             self._asking = False
         if agreed:
             self._do(verb, question, asking.said)
+
+    def _loses(self) -> bool:
+        plan = self.snapshot.rollback
+        return plan is not None and plan.past
+
+    async def _measure_loss(self) -> None:
+        """What going back would lose is known before it is asked whether to; it is asked anyway when it cannot be."""
+        self._under_way["loss"] = "measuring what it would lose"
+        self.catch_up()
+        try:
+            doing = self.host.services.cutover_act("measure_loss", "", "")
+            await self.host.bridge.ask(doing, "measuring what it would lose", within=_LOSS)
+        except ConsoleError as error:
+            self.host.complain(error.problem)
+        finally:
+            self._under_way.pop("loss", None)
+        self.catch_up()
 
     def _do(self, verb: str, question: Ask, said: str) -> None:
         self._act(verb, question.verb, question.target, said, question.confirm)
