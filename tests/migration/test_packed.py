@@ -148,12 +148,13 @@ async def plans(target: Dsn) -> dict[str, CollectionPlan]:
     return {each.name: plan_collection(each, found) for each in mapping.mapped()}
 
 
+@pytest.mark.parametrize("examples", [80, pytest.param(400, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(_MADE))
-def test_both_ways_agree(name: str, plans: dict[str, CollectionPlan]) -> None:
+def test_both_ways_agree(name: str, plans: dict[str, CollectionPlan], examples: int) -> None:
     plan = plans[name]
     packer = Packer(plan)  # one for all: it learns, and must not learn anything wrong
 
-    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(_batches(name))
     def agree(batch: list[bytes]) -> None:
         found = [_said(each, plan) for each in packer(batch)]
