@@ -13,7 +13,6 @@ import random
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -27,14 +26,14 @@ from pymongo import MongoClient
 
 from devora_console import schema
 from devora_console.config.secret import Dsn
-from devora_console.demo.servers import DemoServers, for_database, temporary_home
+from devora_console.demo.servers import DemoServers, for_database
 from tests.migration import runner
 from tests.migration.conftest import Another
 from tests.migration.world import DATABASE, World, assert_verified, conversation, do, fetch, message, project, user
 from tests.warm import SERVER
 
 _DOCUMENTS = 400
-_FEW, _MANY = {"console": 2, "worker": 2, "source": 0}, 25  # kills of a kind: in the plain run (or one), and with --all
+_FEW, _MANY = {"source": 0}, 25  # seeds of a kind: in the plain run (or one: six kills in all), and with --all
 
 
 def _seeds(kind: str) -> list[Any]:
@@ -184,15 +183,6 @@ async def test_a_worker_is_killed(seed: str, another: Another, folder: Path) -> 
                     break
     assert await running.end() == "end done"
     await _complete(target, folder, expected)
-
-
-@pytest.fixture
-def own_servers() -> Iterator[DemoServers]:
-    """Servers of this test alone, to be stopped; they write to the disk as they should."""
-    servers = DemoServers(temporary_home(), durable=True)
-    servers.start()
-    yield servers
-    servers.stop()
 
 
 @pytest.mark.parametrize("seed", _seeds("server"))
