@@ -15,8 +15,6 @@ import pytest
 from tests.pty.terminal import Terminal
 
 CHILD = ("-m", "tests.pty.child")
-# Whole screens, unread: the pty (19 kB) and Textual's queue fill up within a second, the app's loop waits in a write.
-_FILLING = "12" * 15 + "2"
 
 
 @pytest.fixture
@@ -82,8 +80,9 @@ def test_sigterm_ends_it_and_gives_the_terminal_back(terminals: list[Terminal], 
 
 def test_sigterm_ends_it_while_the_terminal_is_stalled(terminals: list[Terminal]) -> None:
     terminal = started(terminals, "busy")
-    terminal.press(_FILLING)
-    time.sleep(1.5)
+    terminal.press("2")
+    terminal.stall()
+    time.sleep(1.0)  # now Textual's queue fills up, too
     os.kill(terminal.pid, signal.SIGTERM)
     end = time.monotonic() + 5.5
     while terminal.alive() and time.monotonic() < end:
@@ -97,7 +96,8 @@ def test_an_unread_terminal_does_not_slow_the_services(
 ) -> None:
     report = tmp_path / "report.json"
     terminal = started(terminals, "busy", environ={"DEVORA_TEST_REPORT": str(report)})
-    terminal.press(_FILLING)
+    terminal.press("2")
+    terminal.stall()
     time.sleep(seconds)
     terminal.read(1.5)
     terminal.press("1")
