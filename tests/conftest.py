@@ -97,7 +97,7 @@ def postgres_admin(servers: Endpoints) -> Dsn:
 async def empty_database(postgres_admin: Dsn) -> AsyncIterator[Dsn]:
     """A fresh, empty database of the superuser's; dropped afterwards, whoever is still connected."""
     name = _fresh("test")
-    await _execute(postgres_admin, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    await create_database(postgres_admin, name, "template0")
     yield for_database(postgres_admin, name)
     await _drop(postgres_admin, name)
 
@@ -113,7 +113,7 @@ class _Templates:
         if name in self._made:
             return self._made[name]
         database = _fresh(f"template_{name}")
-        await _execute(self._admin, f'CREATE DATABASE "{database}" TEMPLATE template0')
+        await create_database(self._admin, database, "template0")
         try:
             await prepare(for_database(self._admin, database))
             # Nobody may connect from here on: a database with sessions cannot be copied.
@@ -150,7 +150,7 @@ async def database_from(postgres_admin: Dsn) -> AsyncIterator[DatabaseFrom]:
 
     async def copy(template: str) -> Dsn:
         name = _fresh("copy")
-        await _execute(postgres_admin, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await create_database(postgres_admin, name, template)
         made.append(name)
         return for_database(postgres_admin, name)
 
@@ -192,6 +192,16 @@ def open_folder() -> Iterator[Path]:
 
 def _fresh(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(6)}"
+
+
+async def create_database(admin: Dsn, name: str, template: str, options: str = "") -> None:
+    """A copy of a template, by copying its files: that takes a third of the time of writing each page to the log."""
+    connection = await asyncpg.connect(admin.reveal())
+    try:
+        by_files = " STRATEGY file_copy" if connection.get_server_version().major >= 15 else ""  # up to 14 the only way
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"{by_files} {options}')
+    finally:
+        await connection.close()
 
 
 async def _execute(dsn: Dsn, statement: str) -> None:

@@ -29,7 +29,13 @@ def test_rules_hold(tool: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--version"], ["--help"], ["config", "show"], ["schema", "sql"], ["migrate", "--help"], ["verify", "--help"]],
+    [
+        *(["--help"], ["schema", "sql"], ["migrate", "--help"]),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (["--version"], ["config", "show"], ["verify", "--help"])
+        ),
+    ],
     ids=" ".join,
 )
 def test_the_command_door_loads_no_textual(arguments: list[str], tmp_path: Path) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from devora_console.config.secret import Dsn
 from devora_console.demo.data import Scale, fill
 from devora_console.postgres.connect import connection
 from tests.conftest import DatabaseFrom, TemplateDatabase
+from tests.warm import command
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ Run = Callable[..., Ended]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """``run("schema", "status", POSTGRES_DSN=...)`` in an empty home and directory."""
+    said, turn = tmp_path_factory.mktemp("said"), itertools.count()
 
     def go(*arguments: str, **environment: str) -> Ended:
         clean = {
@@ -50,17 +51,10 @@ def run(tmp_path: Path) -> Run:
             for name, value in os.environ.items()
             if not name.startswith(("PG", "DEVORA", "POSTGRES", "MONGO", "DB_NAME", "ENVIRONMENT"))
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "devora_console", *arguments],
-            cwd=tmp_path,
-            env={**clean, "HOME": str(tmp_path), "DEVORA_CONSOLE_HOME": str(tmp_path / "home"), **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert "Traceback" not in done.stderr
-        return Ended(done.returncode, done.stdout, done.stderr)
+        environ = {**clean, "HOME": str(tmp_path), "DEVORA_CONSOLE_HOME": str(tmp_path / "home"), **environment}
+        code, out, err = command(arguments, folder=tmp_path, environ=environ, said=said / f"{next(turn)}")
+        assert "Traceback" not in err
+        return Ended(code, out, err)
 
     return go
 

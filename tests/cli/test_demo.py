@@ -41,7 +41,7 @@ def test_headless_text_shows_the_guide_s_tables(run: Run) -> None:
     assert "✓ verified" in ended.out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGHUP])
 def test_a_signal_ends_the_demo_and_its_servers(number: signal.Signals, tmp_path: Path) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "devora_console", "demo", "--headless", "--scale", "medium"],

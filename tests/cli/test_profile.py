@@ -177,7 +177,7 @@ def test_damage_in_a_dump_names_the_file(run: Run, tmp_path: Path) -> None:
     assert "users.bson" in ended.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_a_signal_ends_it_at_once_and_leaves_nothing(number: signal.Signals, dump: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-_LOADED = [
-    "devora_console.cli.entry",
-    "devora_console.cli.cutover_run",
-    "devora_console.cli.cutover_people",
-    "devora_console.services.cutting",
-    "devora_console.services.gates",
-    "tests.cutover.consoles",
-]
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(_LOADED)
+from tests.warm import SERVER
 
 
 class Console:
@@ -26,7 +16,7 @@ class Console:
 
     def __init__(self, argv: Sequence[str], environ: Mapping[str, str], said: Path, terminal: str = "") -> None:
         self._said = said
-        self._process: ForkServerProcess = _SERVER.Process(
+        self._process: ForkServerProcess = SERVER.Process(
             target=_main, args=(list(argv), dict(environ), str(said), terminal)
         )
         self._process.start()

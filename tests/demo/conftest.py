@@ -32,7 +32,7 @@ from devora_console.demo.site import script
 from devora_console.demo.site.site import Site
 from devora_console.postgres.connect import connection
 from devora_console.schema.scram import scram_verifier
-from tests.conftest import DatabaseFrom, TemplateDatabase
+from tests.conftest import DatabaseFrom, TemplateDatabase, create_database
 from tests.migration.world import World
 
 LOGIN = "site_app"
@@ -118,7 +118,7 @@ def _lasting(
 ) -> Iterator[Stage]:
     loop, name = ServiceLoop("test-site"), f"site_{secrets.token_hex(6)}"
     template: str = loop.call(template_database("site", prepare))  # type: ignore[arg-type]  # a coroutine in fact
-    loop.call(execute(postgres_admin, f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    loop.call(create_database(postgres_admin, name, template))
     folder = tmp_path_factory.mktemp("site") / "site"
     stage = _make(folder, for_database(postgres_admin, name), mongo_url, mongo_client, name)
     yield stage

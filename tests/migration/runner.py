@@ -1,12 +1,8 @@
-"""An execution in a process of its own, to be killed: ``python -m tests.migration.runner SOURCE WORKERS``.
-
-The connection string comes on stdin. Prints a line per phase as it begins, then ``end STATE CODE``.
-"""
+"""An execution for a process of its own, to be killed. Says the phases as they begin, then ``end STATE CODE``."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 from devora_console.config.secret import Dsn
@@ -16,29 +12,25 @@ from devora_console.migration.progress import Kind, MigrationSnapshot
 from tests.migration.world import settings
 
 
-def main() -> None:
+def main(target: str, source: str, workers: int, said: str) -> None:
     """Run it to its end, or until somebody ends it."""
     seen: set[str] = set()
+
+    def say(*words: str) -> None:
+        with Path(said).open("a") as file:
+            file.write(" ".join(words) + "\n")
 
     def report(snapshot: MigrationSnapshot) -> None:
         if snapshot.phase is not None and snapshot.phase.value not in seen:
             seen.add(snapshot.phase.value)
-            print("phase", snapshot.phase.value, flush=True)  # noqa: T201
+            say("phase", snapshot.phase.value)
 
-    dsn = Dsn(sys.stdin.readline().strip())
-    source = Dsn(sys.argv[1]) if "://" in sys.argv[1] else Path(sys.argv[1])
-    job = Job(
-        Kind.EXECUTE,
-        settings(dsn, source, workers=int(sys.argv[2]), bulk=True, batch_bytes=20_000, source_timeout_seconds=2.0),
-        report,
-    )
+    where = Dsn(source) if "://" in source else Path(source)
+    given = settings(Dsn(target), where, workers=workers, bulk=True, batch_bytes=20_000, source_timeout_seconds=2.0)
+    job = Job(Kind.EXECUTE, given, report)
     code = ""
     try:
         asyncio.run(job.run())
     except ConsoleError as error:
         code = error.problem.code
-    print("end", job.snapshot.state.value, code, flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()
+    say("end", job.snapshot.state.value, code)

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from devora_console import schema
 from devora_console.config.secret import Dsn
@@ -82,10 +83,21 @@ def _change(world: World) -> None:
     world.get("users", 20)["email"] = world.get("users", 1)["email"]  # a contender: it falls, with all that is its
 
 
-CUTS = [_written(60), _written(180), _in(Phase.VECTORS), _in(Phase.INDEXES), _in(Phase.CONSTRAINTS)]
+CUTS = {
+    "early": _written(60),
+    "late": _written(180),
+    "vectors": _in(Phase.VECTORS),
+    "indexes": _in(Phase.INDEXES),
+    "constraints": _in(Phase.CONSTRAINTS),
+}
 
 
-@pytest.mark.parametrize("when", CUTS, ids=["early", "late", "vectors", "indexes", "constraints"])
+def _at(*plain: str) -> list[ParameterSet]:
+    """Every moment; in the plain run those that are named."""
+    return [pytest.param(when, id=name, marks=() if name in plain else pytest.mark.slow) for name, when in CUTS.items()]
+
+
+@pytest.mark.parametrize("when", _at("early", "vectors", "constraints"))
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 async def test_the_source_changes_meanwhile(
     when: Callable[[MigrationSnapshot], bool], workers: int, target: Dsn, another: Another, folder: Path
@@ -126,7 +138,7 @@ async def test_another_source_in_between(target: Dsn, another: Another, folder: 
     assert await content(target) == await content(fresh)
 
 
-@pytest.mark.parametrize("when", CUTS[1:], ids=["late", "vectors", "indexes", "constraints"])
+@pytest.mark.parametrize("when", _at("late", "indexes")[1:])
 async def test_what_a_trigger_refuses_is_refused_again(
     when: Callable[[MigrationSnapshot], bool], target: Dsn, folder: Path
 ) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from devora_console import schema
 from devora_console.config.secret import Dsn
 from devora_console.core.problems import ConsoleError, ExitCode
-from devora_console.demo.servers import DemoServers, for_database, temporary_home
+from devora_console.demo.servers import DemoServers, for_database
 from devora_console.migration.job import Job
 from devora_console.migration.progress import Kind, Phase, State
 from tests.migration.failing import Interrupted, fails, interrupted, recovers, whole
@@ -40,13 +40,6 @@ from tests.migration.world import (
     uid,
     user,
 )
-
-
-@pytest.fixture
-def own_servers() -> Iterator[DemoServers]:
-    """Servers of this test alone, to be stopped."""
-    with DemoServers(temporary_home()) as servers:
-        yield servers
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bson
+import pytest
 from bson.int64 import Int64
 
 from devora_console.config.secret import Dsn
@@ -248,10 +249,11 @@ async def test_documents_that_are_hardly_any(target: Dsn, folder: Path) -> None:
     }
 
 
-async def test_large_values(target: Dsn, folder: Path) -> None:
+@pytest.mark.parametrize("count", [120_000, pytest.param(200_000, marks=pytest.mark.slow)])
+async def test_large_values(count: int, target: Dsn, folder: Path) -> None:
     """More words than a search vector holds, and a document near the limit."""
     chance = random.Random(1)  # noqa: S311 - filler
-    words = " ".join(f"mot{chance.randrange(10**9)}" for _ in range(200_000))
+    words = " ".join(f"mot{chance.randrange(10**9)}" for _ in range(count))
     world = World.of(2)
     world.get("conversations", 0)["messages"] = [message(0, 0, content=words), message(0, 1)]
     world.get("projects", 0)["description"] = words

@@ -11,11 +11,11 @@ import asyncio
 import os
 import random
 import signal
-import sys
+import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,14 @@ from pymongo import MongoClient
 
 from devora_console import schema
 from devora_console.config.secret import Dsn
-from devora_console.demo.servers import DemoServers, for_database, temporary_home
+from devora_console.demo.servers import DemoServers, for_database
+from tests.migration import runner
 from tests.migration.conftest import Another
 from tests.migration.world import DATABASE, World, assert_verified, conversation, do, fetch, message, project, user
+from tests.warm import SERVER
 
-_ROOT = Path(__file__).parents[2]
 _DOCUMENTS = 400
-_FEW, _MANY = {"console": 2, "worker": 2, "source": 0}, 25  # kills of a kind: in the plain run (or one), and with --all
+_FEW, _MANY = {"source": 0}, 25  # seeds of a kind: in the plain run (or one: six kills in all), and with --all
 
 
 def _seeds(kind: str) -> list[Any]:
@@ -59,21 +60,20 @@ def _world() -> World:
 
 @dataclass
 class Running:
-    """A migration in a process of its own."""
+    """A migration in a process of its own; what it says goes into a file."""
 
-    process: asyncio.subprocess.Process
-    phases: list[tuple[float, str]]
+    process: ForkServerProcess
+    said: Path
     began: float
+    seconds: float = 0.0
 
     async def end(self) -> str:
-        """Its last word; empty when it was killed."""
-        assert self.process.stdout is not None
-        last = ""
-        while line := (await self.process.stdout.readline()).decode():
-            self.phases.append((time.monotonic() - self.began, line.strip()))
-            last = line.strip()
-        await self.process.wait()
-        return last if last.startswith("end") else ""
+        """Its last word; empty when it was killed. Sets how many seconds it took."""
+        await asyncio.to_thread(self.process.join)
+        self.seconds = time.monotonic() - self.began
+        last = (self.said.read_text().splitlines() or [""])[-1]
+        self.said.unlink()
+        return last.strip() if last.startswith("end") else ""
 
 
 def _where(source: Path | Dsn) -> str:
@@ -81,14 +81,10 @@ def _where(source: Path | Dsn) -> str:
 
 
 async def _start(target: Dsn, source: Path | Dsn, workers: int = 2) -> Running:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.migration.runner", _where(source), str(workers),
-        cwd=_ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdin is not None
-    process.stdin.write(target.reveal().encode() + b"\n")
-    await process.stdin.drain()
-    return Running(process, [], time.monotonic())
+    said = Path(tempfile.mkstemp(prefix="devora-test-run-")[1])
+    process = SERVER.Process(target=runner.main, args=(target.reveal(), _where(source), workers, str(said)))
+    process.start()
+    return Running(process, said, time.monotonic())
 
 
 async def _state(target: Dsn) -> dict[str, list[str]]:
@@ -136,7 +132,7 @@ async def _untouched(another: Another, folder: Path) -> tuple[float, dict[str, l
         target = await another()
         running = await _start(target, folder)
         assert await running.end() == "end done"
-        _REFERENCE.append((running.phases[-1][0], await _state(target)))
+        _REFERENCE.append((running.seconds, await _state(target)))
     return _REFERENCE[0]
 
 
@@ -149,9 +145,9 @@ async def test_the_console_is_killed(seed: str, another: Another, folder: Path) 
         running = await _start(target, folder)
         await asyncio.sleep(chance.uniform(0.05, 1) * seconds)
         workers = (
-            psutil.Process(running.process.pid).children(recursive=True) if running.process.returncode is None else []
+            psutil.Process(running.process.pid).children(recursive=True) if running.process.exitcode is None else []
         )
-        if running.process.returncode is None:
+        if running.process.exitcode is None:
             running.process.kill()
         await running.end()
         await _gone(workers)
@@ -175,7 +171,7 @@ async def test_a_worker_is_killed(seed: str, another: Another, folder: Path) -> 
     running = await _start(target, folder)
     until = time.monotonic() + chance.uniform(0.2, 0.9) * seconds
     killed = False
-    while running.process.returncode is None and not killed:
+    while running.process.exitcode is None and not killed:
         await asyncio.sleep(0.005)
         if time.monotonic() < until:
             continue
@@ -187,15 +183,6 @@ async def test_a_worker_is_killed(seed: str, another: Another, folder: Path) -> 
                     break
     assert await running.end() == "end done"
     await _complete(target, folder, expected)
-
-
-@pytest.fixture
-def own_servers() -> Iterator[DemoServers]:
-    """Servers of this test alone, to be stopped; they write to the disk as they should."""
-    servers = DemoServers(temporary_home(), durable=True)
-    servers.start()
-    yield servers
-    servers.stop()
 
 
 @pytest.mark.parametrize("seed", _seeds("server"))
@@ -230,7 +217,7 @@ async def test_the_source_is_killed(seed: str, own_servers: DemoServers, another
     whole = await another()
     running = await _start(whole, own_servers.mongo.url)
     assert await running.end() == "end done"
-    seconds, expected = running.phases[-1][0], await _state(whole)
+    seconds, expected = running.seconds, await _state(whole)
     target = await another()
     for _ in range(2):
         running = await _start(target, own_servers.mongo.url)

@@ -148,12 +148,13 @@ async def plans(target: Dsn) -> dict[str, CollectionPlan]:
     return {each.name: plan_collection(each, found) for each in mapping.mapped()}
 
 
+@pytest.mark.parametrize("examples", [80, pytest.param(400, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(_MADE))
-def test_both_ways_agree(name: str, plans: dict[str, CollectionPlan]) -> None:
+def test_both_ways_agree(name: str, plans: dict[str, CollectionPlan], examples: int) -> None:
     plan = plans[name]
     packer = Packer(plan)  # one for all: it learns, and must not learn anything wrong
 
-    @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(_batches(name))
     def agree(batch: list[bytes]) -> None:
         found = [_said(each, plan) for each in packer(batch)]
@@ -192,14 +193,15 @@ def test_plain_documents_take_the_short_cut(plans: dict[str, CollectionPlan]) ->
     assert not isinstance(second.children[0], Packed)
 
 
+@pytest.mark.parametrize("count", [800, pytest.param(3000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", sorted(_MADE))
 async def test_what_is_judged_here_is_taken_by_the_tables(
-    name: str, plans: dict[str, CollectionPlan], target: Dsn
+    name: str, count: int, plans: dict[str, CollectionPlan], target: Dsn
 ) -> None:
-    """Thousands of documents with odd values: PostgreSQL refuses none of those that were held to be safe."""
+    """Many documents with odd values: PostgreSQL refuses none of those that were held to be safe."""
     chance = random.Random(name)  # noqa: S311 - odd documents, not secrets
     raws = []
-    for _ in range(3000):
+    for _ in range(count):
         document = copy.deepcopy(_MADE[name])
         for _ in range(chance.randint(0, 3)):
             _changed(document, chance.choice(_paths(document)), copy.deepcopy(chance.choice(_VALUES)))

@@ -92,15 +92,22 @@ _CHANGES = {
 }
 
 
-@pytest.mark.parametrize("kind", _CHANGES)
-async def test_one_changed_value(kind: str, target: Dsn, folder: Path) -> None:
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pytest.param(tuple(_CHANGES), id="all at once"),
+        *(pytest.param((kind,), id=kind, marks=pytest.mark.slow) for kind in _CHANGES),
+    ],
+)
+async def test_a_changed_value(kinds: tuple[str, ...], target: Dsn, folder: Path) -> None:
     await execute(target, _world().write(folder))
-    statement, table, name, column = _CHANGES[kind]
-    names = [part.split("}")[0] for part in statement.replace("{{", "").split("{")[1:]]
-    await do(target, "SET devora.loading = 'on'; " + statement.format(**{each: uid(each) for each in names}))
+    changes = [_CHANGES[kind] for kind in kinds]
+    for statement, *_ in changes:
+        names = [part.split("}")[0] for part in statement.replace("{{", "").split("{")[1:]]
+        await do(target, "SET devora.loading = 'on'; " + statement.format(**{each: uid(each) for each in names}))
     found = await verify(target, folder)
-    assert differing(found) == {(table, uid(name), "different", column)}
-    assert _wrong(found) == {table}
+    assert differing(found) == {(table, uid(name), "different", column) for _, table, name, column in changes}
+    assert _wrong(found) == {table for _, table, *_ in changes}
     await execute(target, folder)
     await assert_verified(target, folder)
 

@@ -15,6 +15,7 @@ import pytest
 from devora_console.config.secret import Dsn
 from devora_console.demo.servers import Endpoints, for_database
 from devora_console.postgres.watch.guest import Guest
+from tests.conftest import create_database
 from tests.schema.old_servers import LOCALS, VERSIONS, WHEEL, Cluster, Which, cluster
 
 NEWEST = WHEEL
@@ -55,7 +56,7 @@ async def watched(request: pytest.FixtureRequest, versions: Servers) -> AsyncIte
     """A fresh database of each version that is asked, with a superuser's rights; dropped afterwards."""
     admin = versions.admin(request.param)
     name = f"watched_{secrets.token_hex(6)}"
-    await execute(admin, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    await create_database(admin, name, "template0", "ENCODING 'UTF8'")
     yield for_database(admin, name)
     await execute(admin, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 

@@ -31,6 +31,7 @@ class Terminal:
         self._environ = clean | {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT)} | (environ or {})
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self._name = os.ttyname(slave)
         self.output = bytearray()
         self.pid = os.fork()
         if self.pid == 0:
@@ -79,6 +80,20 @@ class Terminal:
     def press(self, keys: str) -> None:
         """Type."""
         os.write(self.master, keys.encode())
+
+    def stall(self, seconds: float = 20.0) -> None:
+        """Have whole screens drawn and read none of them, until the terminal takes no more (after 19 kB)."""
+        end, pressed = time.monotonic() + seconds, 0
+        place = os.open(self._name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            while select.select([], [place], [], 0.0)[1]:
+                assert time.monotonic() < end, "the terminal does not fill up"
+                if pressed < 12:
+                    self.press("12")
+                    pressed += 1
+                time.sleep(0.05)
+        finally:
+            os.close(place)
 
     def hang_up(self) -> None:
         """Close our end: the terminal is gone."""

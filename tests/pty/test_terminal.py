@@ -35,8 +35,15 @@ def started(opened: list[Terminal], scene: str, **how: object) -> Terminal:
     return terminal
 
 
-@pytest.mark.parametrize("ignored", [False, True], ids=["default", "ignored"])
-@pytest.mark.parametrize("session", [True, False], ids=["signalled", "no-signal"])
+@pytest.mark.parametrize(
+    ("session", "ignored"),
+    [
+        pytest.param(True, False, id="signalled-default"),
+        pytest.param(True, True, id="signalled-ignored", marks=pytest.mark.slow),
+        pytest.param(False, False, id="no-signal-default", marks=pytest.mark.slow),
+        pytest.param(False, True, id="no-signal-ignored"),
+    ],
+)
 def test_a_lost_terminal_ends_the_process_without_spinning(
     terminals: list[Terminal], ignored: bool, session: bool
 ) -> None:
@@ -74,7 +81,8 @@ def test_sigterm_ends_it_and_gives_the_terminal_back(terminals: list[Terminal], 
 def test_sigterm_ends_it_while_the_terminal_is_stalled(terminals: list[Terminal]) -> None:
     terminal = started(terminals, "busy")
     terminal.press("2")
-    time.sleep(4.0)  # unread: the pty and Textual's queue fill up, the app's loop waits in a write
+    terminal.stall()
+    time.sleep(1.0)  # now Textual's queue fills up, too
     os.kill(terminal.pid, signal.SIGTERM)
     end = time.monotonic() + 5.5
     while terminal.alive() and time.monotonic() < end:
@@ -82,11 +90,15 @@ def test_sigterm_ends_it_while_the_terminal_is_stalled(terminals: list[Terminal]
     assert not terminal.alive()
 
 
-def test_an_unread_terminal_does_not_slow_the_services(terminals: list[Terminal], tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [3.0, pytest.param(10.0, marks=pytest.mark.slow)])
+def test_an_unread_terminal_does_not_slow_the_services(
+    terminals: list[Terminal], tmp_path: Path, seconds: float
+) -> None:
     report = tmp_path / "report.json"
     terminal = started(terminals, "busy", environ={"DEVORA_TEST_REPORT": str(report)})
     terminal.press("2")
-    time.sleep(10.0)
+    terminal.stall()
+    time.sleep(seconds)
     terminal.read(1.5)
     terminal.press("1")
     terminal.read(1.0)
@@ -96,11 +108,11 @@ def test_an_unread_terminal_does_not_slow_the_services(terminals: list[Terminal]
     assert terminal.wait(5.0) is not None
     found = json.loads(report.read_text(encoding="utf-8"))
     assert terminal.status == 0
-    assert found["beats"] > 180
+    assert found["beats"] > 18 * seconds
     assert found["worst_gap"] < 0.2
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", [(80, 24), pytest.param((120, 40), marks=pytest.mark.slow)])
 def test_equal_snapshots_cost_next_to_nothing(terminals: list[Terminal], size: tuple[int, int]) -> None:
     terminal = started(terminals, "steady", size=size)
     terminal.read(1.0)

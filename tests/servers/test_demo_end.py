@@ -102,7 +102,11 @@ def test_kill_9_ends_both_servers_busy_ones_too(start_console: StartConsole) -> 
         assert eventually(lambda: not console.home.exists())  # another demo may be at it
 
 
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)], ids=str)
+@pytest.mark.parametrize(
+    ("signum", "code"),
+    [(signal.SIGTERM, 0), pytest.param(signal.SIGHUP, 0, marks=pytest.mark.slow), (signal.SIGINT, 130)],
+    ids=str,
+)
 def test_a_signal_ends_the_servers_and_removes_the_temporary_home(
     start_console: StartConsole, signum: int, code: int
 ) -> None:

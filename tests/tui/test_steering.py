@@ -108,12 +108,16 @@ async def test_empty_fields_leave_it_to_the_console_again(services: FakeServices
 @pytest.mark.parametrize(
     ("keys", "words", "name"),
     [
-        (["0"], "rows per second: a number from 1 on, or nothing", "wish-rows"),
-        ([*"nan"], "rows per second: a number from 1 on, or nothing", "wish-rows"),
+        pytest.param(["0"], "rows per second: a number from 1 on, or nothing", "wish-rows", marks=pytest.mark.slow),
+        pytest.param([*"nan"], "rows per second: a number from 1 on, or nothing", "wish-rows", marks=pytest.mark.slow),
         ([*"[red"], "rows per second: a number from 1 on, or nothing", "wish-rows"),
-        (["tab", *"65"], "workers: a whole number from 1 to 64, or nothing", "wish-workers"),
+        pytest.param(
+            ["tab", *"65"], "workers: a whole number from 1 to 64, or nothing", "wish-workers", marks=pytest.mark.slow
+        ),
         (["tab", *"1.5"], "workers: a whole number from 1 to 64, or nothing", "wish-workers"),
-        (["tab", "tab", *"2G"], "batch bytes: from 10k to 256M, as 500k, 2M or", "wish-batch"),
+        pytest.param(
+            ["tab", "tab", *"2G"], "batch bytes: from 10k to 256M, as 500k, 2M or", "wish-batch", marks=pytest.mark.slow
+        ),
         (["tab", "tab", *"9999", "up"], "batch bytes: from 10k to 256M, as 500k, 2M or", "wish-batch"),
     ],
 )
@@ -139,12 +143,12 @@ async def test_what_makes_no_sense_is_said_in_a_line_and_not_applied(
     [
         (copying(), True),
         (replace(copying(), state=State.PAUSED), True),
-        (finishing(1, 3), True),
+        pytest.param(finishing(1, 3), True, marks=pytest.mark.slow),
         (replace(copying(), state=State.STOPPING), False),
         (replace(copying(), kind=Kind.DRY_RUN), False),
-        (replace(copying(), kind=Kind.VERIFY), False),
+        pytest.param(replace(copying(), kind=Kind.VERIFY), False, marks=pytest.mark.slow),
         (copied(verified=True), False),
-        (replace(copying(), state=State.FAILED), False),
+        pytest.param(replace(copying(), state=State.FAILED), False, marks=pytest.mark.slow),
     ],
 )
 async def test_only_a_copy_under_way_is_throttled(
@@ -244,7 +248,7 @@ async def test_every_line_of_a_running_copy_is_in_view(
 
 
 @SMALL_FIRST
-@pytest.mark.parametrize("round_", range(5))
+@pytest.mark.parametrize("round_", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3, 4))])
 async def test_after_the_copy_nothing_is_called_rows_that_is_none(
     services: FakeServices, size: tuple[int, int], round_: int
 ) -> None:
