@@ -17,6 +17,7 @@ _HOMES = {
     "SearchResults": "model",
 }
 
+__all__ = ["SearchResult", "SearchResults", "SearchType"]
 
 
 def __getattr__(name: str) -> Any:
