@@ -1,0 +1,121 @@
+"""The glossary from French to English: what lets an embedder that was trained on English read French.
+
+A file of it is UTF-8 with one entry a line, French, a tab, English; ``#`` begins a comment. An entry may be several
+words (``base de données``). One that begins with ``~`` is an English word too (``~pain``): it counts only in a text
+that is French by its other words. A site's own file adds to the one that comes with the console, and overrides it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from devora_console.core.problems import usage_error
+from devora_console.search.embed.french import base_forms, folded, unelided
+
+_DATA: Final = "glossary_fr.tsv"
+_MOST = 8  # words of an entry
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a word or phrase is in English. ``doubtful``: it is an English word, too."""
+
+    english: str
+    doubtful: bool
+
+
+@dataclass(slots=True)
+class Glossary:
+    """The entries of all files. ``digest`` is another one whenever an entry is another one."""
+
+    words: dict[str, Entry] = field(default_factory=dict)
+    accented: dict[str, Entry] = field(default_factory=dict)
+    phrases: dict[str, list[tuple[tuple[str, ...], Entry]]] = field(default_factory=dict)
+    digest: str = ""
+    entries: int = 0
+
+    def word(self, lowered: str) -> Entry | None:
+        """The entry of a word as written (lower case), through its accents first and its base forms then."""
+        found = self.accented.get(lowered)
+        if found is not None:
+            return found
+        plain = folded(lowered)
+        for form in base_forms(plain):
+            found = self.words.get(form)
+            if found is not None:
+                return found
+        return None
+
+    def stems(self, lowered: str) -> tuple[str, ...]:
+        """The forms under which a word of a phrase may be listed."""
+        return tuple(dict.fromkeys(base_forms(folded(lowered))))
+
+
+def _lines(text: str, origin: str) -> list[tuple[str, str]]:
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.strip("\ufeff\r\n ")
+        if not bare or bare.startswith("#"):
+            continue
+        french, tab, english = bare.partition("\t")
+        if not tab or not french.strip("~ ") or not english.strip():
+            raise usage_error(
+                "glossary",
+                f"line {number} of {origin} is not French, a tab, and English",
+                "Correct the line, or begin it with # to leave it out",
+            )
+        found.append((french.strip().lower(), english.strip()))
+    return found
+
+
+def _add(glossary: Glossary, french: str, english: str, *, override: bool) -> None:
+    entry = Entry(english, french.startswith("~"))
+    words = unelided(french.lstrip("~ ")).replace("-", " ").split()
+    if len(words) == 1:
+        exact, plain = words[0], folded(words[0])
+        if exact != plain and (override or exact not in glossary.accented):
+            glossary.accented[exact] = entry
+        # Written without an accent by its own right, a word goes before one that lost it.
+        if override or plain not in glossary.words or exact == plain:
+            glossary.words[plain] = entry
+    elif len(words) <= _MOST:
+        key = tuple(folded(word) for word in words)
+        listed = glossary.phrases.setdefault(key[0], [])
+        if override:
+            listed[:] = [each for each in listed if each[0] != key]
+        listed.append((key, entry))
+
+
+@lru_cache(maxsize=4)
+def load_glossary(own: Path | None = None) -> Glossary:
+    """The glossary of the console with the entries of ``own``. Raises ConsoleError (exit 2) when that is unreadable."""
+    built_in = resources.files("devora_console.search.embed").joinpath(_DATA).read_text("utf-8")
+    pairs = _lines(built_in, _DATA)
+    glossary = Glossary(entries=len(pairs))
+    for french, english in pairs:
+        _add(glossary, french, english, override=False)
+    if own is not None:
+        added = _lines(_own(own), str(own))
+        glossary.entries += len(added)
+        for french, english in added:
+            _add(glossary, french, english, override=True)
+        pairs = pairs + added
+    for listed in glossary.phrases.values():
+        listed.sort(key=lambda each: -len(each[0]))  # the longest that fits counts
+    glossary.digest = hashlib.sha256(repr(pairs).encode()).hexdigest()
+    return glossary
+
+
+def _own(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+    except UnicodeDecodeError:
+        reason = "is not UTF-8"
+    raise usage_error("glossary", f"the glossary {path}: {reason}", "Correct embed.glossary in the settings")

@@ -1,0 +1,86 @@
+"""The text form of a tsquery: its lexemes, and the query that wants any of them. Pure; the server did the parsing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+_TOKEN = re.compile(r"'(?:[^'\\]|''|\\.)*'(?::[A-D*]+)?|<->|<\d+>|[&|!()]")
+_QUOTED = re.compile(r"'((?:[^'\\]|''|\\.)*)'(:[A-D*]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Lexeme:
+    """A lexeme of a query. ``negated``: it must not be there. ``quoted`` is as the query writes it."""
+
+    word: str
+    quoted: str
+    negated: bool
+
+
+def quote(word: str) -> str:
+    """A lexeme as a tsquery writes it.
+
+    >>> quote("l'eau")
+    "'l''eau'"
+    """
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def lexemes(query: str) -> tuple[Lexeme, ...]:
+    """Those of a query, in its order.
+
+    >>> [(each.word, each.negated) for each in lexemes("'pan' & !( 'bas' | 'don' )")]
+    [('pan', False), ('bas', True), ('don', True)]
+    """
+    found: list[Lexeme] = []
+    stack = [False]  # whether what stands in these brackets is negated
+    pending = False  # an odd number of ! stands before
+    for part in _TOKEN.findall(query):
+        if part == "!":
+            pending = not pending
+        elif part == "(":
+            stack.append(stack[-1] != pending)
+            pending = False
+        elif part == ")":
+            if len(stack) > 1:
+                stack.pop()
+        elif match := _QUOTED.fullmatch(part):
+            word = re.sub(r"\\(.)", r"\1", match[1].replace("''", "'"))
+            found.append(Lexeme(word, f"'{match[1]}'", stack[-1] != pending))
+            pending = False
+    return tuple(found)
+
+
+def widened(query: str, near: Mapping[str, str]) -> str:
+    """The query where a lexeme may also be the one that is near it.
+
+    Both, as the vocabulary may be older than a document that does hold the word as typed.
+
+    >>> widened("'camoin' & !'ver'", {"camoin": "camion"})
+    "( 'camoin' | 'camion' ) & !'ver'"
+    """
+    wanted = {each.quoted: near[each.word] for each in lexemes(query) if each.word in near and not each.negated}
+    return _TOKEN.sub(
+        lambda match: f"( {match[0]} | {quote(wanted[match[0]])} )" if match[0] in wanted else match[0], query
+    )
+
+
+def any_of(query: str, without: Collection[str] = ()) -> str:
+    """The query that wants any of the wanted lexemes, and none of those that are excluded. Empty when none is wanted.
+
+    >>> any_of("'pan' & 'bas' & !'vert'", without=("bas",))
+    "'pan' & !'vert'"
+    >>> any_of("'pan' & 'bas'"), any_of("!'vert'")
+    ("'pan' | 'bas'", '')
+    """
+    every = lexemes(query)
+    wanted = list(dict.fromkeys(quote(each.word) for each in every if not each.negated and each.word not in without))
+    excluded = list(dict.fromkeys(quote(each.word) for each in every if each.negated))
+    if not wanted:
+        return ""
+    either = " | ".join(wanted)
+    if not excluded:
+        return either
+    return " & ".join((f"( {either} )" if len(wanted) > 1 else either, *(f"!{each}" for each in excluded)))
