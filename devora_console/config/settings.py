@@ -17,6 +17,7 @@ from devora_console.config.embed import EmbedSettings
 from devora_console.config.libpq import normalise
 from devora_console.config.outside import AnalyticsSettings, CutoverSettings, SearchSettings
 from devora_console.config.quarantine import QuarantineBudget
+from devora_console.config.rag import RagSettings
 from devora_console.config.secret import Dsn, Secret
 from devora_console.config.sections import Section
 from devora_console.config.thresholds import (
@@ -237,6 +238,7 @@ class Settings(Section):
     analytics: AnalyticsSettings = AnalyticsSettings()
     search: SearchSettings = SearchSettings()
     embed: EmbedSettings = EmbedSettings()
+    rag: RagSettings = RagSettings()
     cutover: CutoverSettings = CutoverSettings()
     terminal: TerminalSettings = TerminalSettings()
     queries: QueriesSettings = QueriesSettings()
@@ -263,5 +265,6 @@ class Settings(Section):
             self.cutover.notify_url,
             self.search.openai_api_key,
             self.embed.api_key,
+            self.rag.api_key,
         )
         return (*(secret for secret in own if secret is not None), *self.extra_secrets)

@@ -12,14 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from devora_console.core.clock import iso
-from devora_console.search.rag.counting import Counter
+from devora_console.search.embed.tokens import RESERVE, Counter
 from devora_console.search.rag.fence import draw, fenced, neutral, one_neutral_line
 from devora_console.search.rag.model import Citation, Context, LeftOut, Material, Packed, Reason, Tokens, Turn
 from devora_console.search.rag.near import Shingles, folded
 from devora_console.search.rag.passage import fitting, sought
 
-RESERVE = 0.05
-"""The part of the budget that is kept free, because no counter counts as the provider does."""
 LEAST_TOKENS = 48
 """Fewer are not worth a fence: a text that would be cut to fewer is left out."""
 _TITLE = 120
@@ -65,6 +63,7 @@ class _Packing:
 
     def __init__(self, question: str, turns: Sequence[Turn], word: str, limits: Limits, counter: Counter) -> None:
         self.question, self.word, self.limits, self.counter = question, word, limits, counter
+        # Of an exact count too: the provider adds a few tokens of its own around what is sent.
         self.reserve = math.ceil(limits.budget * RESERVE)
         self.asked = folded(question)
         self.words = sought(question)
@@ -213,22 +212,23 @@ def pack(
     limits: Limits,
     counter: Counter,
     left_out: Sequence[LeftOut] = (),
+    notes: Sequence[str] = (),
 ) -> Packed:
     """The prompt for a question, from what was found (best first) and the conversation's latest turns (oldest first).
 
-    ``left_out`` are things that could not be read; they are told beside those left out here.
+    ``left_out`` are things that could not be read; they are told beside those left out here, as ``notes`` are.
     """
     texts = [question, *(each.text for each in turns)]
     texts += [text for each in materials for text in (each.text, each.found.title)]
     packing = _Packing(question, turns, draw(texts), limits, counter)
-    notes: list[str] = []
+    told = list(notes)
     if (turns or materials) and packing.left() < LEAST_TOKENS:
-        notes.append(f"a budget of {limits.budget} tokens leaves no room for any text")
+        told.append(f"a budget of {limits.budget} tokens leaves no room for any text")
     packing.take_turns(limits.turns_share if materials else 1.0)
     best = max((each.found.score for each in materials), default=0.0)
     for material in materials:
         packing.consider(material, best)
-    return packing.packed(notes, left_out)
+    return packing.packed(told, left_out)
 
 
 def _frame(word: str) -> str:

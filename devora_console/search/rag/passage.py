@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from devora_console.search.rag.counting import Counter
+from devora_console.search.embed.tokens import Counter
 
 _PLAIN = str.maketrans("àâäáãåçéèêëíìîïñóòôöõúùûüýÿ", "aaaaaaceeeeiiiinooooouuuuyy")
 _SHORTEST_WORD = 3
