@@ -54,6 +54,17 @@ VALUES: dict[str, tuple[str, ...]] = {
     "rag.price_input_per_million": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "rag.price_output_per_million": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "rag.price_as_of": ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05"),
+    "embed.provider": ("offline", "openai", "hash", "offline", "openai"),
+    "embed.model": ("a", "b", "c", "d", "e"),
+    "embed.base_url": ("https://a", "https://b", "https://c", "https://d", "https://e"),
+    "embed.api_key": ("sk-a", "sk-b", "sk-c", "sk-d", "sk-e"),
+    "embed.dimensions": ("11", "12", "13", "14", "15"),
+    "embed.glossary": ("/a", "/b", "/c", "/d", "/e"),
+    "embed.price_per_million": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "embed.price_as_of": ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05"),
+    "embed.max_cost": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "embed.timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "embed.patience_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "cutover.runbook": ("a", "b", "c", "d", "e"),
     "cutover.home": ("/a", "/b", "/c", "/d", "/e"),
     "cutover.vars": ("site=a", "site=b", "site=c", "site=d", "site=e"),
@@ -88,6 +99,9 @@ _BARE = (
     "rag.max_output_tokens",
     "rag.price_input_per_million",
     "rag.price_output_per_million",
+    "embed.dimensions",
+    "embed.price_per_million",
+    "embed.max_cost",
 )
 SOURCES = ("file", "profile", ".env", "environment", "command line")
 
