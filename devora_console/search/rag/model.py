@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -262,4 +261,8 @@ class Answer:
     cited: tuple[int, ...] = ()
     cited_unknown: tuple[int, ...] = ()
     response_id: str | None = None
-    details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """It came to its own end."""
+        return self.state in (AnswerState.COMPLETE, AnswerState.DECLINED)
