@@ -38,6 +38,17 @@ VALUES: dict[str, tuple[str, ...]] = {
     "analytics.posthog_project_id": ("1", "2", "3", "4", "5"),
     "analytics.posthog_personal_api_key": ("phx_a", "phx_b", "phx_c", "phx_d", "phx_e"),
     "search.openai_api_key": ("sk-a", "sk-b", "sk-c", "sk-d", "sk-e"),
+    "embed.provider": ("offline", "openai", "hash", "offline", "openai"),
+    "embed.model": ("a", "b", "c", "d", "e"),
+    "embed.base_url": ("https://a", "https://b", "https://c", "https://d", "https://e"),
+    "embed.api_key": ("sk-a", "sk-b", "sk-c", "sk-d", "sk-e"),
+    "embed.dimensions": ("11", "12", "13", "14", "15"),
+    "embed.glossary": ("/a", "/b", "/c", "/d", "/e"),
+    "embed.price_per_million": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "embed.price_as_of": ("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05"),
+    "embed.max_cost": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "embed.timeout_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "embed.patience_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "cutover.runbook": ("a", "b", "c", "d", "e"),
     "cutover.home": ("/a", "/b", "/c", "/d", "/e"),
     "cutover.vars": ("site=a", "site=b", "site=c", "site=d", "site=e"),
@@ -63,6 +74,9 @@ _BARE = (
     "cutover.output_limit_mb",
     "cutover.posthog_annotations",
     "analytics.posthog_project_id",
+    "embed.dimensions",
+    "embed.price_per_million",
+    "embed.max_cost",
 )
 SOURCES = ("file", "profile", ".env", "environment", "command line")
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from devora_console.config.secret import Secret
 
+# What the client raises about an answer that is not what it should be: no vectors, other JSON, no JSON.
+_ODD = (ValueError, TypeError, AttributeError)
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
 
@@ -84,7 +86,7 @@ class RemoteEmbedder:
             await self._pause()
             try:
                 return self._checked(await self._ask(sent), len(sent))
-            except (openai.OpenAIError, ValueError, TypeError) as error:  # ValueError: no data; TypeError: odd JSON
+            except (openai.OpenAIError, *_ODD) as error:
                 judged = judge(error, self._asked)
             tries += 1
             wait = self._wait(judged, tries)
