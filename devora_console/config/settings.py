@@ -15,9 +15,10 @@ from pydantic_core import PydanticCustomError
 from devora_console.config.conninfo import ConninfoError, wrong_scheme
 from devora_console.config.embed import EmbedSettings
 from devora_console.config.libpq import normalise
-from devora_console.config.outside import AnalyticsSettings, CutoverSettings, SearchSettings
+from devora_console.config.outside import AnalyticsSettings, CutoverSettings
 from devora_console.config.quarantine import QuarantineBudget
 from devora_console.config.rag import RagSettings
+from devora_console.config.searching import SearchSettings
 from devora_console.config.secret import Dsn, Secret
 from devora_console.config.sections import Section
 from devora_console.config.thresholds import (

@@ -16,7 +16,7 @@ WITH wanted AS (
       FROM wanted w
       JOIN public.project_files f ON f.id = w.entity_id
       JOIN public.projects p ON p.id = f.project_id
-     WHERE w.entity_type = 'file' AND p.deleted_at IS NULL
+     WHERE w.entity_type = 'file' AND f.is_current AND p.deleted_at IS NULL
     UNION ALL
     SELECT w.entity_type, m.id, c.user_id, c.title::text, m.content, m.timestamp
       FROM wanted w

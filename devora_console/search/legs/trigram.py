@@ -1,0 +1,30 @@
+"""Trigrams: titles and names that are spelt like the words, for typing errors and parts of names."""
+
+from __future__ import annotations
+
+from devora_console.core.problems import Problem
+from devora_console.postgres.sqlfiles import sql
+from devora_console.search.asking import Question
+from devora_console.search.ground import HERE, Ground
+from devora_console.search.model import Analysed, Asked, Method
+
+
+def question(analysed: Analysed, asked: Asked, most: int, ground: Ground) -> Question | Problem:
+    """Its statement; or why there is none."""
+    if not ground.trigram:
+        return Problem(
+            "no_extension", "the extension pg_trgm is not here", "CREATE EXTENSION pg_trgm, then: schema apply"
+        )
+    if sum(char.isalnum() for char in analysed.names) < 3:
+        return Problem("nothing_to_search", "fewer than three letters have no trigrams", "Type more letters")
+    kept = asked.filters
+    values = (
+        analysed.names,
+        list(kept.kinds),
+        kept.since,
+        kept.until,
+        kept.language,
+        asked.knobs.trigram_threshold,
+        most,
+    )
+    return Question(Method.TRIGRAM, sql(HERE, "trigram"), values)

@@ -1,0 +1,166 @@
+"""One ask, every method at once: what each finds, how long it took, and why it is as it is.
+
+Each leg is a statement of its own on a connection of its own. A newer ask ends the one before it, on the server too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg
+
+from devora_console.config.libpq import target
+from devora_console.config.settings import Settings
+from devora_console.core.problems import ConsoleError
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.connect import explain
+from devora_console.postgres.plans import Plan
+from devora_console.postgres.target import Target
+from devora_console.search.asking import Pool
+from devora_console.search.embed.provider import Embedder, embedder_of
+from devora_console.search.engine import Engine
+from devora_console.search.model import Asked, Filters, Knobs, Method, SearchSnapshot
+from devora_console.search.trying import Neighbours, Tried
+
+Tell = Callable[[SearchSnapshot], None]
+_CONNECTIONS = 6  # three legs, the analysis, and as many again while an ask is being ended
+__all__ = ["Neighbours", "Playground", "Tell", "Tried", "asked_of", "knobs_of"]
+
+
+def knobs_of(settings: Settings) -> Knobs:
+    """The knobs as they are configured."""
+    found = settings.search
+    return Knobs(
+        weights={
+            Method.FTS: found.fts_weight,
+            Method.TRIGRAM: found.trigram_weight,
+            Method.SEMANTIC: found.semantic_weight,
+        },
+        k=found.fusion_k,
+        candidates=found.candidates,
+        ef_search=found.ef_search,
+        trigram_threshold=found.trigram_threshold,
+    )
+
+
+def asked_of(
+    settings: Settings,
+    text: str,
+    *,
+    user: str | None = None,
+    as_owner: bool = False,
+    filters: Filters | None = None,
+    limit: int | None = None,
+) -> Asked:
+    """An ask with the configured knobs and limit."""
+    return Asked(text, user, as_owner, filters or Filters(), limit or settings.search.limit, knobs_of(settings))
+
+
+class Playground:
+    """Use on one event loop. ``open`` it, ``close`` it."""
+
+    def __init__(self, pool: Pool, engine: Engine) -> None:
+        self._pool = pool
+        self._engine = engine
+        self._current: asyncio.Task[SearchSnapshot] | None = None
+        self._asks = 0
+
+    @classmethod
+    async def open(cls, settings: Settings, *, embedder: Embedder | None = None) -> Playground:
+        """Connect, so that the first ask need not; the embedder is loaded meanwhile. Raises ConsoleError.
+
+        An embedder that cannot be had is not an error: the semantic leg says why it is missing.
+        """
+        found: Embedder | Unknown
+        try:
+            found = embedder or await asyncio.to_thread(embedder_of, settings)
+        except ConsoleError as error:
+            found = Unknown(error.problem.message, error.problem.remedy)
+        pool = await connected(settings)
+        try:
+            await warm(found)
+            return cls(pool, Engine(pool, settings.search, found))
+        except BaseException:
+            pool.terminate()
+            raise
+
+    async def close(self) -> None:
+        """End what runs, and give the connections back."""
+        await self.cancel()
+        try:
+            await asyncio.wait_for(self._pool.close(), 2)
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def ask(self, asked: Asked, tell: Tell | None = None) -> SearchSnapshot | None:
+        """The answers of all methods asked for. ``tell`` is given a snapshot each time a method has answered.
+
+        An ask before this one that is not finished is cancelled, and gives None. Nothing typed raises.
+        """
+        self._asks += 1
+        mine = self._asks
+        await self.cancel()
+        if mine != self._asks:
+            return None  # a newer one came meanwhile
+        task = asyncio.ensure_future(self._engine.search(asked, tell))
+        self._current = task
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task])
+            raise
+        return None if task.cancelled() else task.result()
+
+    async def cancel(self) -> None:
+        """End the ask that runs, if one does; its statements are cancelled on the server."""
+        task, self._current = self._current, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def explain(self, snapshot: SearchSnapshot, method: Method) -> dict[Method, Plan | Unknown]:
+        """The plan of a method's statement, run with EXPLAIN (ANALYZE, BUFFERS); of the hybrid that of every leg."""
+        return await self._engine.explain(snapshot, method)
+
+    async def neighbours(self, snapshot: SearchSnapshot) -> Neighbours | Unknown:
+        """The nearest neighbours again, exactly and through the index: how many of the exact ones the index finds."""
+        return await self._engine.neighbours(snapshot)
+
+    async def try_sql(self, asked: Asked, sql: str) -> Tried | Unknown:
+        """Run an edited statement as this caller: one query, read-only, with a time limit, at most 200 rows."""
+        return await self._engine.try_sql(asked, sql)
+
+
+async def connected(settings: Settings) -> Pool:
+    """A pool on the configured server, read-only, its connections open already. Raises ConsoleError."""
+    dsn = Target(settings.postgres).dsn()
+    limit = int(settings.postgres.statement_timeout_seconds * 1000)
+    session = {
+        "application_name": "devora-console search",
+        "TimeZone": "UTC",
+        "statement_timeout": str(limit),
+        "default_transaction_read_only": "on",
+        "jit": "off",
+        "search_path": "public",
+    }
+
+    async def as_it_is(_: object) -> None:
+        """Nothing to reset: everything we set ends with its transaction."""
+
+    try:
+        return await asyncpg.create_pool(
+            **({"timeout": settings.postgres.connect_timeout_seconds} | target(dsn).asyncpg(session)),
+            min_size=_CONNECTIONS,
+            max_size=_CONNECTIONS,
+            reset=as_it_is,
+        )
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
+        raise explain(error, dsn) from None
+
+
+async def warm(embedder: Embedder | Unknown) -> None:
+    """Load what an embedder that runs here loads on its first text."""
+    if not isinstance(embedder, Unknown) and embedder.local:
+        await embedder.embed(["chaud"])
