@@ -22,10 +22,11 @@ from devora_console.core.problems import ConsoleError, Problem
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import LOST
+from devora_console.search.asking import Pool
 from devora_console.search.embed.tokens import Counter, counter_for
 from devora_console.search.rag.model import LeftOut, Material, Packed, RagResponse, Retrieved, Turn
 from devora_console.search.rag.pack import Limits, pack
-from devora_console.search.rag.reading import Pool, read_materials, read_turns
+from devora_console.search.rag.reading import Reader
 from devora_console.search.rag.retriever import Retriever
 
 T = TypeVar("T")
@@ -48,7 +49,8 @@ class RagPipeline:
     """Make one for a pool and keep it; it holds no state of a question."""
 
     def __init__(self, pool: Pool, settings: Settings, retriever: Retriever) -> None:
-        self._pool, self._all, self._settings, self._retriever = pool, settings, settings.rag, retriever
+        self._all, self._settings, self._retriever = settings, settings.rag, retriever
+        self._reader = Reader(pool, settings.search.role, settings.search.timeout_seconds)
 
     async def augment_query(
         self,
@@ -120,7 +122,7 @@ class RagPipeline:
         if not question.strip("\0 \t\n"):
             return _Read(notes=("nothing was asked: nothing was searched for",))
         retrieved: Retrieved = await self._retriever.retrieve(question, user, self._settings.candidates)
-        materials, out = await read_materials(self._pool, user, retrieved.found)
+        materials, out = await self._reader.materials(user, retrieved.found)
         notes = retrieved.notes
         if not retrieved.found and retrieved.problem is None:
             notes = (*notes, "nothing was found for this question")
@@ -132,7 +134,7 @@ class RagPipeline:
         conversation = _uuid(conversation_id)
         if conversation is None:
             return _Read(notes=("the conversation's id is no UUID: its turns are left out",))
-        turns = await self._attempt(read_turns(self._pool, user, conversation, self._settings.turns))
+        turns = await self._attempt(self._reader.turns(user, conversation, self._settings.turns))
         if isinstance(turns, Problem):
             return _Read(problem=turns)
         if turns is None:
