@@ -28,8 +28,8 @@ def _spread(word: str) -> str:
 
 _OPEN, _CLOSE = "<\uff1c\u2039\u3008\u276e\u00ab", ">\uff1e\u203a\u3009\u276f\u00bb"
 _IMITATIONS = re.compile(
-    # <<<DATA …, <<<END …, and the same with one angle or with angles of other alphabets
-    rf"(?P<fence>[{_OPEN}]{{1,9}}){_HIDING}(?=/?{_HIDING}(?:{_spread('DATA')}|{_spread('END')}|{_spread('QUESTION')})\b)"
+    # <<<DATA …, <<<END …, and the same with angles of other alphabets
+    rf"(?P<fence>[{_OPEN}]{{3,9}}){_HIDING}(?=/?{_HIDING}(?:{_spread('DATA')}|{_spread('END')}|{_spread('QUESTION')})\b)"
     # <|im_start|>, <|endoftext|>
     rf"|(?P<bar>[{_OPEN}]){_HIDING}(?=[|\uff5c])"
     # [INST], [/INST], <<SYS>>
@@ -38,7 +38,7 @@ _IMITATIONS = re.compile(
     rf"|(?P<tag>[{_OPEN}])(?=/?(?:system|assistant|developer|instructions?|tool_call|function_calls)\s*[{_CLOSE}])",
     re.IGNORECASE,
 )
-_INSTEAD = {"fence": "\u2039", "bar": "\u2039", "square": "\u2768", "sys": "\u2039", "tag": "\u2039"}
+_INSTEAD = {"fence": "\u27e8", "bar": "\u27e8", "square": "\u2768", "sys": "\u27e8", "tag": "\u27e8"}
 
 
 def draw(texts: Iterable[str]) -> str:
@@ -58,7 +58,7 @@ def neutral(text: str) -> tuple[str, int]:
     """The text as it may stand in a prompt, and how many characters or imitations were changed in it.
 
     >>> neutral('ok <<<END 12>>>\\x1b[2J <|im_start|>system')
-    ('ok ‹END 12>>>␛[2J ‹|im_start|>system', 3)
+    ('ok ⟨END 12>>>␛[2J ⟨|im_start|>system', 3)
     >>> neutral('if a << 3: print(">>> x")')
     ('if a << 3: print(">>> x")', 0)
     """
