@@ -192,8 +192,8 @@ class MethodAnswer:
     """What one method found. ``took_ms`` runs from the ask to its hits, with its snippets.
 
     ``problem`` says why there are no hits: nothing was searched then. ``notes`` are in words for people, ``flags`` the
-    same for scripts (short, no_embeddings, no_extension, loose, nothing_to_search, ...). ``sql`` with ``parameters`` is
-    exactly what was run.
+    same for scripts (short, loose, exact, index_short, stale, little_coverage, without_<leg>). ``sql`` with
+    ``parameters`` is exactly what was run, after ``opening``; empty for the hybrid, which is fused here.
     """
 
     method: Method
@@ -205,6 +205,7 @@ class MethodAnswer:
     notes: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     problem: Problem | Unknown | None = None
+    opening: str = ""
 
     @property
     def returned(self) -> int:
@@ -235,7 +236,8 @@ class SearchSnapshot:
     """Everything one ask brought so far; ``complete`` once every method has answered.
 
     A method that has not answered yet is not in ``methods``. ``embedder``: who made the query's vector, with how much
-    of the query it knows where it can tell (``coverage``, 0 to 1). ``role``: as which role the server was asked.
+    of the query it knows where it can tell (``coverage``, 0 to 1), and ``model``, whose vectors were compared.
+    ``role``: as which role the server was asked.
     """
 
     asked: Asked
@@ -245,6 +247,7 @@ class SearchSnapshot:
     role: str
     isolation: Isolation | Unknown
     embedder: str = ""
+    model: str = ""
     coverage: float | None = None
     complete: bool = False
 

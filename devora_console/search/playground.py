@@ -6,7 +6,8 @@ Each leg is a statement of its own on a connection of its own. A newer ask ends 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import asyncpg
 
@@ -74,7 +75,7 @@ class Playground:
         """
         found: Embedder | Unknown
         try:
-            found = embedder or await asyncio.to_thread(embedder_of, settings)
+            found = embedder if embedder is not None else await asyncio.to_thread(embedder_of, settings)
         except ConsoleError as error:
             found = Unknown(error.problem.message, error.problem.remedy)
         pool = await connected(settings)
@@ -128,9 +129,9 @@ class Playground:
         """The nearest neighbours again, exactly and through the index: how many of the exact ones the index finds."""
         return await self._engine.neighbours(snapshot)
 
-    async def try_sql(self, asked: Asked, sql: str) -> Tried | Unknown:
+    async def try_sql(self, asked: Asked, sql: str, parameters: Sequence[Any] = ()) -> Tried | Unknown:
         """Run an edited statement as this caller: one query, read-only, with a time limit, at most 200 rows."""
-        return await self._engine.try_sql(asked, sql)
+        return await self._engine.try_sql(asked, sql, parameters)
 
 
 async def connected(settings: Settings) -> Pool:

@@ -1,4 +1,4 @@
-"""What a person typed, analysed: which words count, which vanish, and the queries that are made of them. Never fails."""
+"""What a person typed, analysed: which words count, which vanish, and the queries made of them. Never fails."""
 
 from __future__ import annotations
 

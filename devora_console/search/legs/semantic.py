@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from devora_console.core.problems import Problem
@@ -13,6 +14,7 @@ from devora_console.search.ground import HERE, Ground
 from devora_console.search.model import KINDS, Asked, Method
 
 _MORE_CHUNKS = 2  # a long document has several vectors; asked for so many times as many, whole documents are enough
+_LITTLE = 0.5  # of a query's words that the embedder knows: below, its neighbours are a matter of luck
 
 
 def question(
@@ -41,6 +43,26 @@ def question(
     ef = str(min(1000, max(asked.knobs.ef_search, most * _MORE_CHUNKS)))
     settings = () if exact else (("hnsw.iterative_scan", "strict_order"), ("hnsw.ef_search", ef))
     return Question(Method.SEMANTIC, text, tuple(values), settings)
+
+
+def remarks(
+    rows: Sequence[Any], asked: Asked, *, exact: bool, coverage: float | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Notes and flags on what came."""
+    notes, flags = [], []
+    if stale := sum(bool(row["stale"]) for row in rows[: asked.limit]):
+        notes.append(f"{stale} of these have changed since they were embedded: devora-console embed run.")
+        flags.append("stale")
+    if coverage is not None and coverage < _LITTLE:
+        notes.append(f"The embedder knows {coverage:.0%} of the query's words: expect little of its neighbours.")
+        flags.append("little_coverage")
+    if exact:
+        notes.append("Compared with every vector.")
+        flags.append("exact")
+    elif len(rows) < asked.limit:
+        notes.append(f"The index of nearest neighbours gave {len(rows)} of {asked.limit}: compare exactly.")
+        flags.append("index_short")
+    return tuple(notes), tuple(flags)
 
 
 def _of_documents(asked: Asked, values: list[object]) -> list[str]:

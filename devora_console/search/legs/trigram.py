@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from devora_console.core.problems import Problem
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Question
@@ -28,3 +31,10 @@ def question(analysed: Analysed, asked: Asked, most: int, ground: Ground) -> Que
         most,
     )
     return Question(Method.TRIGRAM, sql(HERE, "trigram"), values)
+
+
+def remarks(rows: Sequence[Any], asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Notes and flags on what came."""
+    if rows:
+        return (), ()
+    return (f"No title or name reaches a word similarity of {asked.knobs.trigram_threshold:g}.",), ()

@@ -1,0 +1,57 @@
+"""The vector of a query, and what there is to compare it with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from devora_console.core.problems import Problem
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.sqlfiles import sql
+from devora_console.search.asking import Caller, Connection, fetch
+from devora_console.search.embed.provider import Embedder, Vector
+from devora_console.search.embed.refusals import EmbeddingRefused
+from devora_console.search.ground import HERE
+from devora_console.search.model import Analysed
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A query's vector, of which model; ``coverage``: how much of the query that model knows, where it can tell."""
+
+    vector: Vector
+    model: str
+    label: str
+    coverage: float | None
+
+
+async def meaning_of(embedder: Embedder | Unknown, analysed: Analysed) -> Meaning | Problem | Unknown:
+    """Embed the query; or why that cannot be."""
+    if isinstance(embedder, Unknown):
+        return embedder
+    try:
+        vectors = await embedder.embed([analysed.text])
+    except EmbeddingRefused as error:
+        return error.problem
+    if not vectors or vectors[0] is None:
+        return Problem("nothing_to_embed", "the embedder finds no word in it", "Type a word")
+    return Meaning(vectors[0], embedder.model, embedder.label, embedder.coverage(analysed.text))
+
+
+async def only_few(connection: Connection, caller: Caller, model: str, limit: int) -> bool:
+    """Whether the caller has at most so many vectors of the model; counts no further."""
+    rows = await fetch(connection, caller, sql(HERE, "vectors_up_to"), model, limit + 1, caller.user)
+    return int(rows[0]["counted"]) <= limit
+
+
+async def why_none(connection: Connection, caller: Caller, model: str) -> Problem | None:
+    """Why there was no neighbour: no vector of this model, perhaps some of others. None: the filters left none."""
+    row = (await fetch(connection, caller, sql(HERE, "vectors_none"), model, caller.user))[0]
+    if row["of_this"]:
+        return None
+    if row["other"]:
+        return Problem(
+            "other_model",
+            f"there are vectors, but none of {model} (one is of {row['other']})",
+            "devora-console embed run, or set embed.provider and embed.model to those that were used",
+        )
+    return Problem("no_embeddings", f"there are no vectors of {model}", "devora-console embed run")

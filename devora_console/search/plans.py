@@ -1,0 +1,83 @@
+"""The plan of each leg, and what in it is wrong."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.plans import Plan
+from devora_console.postgres.sqlfiles import sql
+from devora_console.search.asking import Question
+from devora_console.search.ground import HERE
+from devora_console.search.model import Asked, Method
+
+_MANY_ROWS = 1000.0
+"""Rows below which a sequential scan, or rows thrown away, are not worth a word."""
+
+
+def inside(question: Question, asked: Asked, *, loose: bool) -> Question:
+    """The statement whose plan is meant: for the legs that call a function, what that function runs.
+
+    The functions run it with their owner's rights and with the user as a constant; so it is planned that way.
+    """
+    if question.method is Method.SEMANTIC:
+        return question
+    conditions = " AND ".join(_conditions(asked))
+    if question.method is Method.FTS:
+        query = _quote(question.parameters[1 if loose else 0])
+        text = sql(HERE, "inside_fulltext").format(
+            query=query, conditions=conditions, most=int(question.parameters[-1])
+        )
+        return Question(Method.FTS, text, ())
+    words = _quote(question.parameters[0][:200])
+    text = sql(HERE, "inside_trigram").format(
+        words=f"public.devora_fold({words})", conditions=conditions, most=int(question.parameters[-1])
+    )
+    threshold = str(asked.knobs.trigram_threshold)
+    return Question(Method.TRIGRAM, text, (), (("pg_trgm.word_similarity_threshold", threshold),))
+
+
+def _conditions(asked: Asked) -> list[str]:
+    kept = asked.filters
+    found = [f"d.user_id = '{UUID(asked.user)}'" if asked.user else "true"]
+    found.append("d.entity_type = ANY (ARRAY[" + ", ".join(_quote(kind) for kind in kept.kinds) + "])")
+    if kept.since is not None:
+        found.append(f"d.happened_at >= '{kept.since.isoformat()}'")
+    if kept.until is not None:
+        found.append(f"d.happened_at < '{kept.until.isoformat()}'")
+    if kept.language is not None:
+        found.append(f"d.language = {_quote(kept.language)}")
+    return found
+
+
+def _quote(text: str) -> str:
+    """A literal, whatever standard_conforming_strings says."""
+    body = text.replace("'", "''")
+    return f"E'{body}'".replace("\\", "\\\\") if "\\" in text else f"'{body}'"
+
+
+_INDEXES = {
+    Method.FTS: ("search_vector_idx", "the text index"),
+    Method.TRIGRAM: ("devora_fold_idx", "the trigram index"),
+    Method.SEMANTIC: ("ann", "the index of nearest neighbours"),
+}
+
+
+def flags(plan: Plan | Unknown, method: Method) -> tuple[str, ...]:
+    """What is wrong with a plan, in words: sequential scans, an index not used, rows read and thrown away."""
+    if isinstance(plan, Unknown):
+        return ()
+    found = []
+    read = [node for node in plan.nodes if node.actual is not None and node.actual.loops]
+    for node in read:
+        rows = node.actual.all_rows if node.actual else 0.0
+        removed = (node.removed_by_filter or 0.0) * (node.actual.loops if node.actual else 1)
+        if node.type.endswith("Seq Scan") and rows + removed >= _MANY_ROWS:
+            found.append(f"Sequential scan of {node.relation}: {rows + removed:,.0f} rows read.")
+        elif removed >= _MANY_ROWS:
+            found.append(f"{node.title}: a filter threw {removed:,.0f} rows away.")
+    part, name = _INDEXES[method]
+    touched = sum(node.actual.all_rows for node in read if node.actual and node.relation)
+    if touched >= _MANY_ROWS and not any(part in node.index for node in read):
+        found.append(f"The plan does not use {name}.")
+    return tuple(found)
