@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from devora_console.search.model import SearchResult, SearchResults, SearchType
+    from devora_console.search.rag.pipeline import get_rag_pipeline
 
 _HOMES = {
     "SearchType": "model",
     "SearchResult": "model",
     "SearchResults": "model",
+    "get_rag_pipeline": "rag.pipeline",
 }
 
-__all__ = ["SearchResult", "SearchResults", "SearchType"]
+__all__ = ["SearchResult", "SearchResults", "SearchType", "get_rag_pipeline"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,11 +10,13 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
 
+from devora_console.config.load import load
 from devora_console.config.rag import RagSettings
 from devora_console.config.secret import scrub
 from devora_console.config.settings import Settings
@@ -48,8 +50,9 @@ class _Read:
 class RagPipeline:
     """Make one for a pool and keep it; it holds no state of a question."""
 
-    def __init__(self, pool: Pool, settings: Settings, retriever: Retriever) -> None:
+    def __init__(self, pool: Pool, settings: Settings, retriever: Retriever, note: str = "") -> None:
         self._all, self._settings, self._retriever = settings, settings.rag, retriever
+        self._notes = (note,) if note else ()
         self._reader = Reader(pool, settings.search.role, settings.search.timeout_seconds)
 
     async def augment_query(
@@ -99,7 +102,7 @@ class RagPipeline:
             method=read.method,
             as_user=None if owner else str(user or user_id),
             fence=packed.fence,
-            notes=packed.notes,
+            notes=(*self._notes, *packed.notes),
             problem=read.problem,
         )
 
@@ -199,3 +202,30 @@ def _uuid(value: Asker) -> UUID | None:
         return UUID(str(value))
     except ValueError:
         return None
+
+
+def get_rag_pipeline(
+    pool: Pool, settings: Settings | None = None, *, retriever: Retriever | None = None
+) -> RagPipeline:
+    """The pipeline of the guide, on an ``asyncpg`` pool. Cheap: it may be made anew for each request.
+
+    ``settings`` are by default what the console's configuration says where the program runs. ``retriever``: another
+    search than the console's own.
+    """
+    note = ""
+    if settings is None:
+        settings, note = _configured()
+    if retriever is None:
+        from devora_console.search.rag.searching import SearchRetriever  # noqa: PLC0415 - a retriever of one's own needs no numpy
+
+        retriever = SearchRetriever(pool, settings)
+    return RagPipeline(pool, settings, retriever, note)
+
+
+@cache
+def _configured() -> tuple[Settings, str]:
+    """Read once. A configuration that makes no sense must not fail the chat: then the defaults hold, and it is said."""
+    try:
+        return load().settings, ""
+    except ConsoleError as error:
+        return Settings(), f"the configuration cannot be used, the defaults hold: {error.problem.message}"
