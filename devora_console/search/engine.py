@@ -115,7 +115,8 @@ class Engine:
             if refused := now.ground.refuses(now.asked):
                 return refused
             async with asking(self._pool, now.caller) as connection:
-                now.analysed = await analyse(connection, now.caller, now.asked.text)
+                common = self._settings.common_percent if now.ground.words else None
+                now.analysed = await analyse(connection, now.caller, now.asked.text, common_percent=common)
         except FAILURES as error:
             return refusal(error, now.caller.seconds)
         return NOT_NEEDED if now.analysed.empty else None

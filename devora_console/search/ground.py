@@ -29,6 +29,7 @@ class Ground:
     reads_all: bool
     documents: bool
     trigram: bool
+    words: bool
     vectors: bool
     vector_schema: str | None
     vector_version: str | None

@@ -12,6 +12,7 @@ from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Caller, Connection, fetch
 from devora_console.search.ground import HERE
 from devora_console.search.model import Analysed, Fate, Word
+from devora_console.search.spelling import meant
 from devora_console.search.tsquery import any_of, lexemes, widened
 
 LONGEST = 2_000
@@ -66,8 +67,13 @@ def typed_words(text: str) -> list[str]:
     return [word for word in words if word and not _OPERATOR.match(word)]
 
 
-async def analyse(connection: Connection, caller: Caller, text: str) -> Analysed:
-    """Ask the server what it makes of the text, and the vocabulary what it knows of the words."""
+async def analyse(
+    connection: Connection, caller: Caller, text: str, *, common_percent: float | None = 10.0
+) -> Analysed:
+    """Ask the server what it makes of the text, and the vocabulary what it knows of the words.
+
+    ``common_percent``: share of the documents from which a word counts as common; None where there is no vocabulary.
+    """
     began = time.perf_counter()
     text, notes = cleaned(text)
     if not text:
@@ -75,7 +81,9 @@ async def analyse(connection: Connection, caller: Caller, text: str) -> Analysed
     words = typed_words(text)
     rows = await fetch(connection, caller, sql(HERE, "analyse"), text, words)
     asked = sorted({each.word for row in rows for each in lexemes(row["query"]) if not each.negated})
-    known = await _vocabulary(connection, caller, asked) if asked else {}
+    known: dict[str, Known] = {}
+    if asked and common_percent is not None:
+        known = await _vocabulary(connection, caller, asked, common_percent)
     found = made(text, words, rows, known, notes)
     return replace(found, took_ms=(time.perf_counter() - began) * 1000)
 
@@ -152,5 +160,15 @@ def _said(words: Sequence[Word], strict: str) -> list[str]:
     return notes
 
 
-async def _vocabulary(connection: Connection, caller: Caller, asked: Sequence[str]) -> dict[str, Known]:
-    return {}
+async def _vocabulary(
+    connection: Connection, caller: Caller, asked: Sequence[str], common_percent: float
+) -> dict[str, Known]:
+    rows = await fetch(connection, caller, sql(HERE, "words"), list(asked[:MOST_WORDS]), common_percent)
+    return {
+        row["lexeme"]: Known(
+            0 if not row["held"] else row["documents"],
+            "" if row["held"] else meant(row["lexeme"], row["near"]),
+            row["common"],
+        )
+        for row in rows
+    }

@@ -32,14 +32,12 @@ CREATE FUNCTION devora_console.search_filter(kinds text[], since timestamptz, un
     LANGUAGE sql IMMUTABLE
 AS $body$
     SELECT concat_ws(' AND ', 'true',
-        CASE WHEN kinds IS NOT NULL THEN format('d.entity_type = ANY (%L)', kinds) END,
-        CASE WHEN since IS NOT NULL THEN format('d.happened_at >= %L', since) END,
-        CASE WHEN until IS NOT NULL THEN format('d.happened_at < %L', until) END,
-        CASE WHEN language IS NOT NULL THEN format('d.language = %L', language) END)
+        'd.entity_type = ANY (' || quote_literal(kinds) || ')', 'd.happened_at >= ' || quote_literal(since),
+        'd.happened_at < ' || quote_literal(until), 'd.language = ' || quote_literal(language))
 $body$;
 
--- Lexemes of the documents, folded, and in how many documents each is; refreshed from time to time. Words of one
--- document only are left out (they are half of all words, and mostly numbers and typing errors), and so are long ones.
+-- Lexemes of the documents, folded, and in how many documents each is; refreshed from time to time. Long ones are left
+-- out, and of many documents the words of one only (half of all words, mostly numbers and typing errors).
 CREATE TABLE public.search_vocabulary (
     word      text   NOT NULL,
     documents bigint NOT NULL,
@@ -52,13 +50,14 @@ CREATE FUNCTION public.devora_refresh_vocabulary() RETURNS bigint
 AS $body$
 DECLARE
     words bigint;
+    few   boolean := (SELECT count(*) <= 100000 FROM (SELECT FROM public.search_documents LIMIT 100001) AS some_of_them);
 BEGIN
     LOCK TABLE public.search_vocabulary IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM public.search_vocabulary;
     INSERT INTO public.search_vocabulary (word, documents)
     SELECT public.devora_fold(s.word), max(s.ndoc)
       FROM ts_stat('SELECT search_vector FROM public.search_documents') s
-     WHERE s.ndoc > 1 AND char_length(s.word) BETWEEN 2 AND 40
+     WHERE (s.ndoc > 1 OR few) AND char_length(s.word) BETWEEN 2 AND 40
      GROUP BY 1;
     GET DIAGNOSTICS words = ROW_COUNT;
     RETURN words;

@@ -2,4 +2,4 @@
 SELECT count(*) AS counted
   FROM (SELECT FROM public.embeddings e
          WHERE e.model_name = $1::text AND ($3::uuid IS NULL OR e.user_id = $3::uuid)
-         LIMIT $2::bigint) AS some
+         LIMIT $2::bigint) AS few
