@@ -50,7 +50,7 @@ async def test_a_user_gets_a_prompt_of_what_is_theirs(pool: Pool) -> None:
     assert response.retrieval_time_ms > 0
     assert prompt.endswith(f"Question:\n{QUESTION}")
     kinds = {each.entity_type for each in response.contexts}
-    assert {"message", "conversation"} <= kinds
+    assert {"message", "file"} <= kinds
     assert "hunter2" not in prompt
     assert "supprimé" not in prompt
     assert response.tokens.added <= 2000 - response.tokens.reserve
