@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
 from uuid import UUID
@@ -93,18 +93,8 @@ class RagPipeline:
         except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the user the answer
             problem = Problem("rag_packing", f"the prompt could not be packed ({type(error).__name__})")
             packed, read = _plain(question, limits), _Read(problem=problem)
-        return packed.prompt, RagResponse(
-            contexts=packed.contexts,
-            left_out=packed.left_out,
-            turns=packed.turns,
-            tokens=packed.tokens,
-            retrieval_time_ms=took,
-            method=read.method,
-            as_user=None if owner else str(user or user_id),
-            fence=packed.fence,
-            notes=(*self._notes, *packed.notes),
-            problem=read.problem,
-        )
+        response = _response(packed, read, took, None if owner else str(user or user_id))
+        return packed.prompt, replace(response, notes=(*self._notes, *packed.notes))
 
     async def _read(self, question: str, user: UUID | None, conversation_id: Asker) -> _Read:
         turns, found = await asyncio.gather(
@@ -187,6 +177,31 @@ def _pack(question: str, read: _Read, limits: Limits, model: str) -> Packed:
         left_out=read.left_out,
         notes=read.notes,
     )
+
+
+def _response(packed: Packed, read: _Read, took: float, user: str | None) -> RagResponse:
+    return RagResponse(
+        contexts=packed.contexts,
+        left_out=packed.left_out,
+        turns=packed.turns,
+        tokens=packed.tokens,
+        retrieval_time_ms=took,
+        method=read.method,
+        as_user=user,
+        fence=packed.fence,
+        notes=packed.notes,
+        problem=read.problem,
+    )
+
+
+def unaided(
+    query: str, settings: Settings, problem: Problem, user_id: str | None = None, most_tokens: int | None = None
+) -> tuple[str, RagResponse]:
+    """The plain question, when there is nothing to search in; ``problem`` says why."""
+    read = _Read(problem=problem)
+    question = query.encode("utf-8", "replace").decode("utf-8")
+    packed = _pack(question, read, limits_of(settings.rag, most_tokens), settings.rag.model)
+    return packed.prompt, _response(packed, read, 0.0, user_id)
 
 
 def _plain(question: str, limits: Limits) -> Packed:

@@ -25,7 +25,8 @@ ATTACK = (
 LONG = "Journal du cache, sans intérêt.\n" * 400 + "Le worker fuit car le tampon n'est jamais rendu.\n" + "Fin.\n" * 400
 
 
-async def _fill(dsn: Dsn) -> None:
+async def fill(dsn: Dsn) -> None:
+    """The schema and this world."""
     async with connection(dsn, purpose="test", read_only=False) as conn:
         await schema.apply(conn)
         for user, mail in ((ANA, "ana@example.org"), (BEN, "ben@example.org")):
@@ -83,7 +84,7 @@ class Place:
 
 @pytest.fixture
 async def place(template_database: TemplateDatabase, database_from: DatabaseFrom) -> Place:
-    dsn = await database_from(await template_database("rag", _fill))
+    dsn = await database_from(await template_database("rag", fill))
     return Place(dsn, await as_role(dsn, "app_user"))
 
 
