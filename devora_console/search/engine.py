@@ -22,7 +22,7 @@ from devora_console.search.ground import Ground, look
 from devora_console.search.isolation import isolation
 from devora_console.search.legs import fulltext, semantic, trigram
 from devora_console.search.meaning import Meaning, meaning_of, only_few, why_none
-from devora_console.search.model import LEGS, Analysed, Asked, Method, MethodAnswer, SearchSnapshot
+from devora_console.search.model import LEGS, Analysed, Asked, Knobs, Method, MethodAnswer, SearchSnapshot
 from devora_console.search.plans import inside
 from devora_console.search.query import analyse
 from devora_console.search.trying import Neighbours, Tried, explained, neighbours, try_sql
@@ -39,6 +39,7 @@ class Found:
     ranked: list[Ranked]
     answer: MethodAnswer
     strange: tuple[Key, ...] = ()
+    tiers: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -193,7 +194,7 @@ class Engine:
             ranked = [Ranked((row["entity_type"], str(row["entity_id"])), float(row["score"])) for row in rows]
             shown = [Standing(each.key, each.score, more=_more(row)) for each, row in zip(ranked, rows, strict=True)]
             hits, missing = await described(connection, now.caller, now.analysed, shown[: asked.limit])
-            notes, flags = await self._remarks(now, connection, question, rows, most)
+            notes, flags = await self._remarks(now, connection, question, rows)
         problem = None
         if not rows and question.method is Method.SEMANTIC and isinstance(now.meaning, Meaning):
             async with asking(self._pool, now.caller) as connection:
@@ -210,13 +211,14 @@ class Engine:
             problem,
             now.caller.opening(question.settings),
         )
-        return Found(ranked, answer, missing)
+        tiers = tuple(row["tier"] for row in rows) if question.method is Method.FTS else ()
+        return Found(ranked, answer, missing, tiers)
 
     async def _remarks(
-        self, now: _Round, connection: Any, question: Question, rows: Sequence[Any], most: int
+        self, now: _Round, connection: Any, question: Question, rows: Sequence[Any]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if question.method is Method.FTS:
-            return fulltext.remarks(rows, most)
+            return fulltext.remarks(rows, now.asked)
         if question.method is Method.TRIGRAM:
             return trigram.remarks(rows, now.asked)
         assert now.ground is not None
@@ -231,7 +233,7 @@ class Engine:
         asked, knobs = now.asked, now.asked.knobs
         taking = {leg: found for leg, found in legs.items() if leg in knobs.legs and knobs.weights.get(leg, 0) > 0}
         known = {hit.key: hit for found in legs.values() for hit in found.answer.hits}
-        fused = fuse({leg: found.ranked for leg, found in taking.items()}, knobs)
+        fused = fuse({leg: _shared(leg, found, legs, knobs) for leg, found in taking.items()}, knobs)
         shown = [Standing(each.key, each.score, each.parts) for each in fused[: asked.limit]]
         try:
             hits, missing = await fill(self._pool, now.caller, now.analysed, shown, known)
@@ -334,6 +336,18 @@ async def fill(
     return tuple(
         replace(every[each.key], score=each.score, rank=rank, legs=each.parts) for rank, each in enumerate(there, 1)
     ), missing
+
+
+def _shared(leg: Method, found: Found, legs: Mapping[Method, Found], knobs: Knobs) -> list[Ranked]:
+    """A leg's ranking with what each document counts of its weight."""
+    if leg is not Method.FTS:
+        return found.ranked
+    meaning = legs.get(Method.SEMANTIC)
+    alone = meaning is None or not meaning.ranked or "little_coverage" in meaning.answer.flags
+    return [
+        replace(each, share=fulltext.share(tier, knobs, alone=alone))
+        for each, tier in zip(found.ranked, found.tiers, strict=True)
+    ]
 
 
 def _is_uuid(text: str) -> bool:

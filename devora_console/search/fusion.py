@@ -12,10 +12,11 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One document in a leg's ranking."""
+    """One document in a leg's ranking. ``share``: how much of the leg's weight it has, 0 to 1."""
 
     key: Key
     score: float
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Fused:
 
 
 def fuse(legs: Mapping[Method, Sequence[Ranked]], knobs: Knobs) -> list[Fused]:
-    """The union of the legs, best first: sum of weight / (k + rank). Equal sums are ordered by type and id.
+    """The union of the legs, best first: sum of weight x share / (k + rank). Equal sums are ordered by type and id.
 
     A leg that is switched off or has no weight takes no part.
 
@@ -42,6 +43,8 @@ def fuse(legs: Mapping[Method, Sequence[Ranked]], knobs: Knobs) -> list[Fused]:
         if weight <= 0:
             continue
         for rank, each in enumerate(legs.get(leg, ()), 1):
-            parts.setdefault(each.key, []).append(LegPart(leg, rank, each.score, weight / (knobs.k + rank)))
+            if each.share > 0:
+                term = weight * each.share / (knobs.k + rank)
+                parts.setdefault(each.key, []).append(LegPart(leg, rank, each.score, term))
     fused = [Fused(key, sum(part.term for part in brought), tuple(brought)) for key, brought in parts.items()]
     return sorted(fused, key=lambda each: (-each.score, each.key))

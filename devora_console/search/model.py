@@ -80,8 +80,9 @@ class Word:
 class Analysed:
     """A typed query, analysed. It never fails; ``notes`` say what was done to it.
 
-    ``text`` is what was typed, cleaned and cut. ``strict`` is the tsquery that wants every word, ``loose`` the one that
-    wants any; both as text, empty when nothing is left to search for. ``names`` is what trigrams are compared with.
+    ``text`` is what was typed, cleaned and cut. ``strict`` is the tsquery that wants every word, ``two`` the one that
+    wants any two of three or more, ``loose`` the one that wants any; all as text, empty when nothing is left to search
+    for. ``names`` is what trigrams are compared with.
     ``took_ms``: analysing is shared by all methods.
     """
 
@@ -89,6 +90,7 @@ class Analysed:
     strict: str
     loose: str
     names: str
+    two: str = ""
     words: tuple[Word, ...] = ()
     notes: tuple[str, ...] = ()
     took_ms: float = 0.0
@@ -109,7 +111,9 @@ class Knobs:
     ``legs`` take part in the hybrid, each with its weight; ``k`` damps the first ranks; ``candidates`` are asked of
     each leg. ``ef_search`` is how widely the index of nearest neighbours looks. ``trigram_threshold`` (0 to 1) is the
     word similarity from which a name matches; ``least_similarity`` (-1 to 1) the cosine below which a neighbour is
-    left out. ``exact``: without the index of nearest neighbours.
+    left out. ``exact``: without the index of nearest neighbours. ``two_weight`` and ``any_weight`` are what documents
+    count that hold only two of the words, or only one, beside 1 for those that hold all; the last one counts half where
+    nothing is known of the query's meaning.
     """
 
     legs: tuple[Method, ...] = LEGS
@@ -119,6 +123,8 @@ class Knobs:
     ef_search: int = 200
     trigram_threshold: float = 0.4
     least_similarity: float = -1.0
+    two_weight: float = 0.5
+    any_weight: float = 0.0
     exact: bool = False
 
 

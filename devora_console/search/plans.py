@@ -24,7 +24,7 @@ def inside(question: Question, asked: Asked, *, loose: bool) -> Question:
         return question
     conditions = " AND ".join(_conditions(asked))
     if question.method is Method.FTS:
-        query = _quote(question.parameters[1 if loose else 0])
+        query = _quote(question.parameters[2 if loose else 0])
         text = sql(HERE, "inside_fulltext").format(
             query=query, conditions=conditions, most=int(question.parameters[-1])
         )

@@ -13,13 +13,15 @@ from devora_console.search.asking import Caller, Connection, fetch
 from devora_console.search.ground import HERE
 from devora_console.search.model import Analysed, Fate, Word
 from devora_console.search.spelling import meant
-from devora_console.search.tsquery import any_of, lexemes, widened
+from devora_console.search.tsquery import any_of, lexemes, two_of, widened, without_words
 
 LONGEST = 2_000
 """Characters of a query that count; the rest is cut off, and that is said."""
 MOST_WORDS = 64
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]+")
 _EDGES = "\"'«»()[]{},;:!?…“”‘’"
+_QUESTIONS = frozenset({"comment", "pourquoi", "combien", "quand", "quel", "quell", "lequel", "est-ce", "faut"})
+"""Lexemes of words that ask, and say nothing of what is asked for; PostgreSQL's French stop words lack them."""
 _OPERATOR = re.compile(r"(?i)^(or|and)$")
 
 
@@ -97,24 +99,30 @@ def made(
 ) -> Analysed:
     """The analysis, from the server's answers: first the whole text, then each word. Pure."""
     whole = rows[0]["query"]
-    judged = tuple(_word(word, row["query"], row["seen"], known) for word, row in zip(words, rows[1:], strict=True))
     near = {word: each.near for word, each in known.items() if each.near}
-    strict = widened(whole, near)
+    strict = without_words(widened(whole, near), _QUESTIONS)
     if not any(not each.negated for each in lexemes(strict)):
         strict = ""
+    left = {each.word for each in lexemes(strict)}
+    judged = tuple(
+        _word(word, row["query"], row["seen"], known, left) for word, row in zip(words, rows[1:], strict=True)
+    )
     common = {word for word, each in known.items() if each.common}
     loose = any_of(strict, without=common)
     if strict and not loose:  # all of them are common
         loose, judged = any_of(strict), tuple(_kept(word) for word in judged)
-    return Analysed(text, strict, loose, _names(judged, text), judged, (*notes, *_said(judged, strict)))
+    two = two_of(strict, without=common)
+    return Analysed(text, strict, loose, _names(judged, text), two, judged, (*notes, *_said(judged, strict)))
 
 
-def _word(text: str, query: str, seen: bool, known: Mapping[str, Known]) -> Word:
+def _word(text: str, query: str, seen: bool, known: Mapping[str, Known], left: set[str]) -> Word:
     found = [each.word for each in lexemes(query)]
     if text.startswith("-") and any(each.negated for each in lexemes(query)):
         return Word(text, Fate.EXCLUDED, " ".join(found))
     if not found:
         return Word(text, Fate.STOP if seen else Fate.VANISHED)
+    if left and _QUESTIONS.issuperset(found) and not left.intersection(found):
+        return Word(text, Fate.STOP)
     facts = [known[word] for word in found if word in known]
     documents = min((each.documents for each in facts if each.documents is not None), default=None)
     if near := [each.near for each in facts if each.near]:

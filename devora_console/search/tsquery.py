@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 _TOKEN = re.compile(r"'(?:[^'\\]|''|\\.)*'(?::[A-D*]+)?|<->|<\d+>|[&|!()]")
 _QUOTED = re.compile(r"'((?:[^'\\]|''|\\.)*)'(:[A-D*]+)?")
@@ -84,3 +85,60 @@ def any_of(query: str, without: Collection[str] = ()) -> str:
     if not excluded:
         return either
     return " & ".join((f"( {either} )" if len(wanted) > 1 else either, *(f"!{each}" for each in excluded)))
+
+
+_MOST_GROUPS = 10
+
+
+def groups(query: str) -> tuple[str, ...]:
+    """What the query joins with & at its top: words, phrases, brackets; those that are excluded too.
+
+    >>> groups("'a' & ( 'b' | 'c' ) & !'d' <-> 'e'")
+    ("'a'", "( 'b' | 'c' )", "!'d' <-> 'e'")
+    >>> groups("'a' | 'b' & 'c'")
+    ("'a' | 'b' & 'c'",)
+    """
+    found: list[list[str]] = [[]]
+    depth = 0
+    for part in _TOKEN.findall(query):
+        depth += (part == "(") - (part == ")")
+        if part == "|" and depth == 0:
+            return (query,)
+        if part == "&" and depth == 0:
+            found.append([])
+        else:
+            found[-1].append(part)
+    return tuple(" ".join(each).replace("! ", "!") for each in found if each)
+
+
+def two_of(query: str, without: Collection[str] = ()) -> str:
+    """The query that wants any two of three or more wanted words. Empty where that is not fewer than all of them.
+
+    >>> two_of("'a' & 'b' & 'c' & !'d'")
+    "( 'a' & 'b' | 'a' & 'c' | 'b' & 'c' ) & !'d'"
+    >>> two_of("'a' & 'b'")
+    ''
+    """
+    every = groups(query)
+    wanted = [each for each in every if _wanted(each, without)]
+    if len(wanted) < 3:
+        return ""
+    wanted = sorted(wanted, key=len, reverse=True)[:_MOST_GROUPS] if len(wanted) > _MOST_GROUPS else wanted
+    either = " | ".join(" & ".join(pair) for pair in combinations(wanted, 2))
+    return " & ".join((f"( {either} )", *(each for each in every if each.startswith("!"))))
+
+
+def without_words(query: str, words: Collection[str]) -> str:
+    """The query without top words, unless nothing would be left of it.
+
+    >>> without_words("'coment' & 'pan'", ("coment",)), without_words("'coment'", ("coment",))
+    ("'pan'", "'coment'")
+    """
+    every = groups(query)
+    left = [each for each in every if _wanted(each, words) or each.startswith("!")]
+    return " & ".join(left) if any(not each.startswith("!") for each in left) else query
+
+
+def _wanted(group: str, without: Collection[str]) -> bool:
+    found = lexemes(group)
+    return any(not each.negated for each in found) and not all(each.word in without for each in found)

@@ -32,8 +32,10 @@ CREATE FUNCTION devora_console.search_filter(kinds text[], since timestamptz, un
     LANGUAGE sql IMMUTABLE
 AS $body$
     SELECT concat_ws(' AND ', 'true',
-        'd.entity_type = ANY (' || quote_literal(kinds) || ')', 'd.happened_at >= ' || quote_literal(since),
-        'd.happened_at < ' || quote_literal(until), 'd.language = ' || quote_literal(language))
+        CASE WHEN kinds IS NOT NULL THEN format('d.entity_type = ANY (%L)', kinds) END,
+        CASE WHEN since IS NOT NULL THEN format('d.happened_at >= %L', since) END,
+        CASE WHEN until IS NOT NULL THEN format('d.happened_at < %L', until) END,
+        CASE WHEN language IS NOT NULL THEN format('d.language = %L', language) END)
 $body$;
 
 -- Lexemes of the documents, folded, and in how many documents each is; refreshed from time to time. Long ones are left

@@ -52,6 +52,13 @@ REVOKE EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestampt
 GRANT EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer)
     TO app_user, admin_role;
 
+-- A lexeme as a tsquery writes it, which is not how SQL writes a text.
+CREATE FUNCTION devora_console.as_query(lexeme text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+AS $body$
+    SELECT chr(39) || replace(replace(lexeme, chr(92), chr(92) || chr(92)), chr(39), chr(39) || chr(39)) || chr(39)
+$body$;
+
 -- What is known of the lexemes of a query. held: whether documents that the caller may find hold it; common: it is in
 -- more than so many percent of all documents, which tells none apart; near: where none holds it, words like it that
 -- they do hold, the likeliest first. Only the owner and administrators are told in how many documents a word is.
@@ -80,7 +87,7 @@ BEGIN
         common := held AND documents > whole * common_percent / 100;
         IF NOT held THEN
             EXECUTE format('SELECT EXISTS (SELECT FROM public.search_documents d WHERE %1$s AND d.search_vector @@ %2$L::tsquery)',
-                           scope, quote_literal(lexeme)) INTO held;
+                           scope, devora_console.as_query(lexeme)) INTO held;
         END IF;
         IF NOT held AND char_length(folded) BETWEEN 4 AND 40 THEN
             FOR other IN EXECUTE format(
@@ -89,7 +96,7 @@ BEGIN
                   ORDER BY %1$s.similarity(v.word, %2$L) DESC, v.documents DESC, v.word LIMIT 24', place, folded)
             LOOP
                 EXECUTE format('SELECT EXISTS (SELECT FROM public.search_documents d WHERE %1$s AND d.search_vector @@ %2$L::tsquery)',
-                               scope, quote_literal(other)) INTO there;
+                               scope, devora_console.as_query(other)) INTO there;
                 IF there THEN
                     near := near || other;
                 END IF;

@@ -92,8 +92,8 @@ def _document(raw: Any) -> Document:
         raise ValueError("a document has id, kind and title, and a body")
     if raw["kind"] not in KINDS:
         raise ValueError(f"the document {raw['id']} is of kind {raw['kind']!r}: {', '.join(KINDS)} are known")
-    if not raw["title"]:
-        raise ValueError(f"the document {raw['id']} has no title")
+    if not raw["title"] and raw["kind"] in ("project", "file"):
+        raise ValueError(f"the document {raw['id']} has no title, which a {raw['kind']} needs")
     return Document(raw["id"], raw["kind"], raw["title"], str(raw.get("body") or ""))
 
 

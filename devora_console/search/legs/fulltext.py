@@ -9,7 +9,10 @@ from devora_console.core.problems import Problem
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Question
 from devora_console.search.ground import HERE
-from devora_console.search.model import Analysed, Asked, Method
+from devora_console.search.model import Analysed, Asked, Knobs, Method
+
+EVERY, TWO, ONE = 0, 1, 2
+"""How many of the words a document holds."""
 
 
 def question(analysed: Analysed, asked: Asked, most: int) -> Question | Problem:
@@ -17,7 +20,8 @@ def question(analysed: Analysed, asked: Asked, most: int) -> Question | Problem:
     if not analysed.loose:
         return Problem("nothing_to_search", "no word is left that a document could hold", _why(analysed))
     kept = asked.filters
-    values = (analysed.strict, analysed.loose, list(kept.kinds), kept.since, kept.until, kept.language, most)
+    queries = (analysed.strict, analysed.two, analysed.loose)
+    values = (*queries, list(kept.kinds), kept.since, kept.until, kept.language, asked.limit, most)
     return Question(Method.FTS, sql(HERE, "fulltext"), values)
 
 
@@ -26,10 +30,21 @@ def _why(analysed: Analysed) -> str:
     return f"Type a word that is in the documents ({words})" if words else "Type a word that is in the documents"
 
 
-def remarks(rows: Sequence[Any], most: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def remarks(rows: Sequence[Any], asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Notes and flags on what came."""
-    if rows and rows[0]["loose"]:
-        return ("No document holds every word: these hold any of them.",), ("loose",)
-    if len(rows) < most:
-        return (f"{len(rows)} documents hold every word; there are no more.",), ()
-    return (), ()
+    shown = [row["tier"] for row in rows[: asked.limit]]
+    every, two, one = (shown.count(tier) for tier in (EVERY, TWO, ONE))
+    if every >= asked.limit:
+        return (), ()
+    parts = [f"{every or 'No'} document{'' if every == 1 else 's'} hold{'s' if every == 1 else ''} every word"]
+    parts += [f"{count} hold {words}" for count, words in ((two, "two of them"), (one, "one of them")) if count]
+    return (f"{', '.join(parts)}.",), ("loose",) if two or one else ()
+
+
+def share(tier: int, knobs: Knobs, *, alone: bool) -> float:
+    """What a document counts in the hybrid. ``alone``: nothing is known of the query's meaning."""
+    if tier == EVERY:
+        return 1.0
+    if tier == TWO:
+        return knobs.two_weight
+    return max(knobs.any_weight, 0.5) if alone else knobs.any_weight
