@@ -15,8 +15,8 @@
 -- conversation outlives its project.
 --
 -- Inserts and deletes are handled once per statement. Updates are handled per row, because only such a trigger has a
--- condition: a message that arrives touches last_message_at of its conversation and must not pay for it here. A row
--- without a vector belongs to a bulk load that fills its documents at the end.
+-- condition: a message that arrives touches last_message_at of its conversation and must not pay for it here. A bulk
+-- load sets all of them aside and fills the documents at its end.
 
 CREATE TABLE public.search_documents (
     user_id       uuid        NOT NULL,
@@ -355,14 +355,13 @@ CREATE TRIGGER keep_documents_added AFTER INSERT ON public.messages
 
 -- Conditions are a flat list: only such a one is printed the same after a dump and restore.
 CREATE TRIGGER keep_documents_changed AFTER UPDATE ON public.projects
-    FOR EACH ROW WHEN (OLD.search_vector IS NOT NULL
-        AND (OLD.id IS DISTINCT FROM NEW.id
+    FOR EACH ROW WHEN (OLD.id IS DISTINCT FROM NEW.id
              OR OLD.user_id IS DISTINCT FROM NEW.user_id
              OR OLD.name::text IS DISTINCT FROM NEW.name::text
              OR OLD.description IS DISTINCT FROM NEW.description
              OR OLD.created_at IS DISTINCT FROM NEW.created_at
              OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL)
-             OR OLD.search_vector IS DISTINCT FROM NEW.search_vector))
+             OR OLD.search_vector IS DISTINCT FROM NEW.search_vector)
     EXECUTE FUNCTION devora_console.project_changed();
 CREATE TRIGGER keep_documents_changed AFTER UPDATE ON public.project_files
     FOR EACH ROW WHEN (OLD.id IS DISTINCT FROM NEW.id
@@ -374,22 +373,20 @@ CREATE TRIGGER keep_documents_changed AFTER UPDATE ON public.project_files
              OR OLD.content IS DISTINCT FROM NEW.content)
     EXECUTE FUNCTION devora_console.file_changed();
 CREATE TRIGGER keep_documents_changed AFTER UPDATE ON public.conversations
-    FOR EACH ROW WHEN (OLD.search_vector IS NOT NULL
-        AND (OLD.id IS DISTINCT FROM NEW.id
+    FOR EACH ROW WHEN (OLD.id IS DISTINCT FROM NEW.id
              OR OLD.user_id IS DISTINCT FROM NEW.user_id
              OR OLD.project_id IS DISTINCT FROM NEW.project_id
              OR OLD.title::text IS DISTINCT FROM NEW.title::text
              OR OLD.created_at IS DISTINCT FROM NEW.created_at
              OR (OLD.deleted_at IS NULL) <> (NEW.deleted_at IS NULL)
-             OR OLD.search_vector IS DISTINCT FROM NEW.search_vector))
+             OR OLD.search_vector IS DISTINCT FROM NEW.search_vector)
     EXECUTE FUNCTION devora_console.conversation_changed();
 CREATE TRIGGER keep_documents_changed AFTER UPDATE ON public.messages
-    FOR EACH ROW WHEN (OLD.search_vector IS NOT NULL
-        AND (OLD.id IS DISTINCT FROM NEW.id
+    FOR EACH ROW WHEN (OLD.id IS DISTINCT FROM NEW.id
              OR OLD.conversation_id IS DISTINCT FROM NEW.conversation_id
              OR OLD.timestamp IS DISTINCT FROM NEW.timestamp
              OR OLD.content IS DISTINCT FROM NEW.content
-             OR OLD.search_vector IS DISTINCT FROM NEW.search_vector))
+             OR OLD.search_vector IS DISTINCT FROM NEW.search_vector)
     EXECUTE FUNCTION devora_console.message_changed();
 
 CREATE TRIGGER keep_documents_leaving BEFORE DELETE ON public.projects

@@ -32,8 +32,10 @@ CREATE FUNCTION devora_console.search_filter(kinds text[], since timestamptz, un
     LANGUAGE sql IMMUTABLE
 AS $body$
     SELECT concat_ws(' AND ', 'true',
-        format('d.entity_type = ANY (%L)', kinds), format('d.happened_at >= %L', since),
-        format('d.happened_at < %L', until), format('d.language = %L', language))
+        CASE WHEN kinds IS NOT NULL THEN format('d.entity_type = ANY (%L)', kinds) END,
+        CASE WHEN since IS NOT NULL THEN format('d.happened_at >= %L', since) END,
+        CASE WHEN until IS NOT NULL THEN format('d.happened_at < %L', until) END,
+        CASE WHEN language IS NOT NULL THEN format('d.language = %L', language) END)
 $body$;
 
 -- Lexemes of the documents, folded, and in how many documents each is; refreshed from time to time. Words of one
