@@ -93,7 +93,8 @@ def _ask(door: Door, query: str, user: UUID | None, conversation: UUID | None, m
     prompt, response = asyncio.run(find())
     problem, code = _verdict(response)
     if problem is not None and code is not ExitCode.DONE:
-        door.narrate("Nobody was asked: without the search this is not the prompt you wanted.")
+        for note in (*response.notes, "Nobody was asked: without the search this is not the prompt you wanted."):
+            door.narrate(f"· {note}")
         keys = prompt_keys(prompt, response) | {"answer": None}
         return Answer(keys, lambda out: None, code, (problem,))
     door.narrate(

@@ -6,8 +6,12 @@ import re
 import unicodedata
 
 _SHINGLE = 3
-ALIKE = 0.8
-"""The part of the shingles (three words in a row) that two texts share from which on they are the same."""
+ALIKE, ALIKE_LONG = 0.8, 0.65
+"""The part of the shingles (three words in a row) that two texts share from which on they are the same. Of long ones
+less is enough: each would take a large part of the budget for little that is new, as files made from one template do.
+"""
+LONG = 60
+"""Shingles from which on both texts are long."""
 CONTAINED = 0.9
 """The part of the shorter text's shingles that is in the longer one from which on it adds nothing."""
 
@@ -46,4 +50,5 @@ class Shingles:
         if least < _SHINGLE:  # too short to tell a text from a part of one
             return False
         shared = len(self._set & other._set)
-        return shared >= CONTAINED * least or shared >= ALIKE * len(self._set | other._set)
+        alike = ALIKE_LONG if least >= LONG else ALIKE
+        return shared >= CONTAINED * least or shared >= alike * len(self._set | other._set)

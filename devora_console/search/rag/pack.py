@@ -157,7 +157,7 @@ class _Packing:
         for each in self.chosen:
             if each.shingles.like(shingles):
                 each.also.append(found.key)
-                return Reason.DUPLICATE, f"says what [{each.number}] says"
+                return Reason.DUPLICATE, f"says nearly what [{each.number}] says"
         return None
 
     def _place(self, material: Material, room: int) -> tuple[int, int] | None:

@@ -10,6 +10,8 @@ from devora_console.search.embed.tokens import Counter
 _PLAIN = str.maketrans("àâäáãåçéèêëíìîïñóòôöõúùûüýÿ", "aaaaaaceeeeiiiinooooouuuuyy")
 _SHORTEST_WORD = 3
 _MOST_MATCHES = 5_000
+_LEAST = 80
+"""Characters of a passage that is worth its fence; shorter ones only where the text is no longer."""
 _SNAP = 80
 """Characters that an end of a passage may move to stand between two words or lines."""
 
@@ -103,9 +105,7 @@ def fitting(
         begin, end = passage(text, words, most)
         taken = counter.count(dress(text[begin:end]))
         if taken <= tokens:
-            return begin, end
+            return (begin, end) if end - begin >= min(_LEAST, len(text)) else None
         smaller = int((end - begin) * tokens / taken * 0.98)
         most = min(smaller, most - 1)
-        if most < 20:
-            return None
     return None

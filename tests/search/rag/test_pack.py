@@ -97,7 +97,7 @@ def test_near_duplicates_are_merged_into_the_better_one() -> None:
     result = packed(materials)
     assert [each.entity_id[-1] for each in result.contexts] == ["1", "4"]
     assert [key[1][-1] for key in result.contexts[0].citation.also] == ["2", "3"]
-    assert {(each.reason, each.about) for each in result.left_out} == {(Reason.DUPLICATE, "says what [1] says")}
+    assert {(each.reason, each.about) for each in result.left_out} == {(Reason.DUPLICATE, "says nearly what [1] says")}
 
 
 @pytest.mark.parametrize(
