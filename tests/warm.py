@@ -25,6 +25,7 @@ SERVER.set_forkserver_preload(
         "devora_console.services.gates",
         "devora_console.search.rag.answer",  # the provider's client takes half a second
         "devora_console.search.rag.searching",
+        "tests.search.loaded",
         "tests.cutover.consoles",
     ]
 )

@@ -165,9 +165,10 @@ def print_answer_end(out: Console, narrate: Callable[[str], None], answer: Answe
         title = one_line(found.title, 100) or "untitled"
         when = f", {found.happened_at:%Y-%m-%d}" if found.happened_at else ""
         _plain(out, f"[{cited}] {found.entity_type} {title}{when} ({found.entity_id})")
-    if not answer.whole or answer.state is AnswerState.DECLINED:
-        narrate(_ENDS[answer.state])
-    narrate(f"{_tokens(answer)} · {_cost(answer)} · {span(answer.seconds)} · {one_line(answer.model, 80)}")
+    if answer.state is not AnswerState.COMPLETE:
+        narrate(_ENDS[answer.state] if answer.text else "There is no answer.")
+    if answer.text or isinstance(answer.usage, Usage):
+        narrate(f"{_tokens(answer)} · {_cost(answer)} · {span(answer.seconds)} · {one_line(answer.model, 80)}")
     for note in answer.notes:
         narrate(f"· {note}")
 

@@ -58,6 +58,7 @@ def test_a_prompt_in_the_open(run: Run, here: dict[str, str]) -> None:
     assert {each["reason"] for each in small["left_out"]} >= {"budget"}
 
 
+@pytest.mark.slow
 def test_as_owner_and_as_another(run: Run, here: dict[str, str]) -> None:
     owner = run("rag", "prompt", QUESTION, **here)
     assert "as owner: everybody's documents" in owner.out
@@ -108,7 +109,7 @@ def test_an_answer_with_its_sources(run: Run, asking: dict[str, str], server: Op
             Fault.ends("silent"), 1, "broke off without an end", "Le serveur redémarre ", marks=pytest.mark.slow
         ),
         pytest.param(Fault.quota(), 1, "quota is used up", "", marks=pytest.mark.slow),
-        (Fault.fails(401), 2, "refuses the key", ""),
+        pytest.param(Fault.fails(401), 2, "refuses the key", "", marks=pytest.mark.slow),
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else None,
 )

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeVar
 from uuid import UUID
 
@@ -222,19 +222,27 @@ def _uuid(value: Asker) -> UUID | None:
 def get_rag_pipeline(
     pool: Pool, settings: Settings | None = None, *, retriever: Retriever | None = None
 ) -> RagPipeline:
-    """The pipeline of the guide, on an ``asyncpg`` pool. Cheap: it may be made anew for each request.
+    """The pipeline of the guide, on an ``asyncpg`` pool. Call it for each request: a pool gets the same one.
 
     ``settings`` are by default what the console's configuration says where the program runs. ``retriever``: another
     search than the console's own.
     """
-    note = ""
-    if settings is None:
-        settings, note = _configured()
-    if retriever is None:
-        from devora_console.search.rag.searching import SearchRetriever  # noqa: PLC0415 - a retriever of one's own needs no numpy
+    if settings is None and retriever is None:
+        return _pipeline_of(pool)
+    settings, note = (settings, "") if settings is not None else _configured()
+    return RagPipeline(pool, settings, retriever or _search(pool, settings), note)
 
-        retriever = SearchRetriever(pool, settings)
-    return RagPipeline(pool, settings, retriever, note)
+
+@lru_cache(maxsize=4)
+def _pipeline_of(pool: Pool) -> RagPipeline:
+    settings, note = _configured()
+    return RagPipeline(pool, settings, _search(pool, settings), note)
+
+
+def _search(pool: Pool, settings: Settings) -> Retriever:
+    from devora_console.search.rag.searching import SearchRetriever  # noqa: PLC0415 - the legs need numpy
+
+    return SearchRetriever(pool, settings)
 
 
 @cache

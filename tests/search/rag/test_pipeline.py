@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +15,7 @@ from devora_console.core.problems import Problem
 from devora_console.search import get_rag_pipeline
 from devora_console.search.asking import Pool
 from devora_console.search.rag.model import Found, Reason, Retrieved
+from devora_console.search.rag.pipeline import _configured, _pipeline_of
 from tests.migration.world import uid
 from tests.postgres.conftest import as_role, execute
 from tests.search.rag.conftest import ANA, ATTACK, BEN, BENS, EMPTY, LEAK, LONG, TOKENS, Place
@@ -121,34 +121,30 @@ async def test_as_owner_everybodys_texts_are_used_and_it_is_said(owner_pool: Poo
     assert "hunter2" in prompt
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "c++",
-        "'; drop table users; --",
-        "a\0b",
-        "x" * 10_000,
-        "le la les",
-        "-worker",
-        "\ud800",
-        "\u202e",
-        "%s {0} {word}",
-        "???",
-    ],
-    ids=lambda text: ascii(text[:8]),
+ODD = (
+    "c++",
+    "'; drop table users; --",
+    "a\0b",
+    "x" * 10_000,
+    "le la les",
+    "-worker",
+    "\ud800",
+    "\u202e",
+    "%s {0} {word}",
 )
-async def test_odd_questions(pool: Pool, query: str) -> None:
-    prompt, response = await get_rag_pipeline(pool, SETTINGS).augment_query(query, ANA)
-    assert prompt.endswith(query.encode("utf-8", "replace").decode())
-    assert response.tokens.added <= 2000
 
 
-@pytest.mark.parametrize("query", ["", "  \n", "\0"])
-async def test_nothing_asked(pool: Pool, query: str) -> None:
-    prompt, response = await get_rag_pipeline(pool, SETTINGS).augment_query(query, ANA)
-    assert prompt == query
-    assert response.problem is None
-    assert "nothing was asked" in response.notes[0]
+async def test_odd_questions(pool: Pool) -> None:
+    pipeline = get_rag_pipeline(pool, SETTINGS)
+    for query in ODD:
+        prompt, response = await pipeline.augment_query(query, ANA)
+        assert prompt.endswith(query.encode("utf-8", "replace").decode())
+        assert response.tokens.added <= 2000
+    for query in ("", "  \n", "\0"):
+        prompt, response = await pipeline.augment_query(query, ANA)
+        assert prompt == query
+        assert response.problem is None
+        assert "nothing was asked" in response.notes[0]
 
 
 async def test_nothing_found_is_the_plain_question_and_says_why(pool: Pool) -> None:
@@ -159,27 +155,27 @@ async def test_nothing_found_is_the_plain_question_and_says_why(pool: Pool) -> N
     assert response.tokens.prompt == response.tokens.question > 0
 
 
-@pytest.mark.parametrize(
-    ("retriever", "code"),
-    [
-        (Fixed(error=OSError("no route")), "rag_database"),
-        (Fixed(error=asyncpg.InterfaceError("pool is closing")), "rag_database"),
-        (Fixed(error=asyncpg.UndefinedTableError("search_documents")), "rag_refused"),
-        (Fixed(error=asyncpg.QueryCanceledError("timeout")), "rag_slow"),
-        (Fixed(error=KeyError("a defect")), "rag_search"),
-        (Fixed(Found("message", "no uuid", "", 1.0)), "rag_search"),
-        (Fixed(seconds=5), "rag_slow"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
+FAILURES: tuple[tuple[Fixed, str], ...] = (
+    (Fixed(error=OSError("no route")), "rag_database"),
+    (Fixed(error=asyncpg.InterfaceError("pool is closing")), "rag_database"),
+    (Fixed(error=asyncpg.UndefinedTableError("search_documents")), "rag_refused"),
+    (Fixed(error=asyncpg.QueryCanceledError("timeout")), "rag_slow"),
+    (Fixed(error=KeyError("a defect")), "rag_search"),
+    (Fixed(Found("message", "no uuid", "", 1.0)), "rag_search"),
+    (Fixed(seconds=5), "rag_slow"),
 )
-async def test_a_search_that_fails_costs_its_texts_only(pool: Pool, retriever: Any, code: str) -> None:
+
+
+async def test_a_search_that_fails_costs_its_texts_only(pool: Pool) -> None:
     settings = Settings(rag=RagSettings(retrieval_seconds=0.5))
-    prompt, response = await get_rag_pipeline(pool, settings, retriever=retriever).augment_query(QUESTION, ANA, TOKENS)
-    assert isinstance(response.problem, Problem)
-    assert response.problem.code == code
-    assert response.total_contexts == 0
-    assert len(response.turns) == 2  # these could be read
-    assert prompt.endswith(QUESTION)
+    for retriever, code in FAILURES:
+        pipeline = get_rag_pipeline(pool, settings, retriever=retriever)
+        prompt, response = await pipeline.augment_query(QUESTION, ANA, TOKENS)
+        assert isinstance(response.problem, Problem)
+        assert response.problem.code == code
+        assert response.total_contexts == 0
+        assert len(response.turns) == 2  # these could be read
+        assert prompt.endswith(QUESTION)
 
 
 async def test_without_a_database_the_prompt_is_the_plain_question(place: Place) -> None:
@@ -206,6 +202,39 @@ async def test_every_connection_taken(pool: Pool) -> None:
         await pool.release(each)
     _, response = await get_rag_pipeline(pool, SETTINGS).augment_query(QUESTION, ANA, LEAK)
     assert response.problem is None
+
+
+async def test_one_connection_is_enough(place: Place) -> None:
+    async with asyncpg.create_pool(place.application.reveal(), min_size=1, max_size=1) as pool:
+        assert get_rag_pipeline(pool) is get_rag_pipeline(pool)
+        asked = (get_rag_pipeline(pool).augment_query(QUESTION, ANA, TOKENS) for _ in range(3))
+        for _, response in await asyncio.gather(*asked):
+            assert response.problem is None
+            assert response.total_contexts > 0
+            assert len(response.turns) == 2
+
+
+async def test_whoever_cancels_is_obeyed(pool: Pool) -> None:
+    pipeline = get_rag_pipeline(pool, SETTINGS, retriever=Fixed(seconds=30))
+    task = asyncio.ensure_future(pipeline.augment_query(QUESTION, ANA, TOKENS))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await pool.fetchval("SELECT 1")) == 1
+
+
+async def test_a_configuration_that_makes_no_sense_is_told(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVORA_CONSOLE__RAG__TURNS", "many")
+    _configured.cache_clear()
+    _pipeline_of.cache_clear()
+    try:
+        _, response = await get_rag_pipeline(pool).augment_query(QUESTION, ANA)
+    finally:
+        _configured.cache_clear()
+        _pipeline_of.cache_clear()
+    assert response.total_contexts > 0
+    assert "rag.turns" in response.notes[0].lower()
 
 
 async def test_an_odd_user_and_small_budgets(pool: Pool) -> None:
