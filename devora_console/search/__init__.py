@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from devora_console.search.model import SearchResult, SearchResults, SearchType
+    from devora_console.search.service import SearchFailed, SearchService, get_search_service
 
 _HOMES = {
     "SearchType": "model",
     "SearchResult": "model",
     "SearchResults": "model",
+    "SearchFailed": "service",
+    "SearchService": "service",
+    "get_search_service": "service",
 }
 
-__all__ = ["SearchResult", "SearchResults", "SearchType"]
+__all__ = ["SearchFailed", "SearchResult", "SearchResults", "SearchService", "SearchType", "get_search_service"]
 
 
 def __getattr__(name: str) -> Any:
