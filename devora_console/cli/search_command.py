@@ -76,13 +76,18 @@ command.add_command(suite)
 @click.argument("query", nargs=-1, required=True)
 @click.option(
     "--method",
-    type=click.Choice([*Method, "all"]),
+    type=click.Choice([*(each.value for each in Method), "all"]),
     default="all",
     show_default=True,
-    help="Only this method; the legs of the hybrid are asked anyway.",
+    help="Only this method.",
 )
 @click.option(
-    "--type", "kind", type=click.Choice(list(SearchType)), default="all", show_default=True, help="What to find."
+    "--type",
+    "kind",
+    type=click.Choice([each.value for each in SearchType]),
+    default="all",
+    show_default=True,
+    help="What to find.",
 )
 @click.option("--as-user", metavar="ID", help="As this user, with the application's role.")
 @click.option("--as-owner", is_flag=True, help="Past row-level security; with --as-user that user's documents only.")

@@ -78,7 +78,7 @@ def _record(door: Door, file: Path, as_user: str | None, to: Path | None) -> Ans
 @click.option("--with", "before", type=_FILE, help="What was recorded.  [default: beside the suite]")
 @click.option(
     "--method",
-    type=click.Choice([*Method, "all"]),
+    type=click.Choice([*(each.value for each in Method), "all"]),
     help="The method that decides.  [default: search.method]",
 )
 @click.option("--tolerance", type=click.FloatRange(0, 1), help="What may be lost.  [default: search.tolerance]")

@@ -12,12 +12,11 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from devora_console.config.secret import Dsn
 from devora_console.search import SearchFailed, SearchType, get_search_service
 from devora_console.search.service import SearchService
 from tests.postgres.conftest import as_role
 from tests.search.test_playground import ODD
-from tests.search.world import ALICE, BOB, World, name
+from tests.search.world import ALICE, BOB, World, execute, name
 
 Pool = Any
 
@@ -117,11 +116,3 @@ async def test_what_the_application_must_hear_of_is_raised(world: World) -> None
         with pytest.raises(SearchFailed) as raised:
             await SearchService(stranger, world.settings).search("fuite", ALICE)
     assert raised.value.problem.code == "not_member"
-
-
-async def execute(dsn: Dsn, statement: str) -> list[asyncpg.Record]:
-    connection = await asyncpg.connect(dsn.reveal())
-    try:
-        return await connection.fetch(statement)
-    finally:
-        await connection.close()

@@ -105,3 +105,12 @@ async def embed(connection: asyncpg.Connection[asyncpg.Record]) -> None:
             row["user_id"], row["entity_type"], row["entity_id"], row["body"], row["content_hash"], embedder.model,
             "[" + ",".join(str(each) for each in vector) + "]",
         )  # fmt: skip
+
+
+async def execute(dsn: Dsn, statement: str) -> list[asyncpg.Record]:
+    """The rows of a statement."""
+    connection = await asyncpg.connect(dsn.reveal())
+    try:
+        return await connection.fetch(statement)
+    finally:
+        await connection.close()
