@@ -24,6 +24,7 @@ _COMMANDS = {
     "queries": ("queries", "The statements that cost most, over an interval or since the reset."),
     "can-commit": ("can_commit", "Whether Devora may be switched to the target, and what is missing."),
     "quarantine": ("quarantine", "Documents that could not be converted."),
+    "search": ("search", "One query through every method, side by side; judged suites; refresh."),
     "health": ("health", "Cache, bloat, vacuum, sizes, I/O, wraparound, sequences, settings."),
     "explain": ("explain", "The plan of a statement as a tree, the hot node marked and explained."),
     "activity": ("activity", "Sessions: what they do, what they wait for, who lingers."),

@@ -10,16 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from devora_console.search.model import SearchResult, SearchResults, SearchType
-    from devora_console.search.rag.pipeline import get_rag_pipeline
+    from devora_console.search.rag.pipeline import RagPipeline, get_rag_pipeline
+    from devora_console.search.service import SearchFailed, SearchService, get_search_service
 
 _HOMES = {
     "SearchType": "model",
     "SearchResult": "model",
     "SearchResults": "model",
+    "SearchFailed": "service",
+    "SearchService": "service",
+    "get_search_service": "service",
+    "RagPipeline": "rag.pipeline",
     "get_rag_pipeline": "rag.pipeline",
 }
 
-__all__ = ["SearchResult", "SearchResults", "SearchType", "get_rag_pipeline"]
+__all__ = [
+    "RagPipeline",
+    "SearchFailed",
+    "SearchResult",
+    "SearchResults",
+    "SearchService",
+    "SearchType",
+    "get_rag_pipeline",
+    "get_search_service",
+]
 
 
 def __getattr__(name: str) -> Any:

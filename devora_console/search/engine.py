@@ -249,7 +249,7 @@ class Engine:
             asked.limit,
             notes=tuple(out),
             flags=(*without, *(("short",) if not lost and len(hits) < asked.limit else ())),
-            problem=Unknown("no leg of the hybrid could answer", "See each method") if lost else None,
+            problem=_why_lost([found.answer for found in taking.values()]) if lost else None,
         )
         return Found([], answer, missing)
 
@@ -348,6 +348,22 @@ def _shared(leg: Method, found: Found, legs: Mapping[Method, Found], knobs: Knob
         replace(each, share=fulltext.share(tier, knobs, alone=alone))
         for each, tier in zip(found.ranked, found.tiers, strict=True)
     ]
+
+
+NOTHING = frozenset({"empty_query", "nothing_to_search", "nothing_to_embed"})
+"""Problems of what was typed: nothing is wrong with the server, there is only nothing to find."""
+
+
+def _why_lost(answers: Sequence[MethodAnswer]) -> Problem | Unknown:
+    """Why no leg of the hybrid answered."""
+    problems = [answer.problem for answer in answers]
+    real = [each for each in problems if not (isinstance(each, Problem) and each.code in NOTHING)]
+    if not answers:
+        return Problem("no_leg", "every leg of the hybrid is switched off", "Give one of them a weight")
+    if not real:
+        return Problem("nothing_to_search", "no method finds anything in it to search for", "Type a word")
+    words = "; ".join(f"{answer.method}: {answer.problem}" for answer in answers if answer.problem in real)
+    return Unknown(f"no method of the hybrid could answer ({words})")
 
 
 def _is_uuid(text: str) -> bool:

@@ -21,41 +21,13 @@ from devora_console.postgres.target import Target
 from devora_console.search.asking import Pool
 from devora_console.search.embed.provider import Embedder, embedder_of
 from devora_console.search.engine import Engine
-from devora_console.search.model import Asked, Filters, Knobs, Method, SearchSnapshot
+from devora_console.search.knobs import asked_of, knobs_of
+from devora_console.search.model import Asked, Method, SearchSnapshot
 from devora_console.search.trying import Neighbours, Tried
 
 Tell = Callable[[SearchSnapshot], None]
 _CONNECTIONS = 6  # three legs, the analysis, and as many again while an ask is being ended
 __all__ = ["Neighbours", "Playground", "Tell", "Tried", "asked_of", "knobs_of"]
-
-
-def knobs_of(settings: Settings) -> Knobs:
-    """The knobs as they are configured."""
-    found = settings.search
-    return Knobs(
-        weights={
-            Method.FTS: found.fts_weight,
-            Method.TRIGRAM: found.trigram_weight,
-            Method.SEMANTIC: found.semantic_weight,
-        },
-        k=found.fusion_k,
-        candidates=found.candidates,
-        ef_search=found.ef_search,
-        trigram_threshold=found.trigram_threshold,
-    )
-
-
-def asked_of(
-    settings: Settings,
-    text: str,
-    *,
-    user: str | None = None,
-    as_owner: bool = False,
-    filters: Filters | None = None,
-    limit: int | None = None,
-) -> Asked:
-    """An ask with the configured knobs and limit."""
-    return Asked(text, user, as_owner, filters or Filters(), limit or settings.search.limit, knobs_of(settings))
 
 
 class Playground:

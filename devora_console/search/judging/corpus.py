@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Connection
+from devora_console.search.embed.provider import Embedder, Vector
+from devora_console.search.ground import HERE
 from devora_console.search.judging.suite import Document, Suite
 
 _DAY = datetime(2024, 5, 1, tzinfo=UTC)
 OWNER = uuid5(NAMESPACE_URL, "judged")
 """The user whose documents they are."""
 Key = tuple[str, str]
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +79,25 @@ async def _insert(connection: Connection, each: Document, shelf: UUID) -> tuple[
 
 def _id(name: str) -> UUID:
     return uuid5(OWNER, name)
+
+
+async def embed(connection: Connection, embedder: Embedder) -> None:
+    """A vector for each document, made as a back-fill makes them; and the vocabulary. Raises EmbeddingRefused."""
+    await connection.execute("SELECT public.devora_refresh_vocabulary()")
+    rows = await connection.fetch(sql(HERE, "judging_texts"))
+    texts = ["\n".join(part for part in (row["context"], row["title"], row["body"]) if part) for row in rows]
+    for start in range(0, len(rows), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        vectors = await embedder.embed(texts[part])
+        await connection.executemany(
+            sql(HERE, "judging_vectors"),
+            [
+                (row["entity_type"], row["entity_id"], text, row["content_hash"], embedder.model, OWNER, _text(vector))
+                for row, text, vector in zip(rows[part], texts[part], vectors, strict=True)
+                if vector is not None
+            ],
+        )
+
+
+def _text(vector: Vector) -> str:
+    return "[" + ",".join(f"{number:.7g}" for number in vector) + "]"
