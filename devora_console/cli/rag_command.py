@@ -93,10 +93,12 @@ def _ask(door: Door, query: str, user: UUID | None, conversation: UUID | None, m
     prompt, response = asyncio.run(find())
     problem, code = _verdict(response)
     if problem is not None and code is not ExitCode.DONE:
-        for note in (*response.notes, "Nobody was asked: without the search this is not the prompt you wanted."):
+        for note in (*response.notes, "nobody was asked: without the search this is not the prompt you wanted"):
             door.narrate(f"· {note}")
         keys = prompt_keys(prompt, response) | {"answer": None}
         return Answer(keys, lambda out: None, code, (problem,))
+    for note in response.notes:
+        door.narrate(f"· {note}")
     door.narrate(
         f"Asking {endpoint.name}, {endpoint.model}: {response.total_contexts} texts, {response.tokens.prompt} tokens "
         f"({response.tokens.counter}); {told_cost(door.effective.settings.rag, response.tokens.prompt)}"

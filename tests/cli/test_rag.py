@@ -152,7 +152,8 @@ def test_ctrl_c_keeps_what_came(asking: dict[str, str], server: OpenAIServer, as
     )
     assert process.stderr is not None
     assert process.stdout is not None
-    assert "Asking" in process.stderr.readline()
+    while "Asking" not in process.stderr.readline():
+        assert process.poll() is None
     if not as_json:
         assert process.stdout.read(11) == "Le serveur "
     else:

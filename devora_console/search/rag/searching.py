@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from devora_console.config.settings import Settings
-from devora_console.core.problems import ConsoleError
+from devora_console.core.problems import ConsoleError, Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.asking import Pool
 from devora_console.search.embed.provider import Embedder, embedder_of
-from devora_console.search.engine import Engine
-from devora_console.search.model import MARK_BEGIN, MARK_END, Asked, Hit, Method
-from devora_console.search.playground import knobs_of
+from devora_console.search.engine import NOTHING, Engine
+from devora_console.search.knobs import asked_of
+from devora_console.search.model import MARK_BEGIN, MARK_END, Hit, Method
 from devora_console.search.rag.model import Found, Retrieved
 
 _MARKED = re.compile(f"{MARK_BEGIN}(.+?){MARK_END}", re.DOTALL)
@@ -48,19 +49,17 @@ class SearchRetriever:
             embedder = self._embedder or await kept_embedder(self._settings)
             self._engine = Engine(self._pool, self._settings.search, embedder)
         method = Method(self._settings.search.method)
-        asked = Asked(
-            text=question,
-            user=str(user) if user is not None else None,
-            as_owner=user is None,
-            limit=most,
-            knobs=knobs_of(self._settings),
-            methods=(method,),
-        )
-        snapshot = await self._engine.search(asked)
+        name = str(user) if user is not None else None
+        asked = asked_of(self._settings, question, user=name, as_owner=user is None, limit=most)
+        snapshot = await self._engine.search(replace(asked, methods=(method,)))
         answer = snapshot.methods[method]
         found = tuple(_found(hit) for hit in answer.hits)
         how = f"{method} as {snapshot.role}" + (f", {snapshot.embedder}" if snapshot.embedder else "")
-        return Retrieved(found, how, answer.notes, answer.problem)
+        problem, notes = answer.problem, answer.notes
+        if isinstance(problem, Problem) and problem.code in NOTHING:  # of what was typed: nothing is wrong
+            notes = (*notes, problem.message)
+            problem = None
+        return Retrieved(found, how, notes, problem)
 
 
 def _found(hit: Hit) -> Found:

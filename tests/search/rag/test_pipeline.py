@@ -140,6 +140,8 @@ async def test_odd_questions(pool: Pool) -> None:
         prompt, response = await pipeline.augment_query(query, ANA)
         assert prompt.endswith(query.encode("utf-8", "replace").decode())
         assert response.tokens.added <= 2000
+        # Where no word is left to look for, meaning is: and no vectors have been made here.
+        assert response.problem is None or "there are no vectors" in str(response.problem)
     for query in ("", "  \n", "\0"):
         prompt, response = await pipeline.augment_query(query, ANA)
         assert prompt == query
