@@ -185,7 +185,7 @@ async def test_an_address_that_is_none(server: OpenAIServer, address: str) -> No
 
 
 async def test_an_address_that_cannot_be_read(server: OpenAIServer) -> None:
-    with pytest.raises(ConsoleError, match="rag.base_url is no address"):
+    with pytest.raises(ConsoleError, match="no address"):
         await ask(server, base_url="http://[::1/v1")
 
 
