@@ -51,3 +51,36 @@ $body$;
 REVOKE EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer)
     TO app_user, admin_role;
+
+-- Up to two words of the vocabulary that are like a lexeme and are in documents of the scope: nobody learns a word
+-- from what others have written.
+CREATE FUNCTION devora_console.search_corrections(lexeme text, scope text) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+AS $body$
+DECLARE
+    folded text := public.devora_fold(lexeme);
+    place  text;
+    other  text;
+    there  boolean;
+    found  text[] := '{}';
+BEGIN
+    SELECT quote_ident(n.nspname) INTO STRICT place
+      FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm';
+    PERFORM set_config('pg_trgm.similarity_threshold', '0.35', true);
+    FOR other IN EXECUTE format(
+        'SELECT v.word FROM public.search_vocabulary v
+          WHERE v.word OPERATOR(%1$s.%%) $1 AND char_length(v.word) BETWEEN $2 - 2 AND $2 + 2
+          ORDER BY %1$s.similarity(v.word, $1) DESC, v.documents DESC, v.word LIMIT 6', place)
+        USING folded, char_length(folded)
+    LOOP
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM public.search_documents d WHERE %s AND d.search_vector @@ %L::tsquery)',
+            scope, quote_literal(other)) INTO there;
+        IF there THEN
+            found := found || other;
+            EXIT WHEN cardinality(found) = 2;
+        END IF;
+    END LOOP;
+    RETURN found;
+END
+$body$;
