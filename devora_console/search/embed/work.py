@@ -1,0 +1,121 @@
+"""Finding, claiming and reading the documents that need a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from devora_console.postgres.sqlfiles import sql
+from devora_console.search.embed.chunks import chunks
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+HERE = "devora_console.search.embed"
+NOTHING = "nothing to embed"
+"""The reason of a document without words, which is not a failure."""
+
+_ZERO = UUID(int=0)
+_PAGE = 20_000  # keys looked up at once
+_READ_BYTES = 4_000_000  # bodies in memory at once
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A document."""
+
+    user_id: UUID
+    entity_type: str
+    entity_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A document with the pieces to embed, and the hash of what they were made of. No pieces: nothing to embed."""
+
+    key: Key
+    content_hash: str
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A partition of the documents and the one of the vectors that has the same users."""
+
+    documents: str
+    embeddings: str
+
+
+def columns(keys: Sequence[Key]) -> tuple[list[UUID], list[str], list[UUID]]:
+    """Keys as the arrays that the statements take."""
+    return [key.user_id for key in keys], [key.entity_type for key in keys], [key.entity_id for key in keys]
+
+
+async def leaves(connection: Connection) -> list[Leaf]:
+    """All partitions."""
+    return [Leaf(row["documents"], row["embeddings"]) for row in await connection.fetch(sql(HERE, "leaves"))]
+
+
+async def remaining(connection: Connection, model: str) -> int:
+    """Documents whose vector is missing or stale, besides those that failed with the text they have."""
+    found = 0
+    for leaf in await leaves(connection):
+        found += int(await connection.fetchval(_placed("remaining", leaf), model))
+    return found
+
+
+async def candidates(connection: Connection, model: str, leaf: Leaf, after: Key | None) -> list[Key]:
+    """The next documents of a partition that need a vector and that nobody works at; none at its end."""
+    last = after or Key(_ZERO, "", _ZERO)
+    statement = _placed("candidates", leaf)
+    rows = await connection.fetch(statement, model, last.user_id, last.entity_type, last.entity_id, _PAGE)
+    return [Key(row[0], row[1], row[2]) for row in rows]
+
+
+def _placed(name: str, leaf: Leaf) -> str:
+    return sql(HERE, name).replace("{documents}", leaf.documents).replace("{embeddings}", leaf.embeddings)
+
+
+async def claim(connection: Connection, model: str, run: UUID, keys: Sequence[Key], seconds: float) -> list[Key]:
+    """Those of ``keys`` that are ours now, for so many seconds; committed at once."""
+    rows = await connection.fetch(sql(HERE, "claim"), model, run, *columns(keys), seconds)
+    return [Key(row[0], row[1], row[2]) for row in rows]
+
+
+async def release(connection: Connection, model: str, run: UUID, keys: Sequence[Key]) -> None:
+    """Give documents back."""
+    await connection.execute(sql(HERE, "release"), model, run, *columns(keys))
+
+
+async def portions(connection: Connection, keys: Sequence[Key]) -> Iterator[list[Key]]:
+    """``keys`` in portions whose bodies fit into memory together; one that is larger stands alone."""
+    rows = await connection.fetch(sql(HERE, "sizes"), *columns(keys))
+    return _portions([(Key(row[0], row[1], row[2]), int(row[3])) for row in rows])
+
+
+def _portions(sized: Sequence[tuple[Key, int]]) -> Iterator[list[Key]]:
+    portion: list[Key] = []
+    held = 0
+    for key, size in sized:
+        if portion and held + size > _READ_BYTES:
+            yield portion
+            portion, held = [], 0
+        portion.append(key)
+        held += size
+    if portion:
+        yield portion
+
+
+async def read(connection: Connection, keys: Sequence[Key]) -> list[Text]:
+    """The documents as they are now, cut into pieces. Those that are gone are left out."""
+    rows = await connection.fetch(sql(HERE, "texts"), *columns(keys))
+    return [
+        Text(
+            Key(row["user_id"], row["entity_type"], row["entity_id"]),
+            row["content_hash"],
+            tuple(chunks(row["context"], row["title"], row["body"] or "")),
+        )
+        for row in rows
+    ]
