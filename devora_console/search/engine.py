@@ -14,15 +14,16 @@ from devora_console.core.clock import utc_now
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.plans import Plan
+from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import FAILURES, Caller, Pool, Question, asking, fetch, refusal
 from devora_console.search.details import Standing, described
 from devora_console.search.embed.provider import Embedder
 from devora_console.search.fusion import Ranked, fuse
-from devora_console.search.ground import Ground, look
+from devora_console.search.ground import HERE, Ground, look
 from devora_console.search.isolation import isolation
 from devora_console.search.legs import fulltext, semantic, trigram
-from devora_console.search.meaning import Meaning, meaning_of, only_few, why_none
-from devora_console.search.model import LEGS, Analysed, Asked, Knobs, Method, MethodAnswer, SearchSnapshot
+from devora_console.search.meaning import Meaning, meaning_of, why_none
+from devora_console.search.model import LEGS, Analysed, Asked, Hit, Knobs, Method, MethodAnswer, SearchSnapshot
 from devora_console.search.plans import inside
 from devora_console.search.query import analyse
 from devora_console.search.trying import Neighbours, Tried, explained, neighbours, try_sql
@@ -69,7 +70,6 @@ class Engine:
         self._settings = settings
         self.embedder = embedder
         self._ground: Ground | None = None
-        self._few: dict[tuple[str | None, str], tuple[float, bool]] = {}
 
     def caller(self, asked: Asked) -> Caller:
         """As whom the server is asked."""
@@ -169,32 +169,18 @@ class Engine:
         now.meaning = await meaning_of(self.embedder, now.analysed)
         if not isinstance(now.meaning, Meaning):
             return now.meaning
-        exact = now.asked.knobs.exact or await self._only_few(now, now.meaning.model)
-        return semantic.question(now.meaning.vector, now.meaning.model, now.asked, most, now.ground, exact=exact)
-
-    async def _only_few(self, now: _Round, model: str) -> bool:
-        """Whether the caller has so few vectors that comparing every one is both faster and right."""
-        key = (now.asked.user, model)
-        at, few = self._few.get(key, (-_REMEMBER_SECONDS, False))
-        if time.monotonic() - at > _REMEMBER_SECONDS:
-            assert now.ground is not None
-            if now.ground.vector_schema is None or not now.ground.vectors:
-                return False
-            async with asking(self._pool, now.caller) as connection:
-                few = await only_few(connection, now.caller, model, self._settings.exact_rows)
-            if len(self._few) > _REMEMBER:
-                self._few.clear()
-            self._few[key] = (time.monotonic(), few)
-        return few
+        rows = self._settings.exact_rows
+        return semantic.question(now.meaning.vector, now.meaning.model, now.asked, most, now.ground, exact_rows=rows)
 
     async def _run(self, now: _Round, question: Question, most: int) -> Found:
         asked = now.asked
         async with asking(self._pool, now.caller, question.settings) as connection:
             rows = await fetch(connection, now.caller, question.sql, *question.parameters)
             ranked = [Ranked((row["entity_type"], str(row["entity_id"])), float(row["score"])) for row in rows]
-            shown = [Standing(each.key, each.score, more=_more(row)) for each, row in zip(ranked, rows, strict=True)]
-            hits, missing = await described(connection, now.caller, now.analysed, shown[: asked.limit])
-            notes, flags = await self._remarks(now, connection, question, rows)
+            shown = [Standing(each.key, each.score) for each in ranked]
+            model = now.meaning.model if isinstance(now.meaning, Meaning) else ""
+            hits, missing = await described(connection, now.caller, now.analysed, shown[: asked.limit], model)
+        notes, flags = self._remarks(now, question, rows, hits)
         problem = None
         if not rows and question.method is Method.SEMANTIC and isinstance(now.meaning, Meaning):
             async with asking(self._pool, now.caller) as connection:
@@ -214,8 +200,8 @@ class Engine:
         tiers = tuple(row["tier"] for row in rows) if question.method is Method.FTS else ()
         return Found(ranked, answer, missing, tiers)
 
-    async def _remarks(
-        self, now: _Round, connection: Any, question: Question, rows: Sequence[Any]
+    def _remarks(
+        self, now: _Round, question: Question, rows: Sequence[Any], hits: Sequence[Hit]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if question.method is Method.FTS:
             return fulltext.remarks(rows, now.asked)
@@ -223,8 +209,7 @@ class Engine:
             return trigram.remarks(rows, now.asked)
         assert now.ground is not None
         assert isinstance(now.meaning, Meaning)
-        exact = not question.settings
-        notes, flags = semantic.remarks(rows, now.asked, exact=exact, coverage=now.meaning.coverage)
+        notes, flags = semantic.remarks(rows, hits, now.asked, now.meaning.coverage)
         return (*notes, *now.ground.advice()), flags
 
     # --- fusion -----------------------------------------------------------------------------------
@@ -268,17 +253,29 @@ class Engine:
             return refusal(error, now.caller.seconds)
         if not isinstance(question, Question):
             return _unknown(question)
+        if now.ground is None or not now.ground.reads_all:
+            return Unknown(
+                "the function that searches hides its plan, and this login may not ask as its owner does",
+                "Connect as the owner of the schema",
+            )
+        owner = replace(now.caller, role=None)
+        try:
+            exactly = await self._exactly(now, owner, question)
+        except FAILURES as error:
+            return refusal(error, now.caller.seconds)
         answer = snapshot.methods.get(leg)
-        meant = inside(question, now.asked, loose=answer is not None and "loose" in answer.flags)
-        caller = now.caller
-        if meant is not question:
-            if now.ground is None or not now.ground.reads_all:
-                return Unknown(
-                    "the function that searches hides its plan, and this login may not ask as its owner does",
-                    "Connect as the owner of the schema",
-                )
-            caller = replace(caller, role=None)
-        return await explained(self._pool, caller, meant)
+        tier = fulltext.deepest(now.analysed) if answer is not None and "loose" in answer.flags else fulltext.EVERY
+        meant = inside(question, now.asked, now.ground, tier=tier, exactly=exactly)
+        return await explained(self._pool, owner, meant)
+
+    async def _exactly(self, now: _Round, owner: Caller, question: Question) -> bool:
+        """Whether the function compares every vector of this user."""
+        if question.method is not Method.SEMANTIC or now.asked.knobs.exact:
+            return True
+        async with asking(self._pool, owner) as connection:
+            model, most = question.parameters[1], self._settings.exact_rows
+            rows = await fetch(connection, owner, sql(HERE, "inside_count"), model, now.asked.user, most)
+        return not rows[0]["many"]
 
     async def neighbours(self, snapshot: SearchSnapshot) -> Neighbours | Unknown:
         """Exact neighbours beside those of the index."""
@@ -291,15 +288,16 @@ class Engine:
         if not isinstance(now.meaning, Meaning):
             return _unknown(now.meaning)
         vector, model, most = now.meaning.vector, now.meaning.model, now.asked.limit
-        both = [semantic.question(vector, model, now.asked, most, now.ground, exact=exact) for exact in (True, False)]
-        exact, approximate = both
+        exact, approximate = (
+            semantic.question(vector, model, now.asked, most, now.ground, exact_rows=rows) for rows in (_ALL, 0)
+        )
         if not isinstance(exact, Question) or not isinstance(approximate, Question):
             return _unknown(exact)
         return await neighbours(self._pool, now.caller, exact, approximate)
 
-    async def try_sql(self, asked: Asked, sql: str, parameters: Sequence[Any] = ()) -> Tried | Unknown:
+    async def try_sql(self, asked: Asked, text: str, parameters: Sequence[Any] = ()) -> Tried | Unknown:
         """An edited statement, as this caller."""
-        return await try_sql(self._pool, self.caller(asked), sql, parameters)
+        return await try_sql(self._pool, self.caller(asked), text, parameters)
 
     def _again(self, snapshot: SearchSnapshot) -> _Round:
         return _Round(
@@ -316,9 +314,6 @@ class Engine:
 def _unknown(why: Question | Problem | Unknown) -> Unknown:
     assert not isinstance(why, Question)
     return why if isinstance(why, Unknown) else Unknown(why.message, why.remedy)
-
-
-_REMEMBER, _REMEMBER_SECONDS = 1000, 30.0
 
 
 async def fill(
@@ -350,6 +345,8 @@ def _shared(leg: Method, found: Found, legs: Mapping[Method, Found], knobs: Knob
     ]
 
 
+_ALL = 2_000_000_000  # vectors: more than any user has
+
 NOTHING = frozenset({"empty_query", "nothing_to_search", "nothing_to_embed"})
 """Problems of what was typed: nothing is wrong with the server, there is only nothing to find."""
 
@@ -372,8 +369,3 @@ def _is_uuid(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _more(row: Any) -> dict[str, Any]:
-    """What a leg tells of a hit besides its score."""
-    return {"stale": True} if row.get("stale") else {}
