@@ -128,6 +128,7 @@ async def connected(settings: Settings) -> Pool:
             **({"timeout": settings.postgres.connect_timeout_seconds} | target(dsn).asyncpg(session)),
             min_size=_CONNECTIONS,
             max_size=_CONNECTIONS,
+            max_cached_statement_lifetime=0,  # as long as the connection lives
             reset=as_it_is,
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
