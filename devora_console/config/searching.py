@@ -50,7 +50,7 @@ class SearchSettings(Section):
         description="How widely the index of nearest neighbours looks; never less than the hits asked for.",
     )
     exact_rows: int = Field(
-        default=20_000,
+        default=10_000,
         ge=0,
         le=10_000_000,
         description="Vectors of a user up to which every one is compared, instead of asking the index.",
