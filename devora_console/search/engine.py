@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from devora_console.config.searching import SearchSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.problems import Problem
@@ -48,7 +50,7 @@ class Round:
     began: float
     tell: Tell | None
     ground: Ground | None = None
-    analysed: Analysed = field(default_factory=lambda: Analysed("", "", "", ""))
+    analysed: Analysed = field(default_factory=lambda: Analysed("", "", "", "", ""))
     meaning: Meaning | Unknown | Problem = field(default_factory=lambda: Unknown("not asked"))
     answers: dict[Method, MethodAnswer] = field(default_factory=dict)
     strange: set[Key] = field(default_factory=set)
@@ -150,10 +152,11 @@ class Engine:
                 return self._nothing(now, leg, question)
             return await self._run(now, question, most)
         except FAILURES as error:
-            return self._nothing(now, leg, refusal(error, now.caller.seconds))
+            late = isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
+            return self._nothing(now, leg, refusal(error, now.caller.seconds), ("timeout",) if late else ())
 
-    def _nothing(self, now: Round, method: Method, problem: Problem | Unknown) -> Found:
-        return Found([], MethodAnswer(method, (), now.ms(), now.asked.limit, problem=problem))
+    def _nothing(self, now: Round, method: Method, problem: Problem | Unknown, flags: tuple[str, ...] = ()) -> Found:
+        return Found([], MethodAnswer(method, (), now.ms(), now.asked.limit, flags=flags, problem=problem))
 
     async def question(self, now: Round, leg: Method, most: int) -> Question | Problem | Unknown:
         """The leg's statement, or why there is none."""
@@ -222,6 +225,7 @@ class Engine:
             return self._nothing(now, Method.HYBRID, refusal(error, now.caller.seconds))
         out = [f"Without {leg}: {found.answer.problem}" for leg, found in taking.items() if found.answer.problem]
         without = [f"without_{leg}" for leg, found in taking.items() if found.answer.problem]
+        without += ["timeout"] if any("timeout" in found.answer.flags for found in taking.values()) else []
         lost = all(found.answer.problem for found in taking.values())
         answer = MethodAnswer(
             Method.HYBRID,

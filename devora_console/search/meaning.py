@@ -28,13 +28,15 @@ async def meaning_of(embedder: Embedder | Unknown, analysed: Analysed) -> Meanin
     """Embed the query; or why that cannot be."""
     if isinstance(embedder, Unknown):
         return embedder
+    if not analysed.meaning:
+        return Problem("nothing_to_embed", "everything in it is excluded", "Type what to search for")
     try:
-        vectors = await embedder.embed([analysed.text])
+        vectors = await embedder.embed([analysed.meaning])
     except EmbeddingRefused as error:
         return error.problem
     if not vectors or vectors[0] is None:
         return Problem("nothing_to_embed", "the embedder finds no word in it", "Type a word")
-    return Meaning(vectors[0], embedder.model, embedder.label, embedder.coverage(analysed.text))
+    return Meaning(vectors[0], embedder.model, embedder.label, embedder.coverage(analysed.meaning))
 
 
 async def why_none(connection: Connection, caller: Caller, model: str) -> Problem | None:
