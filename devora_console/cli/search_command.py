@@ -136,7 +136,8 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 async def _look(settings: Settings, asked: Asked, *, explain: bool, exact: bool) -> Looked:
-    playground = await Playground.open(settings)
+    meant = {Method.SEMANTIC, Method.HYBRID}.intersection(asked.methods)
+    playground = await Playground.open(settings, early=bool(meant))
     try:
         snapshot = await playground.ask(asked)
         assert snapshot is not None  # nobody else asks

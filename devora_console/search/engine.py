@@ -17,12 +17,11 @@ from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.asking import FAILURES, Caller, Pool, Question, asking, fetch, refusal
 from devora_console.search.details import Standing, described
-from devora_console.search.embed.provider import Embedder
 from devora_console.search.fusion import Ranked, fuse
 from devora_console.search.ground import Ground, look
 from devora_console.search.isolation import isolation
 from devora_console.search.legs import fulltext, semantic, trigram
-from devora_console.search.meaning import Meaning, meaning_of, why_none
+from devora_console.search.meaning import Known, Meaning, meaning_of, why_none
 from devora_console.search.model import LEGS, Analysed, Asked, Hit, Knobs, Method, MethodAnswer, SearchSnapshot
 from devora_console.search.query import analyse
 
@@ -61,9 +60,9 @@ class Round:
 
 
 class Engine:
-    """Searches on a pool. ``embedder`` may be unknown: then the semantic leg says why. Use on one event loop."""
+    """Searches on a pool. Where there is no embedder the semantic leg says why. Use on one event loop."""
 
-    def __init__(self, pool: Pool, settings: SearchSettings, embedder: Embedder | Unknown) -> None:
+    def __init__(self, pool: Pool, settings: SearchSettings, embedder: Known) -> None:
         self.pool = pool
         self.settings = settings
         self.embedder = embedder
@@ -165,7 +164,7 @@ class Engine:
             return fulltext.question(now.analysed, now.asked, most)
         if leg is Method.TRIGRAM:
             return trigram.question(now.analysed, now.asked, most, now.ground)
-        now.meaning = await meaning_of(self.embedder, now.analysed)
+        now.meaning = await meaning_of(await self.embedder.get(), now.analysed)
         if not isinstance(now.meaning, Meaning):
             return now.meaning
         rows = self.settings.exact_rows
