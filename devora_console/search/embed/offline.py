@@ -27,7 +27,7 @@ from devora_console.search.embed.weights import WordVectors, word_vectors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_READING = "1"  # another number for another way of reading: the name of the model changes with it
+_READING = "2"  # another number for another way of reading: the name of the model changes with it
 _WORD = re.compile(r"[^\W\d_]\+\+|[^\W\d_]#|[^\W\d_]+|\d+(?:[.,]\d+)*")
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-ZÀ-Þ])(?=[A-ZÀ-Þ][a-zà-ÿ])")
 _TOKENS_AT_ONCE = 16_384  # 16 MB of vectors
@@ -139,13 +139,23 @@ class OfflineEmbedder:
         for piece in text.split():
             found = cache.get(piece)
             if found is None:
-                found = tuple(self._unit(word) for word in _words(piece))
+                found = tuple(self._unit(word) for word in self._words(piece))
                 if len(piece) <= _CACHED_LENGTH:
                     if len(cache) >= _CACHED:
                         cache.clear()
                     cache[piece] = found
             units += found
         return units
+
+    def _words(self, piece: str) -> Iterator[str]:
+        """The words of a piece without white space: identifiers are taken apart, names such as JavaScript are not."""
+        for part in unelided(piece).split():
+            for word in _WORD.findall(part):
+                if len(word) <= 3 or word.islower() or self._vectors.is_token(word):
+                    yield word
+                    continue
+                parts = _CAMEL.split(word)
+                yield from parts if len(parts) == 1 else (each.lower() for each in parts)
 
     def _unit(self, word: str) -> _Unit:
         lowered = word.lower()
@@ -172,7 +182,9 @@ class OfflineEmbedder:
             sign = int(not lowered.isascii())
             return _Unit(written, None, forms, longest_first, sign, known)
         glossed = self._tokens(entry)
-        if entry.doubtful:
+        # "rates" may be a form of "rater", but as it is a token of its own, it is an English word as well.
+        derived = len(written) == 1 and plain == lowered and plain not in self._glossary.words
+        if entry.doubtful or derived:
             return _Unit(written, glossed, forms, longest_first, 0, True)
         return _Unit(glossed, None, forms, longest_first, int(not lowered.isascii()), True)
 
@@ -186,13 +198,6 @@ class OfflineEmbedder:
 
     async def close(self) -> None:
         """Nothing to give back."""
-
-
-def _words(piece: str) -> Iterator[str]:
-    """The words of a piece without white space: identifiers are taken apart, ``c++`` and ``c#`` are not."""
-    for part in unelided(piece).split():
-        for word in _WORD.findall(part):
-            yield from _CAMEL.split(word) if len(word) > 3 and not word.islower() else (word,)
 
 
 def _phrase(units: list[_Unit], at: int, french: bool) -> tuple[int, tuple[int, ...]] | None:
