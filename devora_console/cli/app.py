@@ -30,6 +30,7 @@ _COMMANDS = {
     "activity": ("activity", "Sessions: what they do, what they wait for, who lingers."),
     "locks": ("locks", "Who waits for whom, and what would free them."),
     "act": ("act", "VACUUM, ANALYZE, REINDEX, DROP INDEX, cancel, terminate: previewed and verified."),
+    "embed": ("embed", "Embeddings: what is covered, what a back-fill takes, and the back-fill."),
     "cutover": ("cutover", "The runbook: planned, walked, watched, taken back."),
     "indexes": ("indexes", "What is wrong with the indexes, how sure that is, and the SQL that mends it."),
 }
