@@ -82,7 +82,8 @@ class Analysed:
 
     ``text`` is what was typed, cleaned and cut. ``strict`` is the tsquery that wants every word, ``two`` the one that
     wants any two of three or more, ``loose`` the one that wants any; all as text, empty when nothing is left to search
-    for. ``names`` is what trigrams are compared with.
+    for. ``names`` is what trigrams are compared with, ``meaning`` what is embedded: the text
+    without what is excluded.
     ``took_ms``: analysing is shared by all methods.
     """
 
@@ -90,6 +91,7 @@ class Analysed:
     strict: str
     loose: str
     names: str
+    meaning: str
     two: str = ""
     words: tuple[Word, ...] = ()
     notes: tuple[str, ...] = ()
@@ -198,7 +200,7 @@ class MethodAnswer:
     """What one method found. ``took_ms`` runs from the ask to its hits, with its snippets.
 
     ``problem`` says why there are no hits: nothing was searched then. ``notes`` are in words for people, ``flags`` the
-    same for scripts (short, loose, exact, index_short, stale, little_coverage, without_<leg>). ``sql`` with
+    same for scripts (short, loose, exact, index_short, stale, little_coverage, timeout, without_<leg>). ``sql`` with
     ``parameters`` is exactly what was run, after ``opening``; empty for the hybrid, which is fused here.
     """
 
