@@ -17,12 +17,34 @@ from dataclasses import dataclass, field
 WORDS = 60_000
 DIMENSIONS = 256
 MODEL = "synthetic-256"
-_COMMON = (
+_COMMON = (  # noqa: SIM905 - a text is what it is
     "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont avec ou son cette"
     " on aux mais comme nous ont été deux être tout leur si aussi fait même peut sans faire bien très bon code erreur"
     " fichier page merci bonjour projet problème fonction ligne version serveur base données test"
 ).split()
-_ONSETS = ["b", "br", "c", "ch", "cl", "d", "f", "g", "gr", "j", "l", "m", "n", "p", "pr", "qu", "r", "s", "t", "tr", "v"]
+_ONSETS = [
+    "b",
+    "br",
+    "c",
+    "ch",
+    "cl",
+    "d",
+    "f",
+    "g",
+    "gr",
+    "j",
+    "l",
+    "m",
+    "n",
+    "p",
+    "pr",
+    "qu",
+    "r",
+    "s",
+    "t",
+    "tr",
+    "v",
+]
 _NUCLEI = ["a", "e", "é", "i", "o", "u", "ou", "ai", "on", "an", "in", "eau"]
 _CODAS = ["", "", "", "r", "l", "s", "t", "c", "tion", "ment", "ble", "que", "sse"]
 _POOL = 1 << 16  # numbers of noise that vectors take their turn of
@@ -48,7 +70,7 @@ class Corpus:
     users: list[Person] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.seed)
+        self.random = random.Random(self.seed)  # noqa: S311 - nothing secret
         self.words = _vocabulary(self.random)
         self._weights = list(itertools.accumulate(1 / (rank + 2.7) ** 1.07 for rank in range(len(self.words))))
         centre = self.random.gauss
