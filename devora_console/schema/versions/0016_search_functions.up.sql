@@ -148,6 +148,11 @@ BEGIN
                                            'corrections', to_jsonb(instead));
     END LOOP;
     words := told;
+    IF cardinality(wanted) = 0 THEN
+        any_words := all_words;  -- nothing, or only negations
+        RETURN NEXT;
+        RETURN;
+    END IF;
     any_words := array_to_string(wanted, ' | ')::tsquery;
     IF negative IS NOT NULL THEN
         any_words := any_words && negative::tsquery;
