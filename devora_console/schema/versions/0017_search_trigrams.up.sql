@@ -50,25 +50,29 @@ BEGIN
       FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm';
     PERFORM set_config('pg_trgm.word_similarity_threshold', greatest(least(threshold, 1), 0.1)::text, true);
     RETURN QUERY EXECUTE format(
-        'SELECT d.entity_type, d.entity_id,
-                (SELECT sum(CASE WHEN s.likeness >= %6$L THEN s.likeness END) / %7$s
-                   FROM (SELECT %5$s.word_similarity(word, public.devora_fold(d.title)) AS likeness
-                           FROM unnest(%8$L::text[]) AS word) s)::real AS score
-           FROM public.search_documents d
-          WHERE %1$s AND %2$s AND d.entity_type <> ''message'' AND (%3$s)
-          ORDER BY score DESC, d.entity_type, d.entity_id
-          LIMIT %4$s',
-        devora_console.search_scope(), devora_console.search_filter(kinds, since, until, language),
-        (SELECT string_agg(format('%L OPERATOR(%s.<%%) public.devora_fold(d.title)', word, place), ' OR ')
+        'SELECT found.entity_type, found.entity_id, (sum(found.likeness) / %s)::real AS score
+           FROM (%s) found
+          GROUP BY found.entity_type, found.entity_id
+          ORDER BY score DESC, found.entity_type, found.entity_id
+          LIMIT %s',
+        cardinality(wanted),
+        -- One scan of the index per word: with OR every title would be compared with every word.
+        (SELECT string_agg(format(
+                    'SELECT d.entity_type, d.entity_id, %1$s.word_similarity(%2$L, public.devora_fold(d.title)) AS likeness
+                       FROM public.search_documents d
+                      WHERE %3$s AND %4$s AND d.entity_type <> ''message''
+                        AND %2$L OPERATOR(%1$s.<%%) public.devora_fold(d.title)',
+                    place, word, devora_console.search_scope(),
+                    devora_console.search_filter(kinds, since, until, language)), ' UNION ALL ')
            FROM unnest(wanted) AS word),
-        greatest(most, 0), place, threshold, cardinality(wanted), wanted);
+        greatest(most, 0));
 END
 $body$;
 REVOKE EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer)
     TO app_user, admin_role;
 
--- Up to two words of the vocabulary that are like a lexeme and are in documents of the scope: nobody learns a word
+-- Up to three words of the vocabulary that are like a lexeme and are in documents of the scope: nobody learns a word
 -- from what others have written.
 CREATE FUNCTION devora_console.search_corrections(lexeme text, scope text) RETURNS text[]
     LANGUAGE plpgsql STABLE
@@ -94,7 +98,7 @@ BEGIN
             scope, quote_literal(other)) INTO there;
         IF there THEN
             found := found || other;
-            EXIT WHEN cardinality(found) = 2;
+            EXIT WHEN cardinality(found) = 3;
         END IF;
     END LOOP;
     RETURN found;
