@@ -56,7 +56,10 @@ class SearchSettings(Section):
         description="Vectors of a user up to which every one is compared, instead of asking the index.",
     )
     trigram_threshold: float = Field(
-        default=0.4, ge=0.1, le=1, description="Word similarity from which a title or name matches (0.1 to 1)."
+        default=0.5,
+        ge=0.1,
+        le=1,
+        description="Word similarity from which a word of a title or name matches one that was typed (0.1 to 1).",
     )
     common_percent: float = Field(
         default=10.0,

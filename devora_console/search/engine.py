@@ -257,10 +257,12 @@ async def fill(
 
 def _shared(leg: Method, found: Found, legs: Mapping[Method, Found], knobs: Knobs) -> list[Ranked]:
     """A leg's ranking with what each document counts of its weight."""
-    if leg is not Method.FTS:
+    if leg is Method.SEMANTIC:
         return found.ranked
     meaning = legs.get(Method.SEMANTIC)
     alone = meaning is None or not meaning.ranked or "little_coverage" in meaning.answer.flags
+    if leg is Method.TRIGRAM:
+        return [replace(each, share=trigram.share(each.score, knobs, alone=alone)) for each in found.ranked]
     return [
         replace(each, share=fulltext.share(tier, knobs, alone=alone))
         for each, tier in zip(found.ranked, found.tiers, strict=True)
