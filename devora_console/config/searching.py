@@ -28,7 +28,7 @@ class SearchSettings(Section):
         default="hybrid", description="How Devora's search API answers, and what is shown first."
     )
     limit: int = Field(default=10, ge=1, le=1000, description="Hits shown of each method.")
-    timeout_seconds: float = Field(
+    statement_seconds: float = Field(
         default=5.0, gt=0, le=600, description="Seconds after which the server ends a statement of a search."
     )
     fts_weight: Weight = Field(default=1.0, description="What a rank of full text search counts in the hybrid.")

@@ -70,7 +70,7 @@ class Engine:
 
     def caller(self, asked: Asked) -> Caller:
         """As whom the server is asked."""
-        return Caller(None if asked.as_owner else self.settings.role, asked.user, self.settings.timeout_seconds)
+        return Caller(None if asked.as_owner else self.settings.role, asked.user, self.settings.statement_seconds)
 
     async def ground(self) -> Ground:
         """Looked at once. Raises what a statement can fail with (:data:`devora_console.search.asking.FAILURES`)."""
