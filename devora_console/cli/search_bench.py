@@ -35,8 +35,8 @@ _group = click.Group("search")
 def bench(door: Door, file: Path, as_user: str | None, as_owner: bool, rounds: int, limit: int | None) -> Answer:
     """P50, P95 and P99 of each method, cold (the first time a query is asked) and warm, with snippets.
 
-    FILE is a suite, or a text with a query in each line. A search that is cut off by search.statement_seconds is counted,
-    and counts as that limit. The time of the query's vector is in it: see the embedder.
+    FILE is a suite, or a text with a query in each line. A search that is cut off by search.statement_seconds is
+    counted, and counts as that limit. The time of the query's vector is in it: see the embedder.
     """
     queries = _queries(file)
     if as_user is None and not as_owner:
