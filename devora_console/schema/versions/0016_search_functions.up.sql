@@ -84,13 +84,14 @@ END
 $body$;
 
 -- What a person typed as three queries, to be asked one after the other until there are enough documents: all_words
--- must all be there; any_words looks for the words that tell documents apart, rarest first; loose_words for any word. A question of ten words has no document with all of them, and ranking looks at every match:
--- words in more than a tenth of the documents are left out of any_words, and so are those beyond some 2,500 matches,
--- but one stays in any case. How often a word is in the documents of the asker is reckoned by the vocabulary, and for
--- those who have much by the statistics of their partition: a large user's favourite words may be rare elsewhere. Words that no document has are typing errors: similar words
--- that documents of the asker do have stand in for them in both queries (this takes version 17). Negated words stay
--- negated. words tells of each: lexeme, documents that have it (null: none or one), use (asked, common or crowded) and
--- corrections.
+-- must all be there; any_words looks for the words that tell documents apart, rarest first; loose_words for any word.
+-- A question of ten words has no document with all of them, and ranking looks at every match: words in more than a
+-- tenth of the documents are left out of any_words, and so are those beyond some 2,500 matches, but one known word stays
+-- in any case. How often a word is in the documents of the asker is reckoned by the vocabulary, and for those who have
+-- much by the statistics of their partition: a large user's favourite words may be rare elsewhere.
+-- Words that no document has are typing errors: similar words that documents of the asker do have stand in for them
+-- (this takes version 17). Negated words stay negated. words tells of each: lexeme, documents that have it (null: none,
+-- or one), use (asked, common or crowded) and corrections.
 CREATE FUNCTION public.devora_search_query(typed text)
     RETURNS TABLE (all_words tsquery, any_words tsquery, words jsonb, loose_words tsquery)
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
@@ -112,6 +113,7 @@ DECLARE
     told     jsonb := '[]';
     matches  double precision := 0;
     tried    integer := 0;
+    kept     integer := 0;
 BEGIN
     all_words := public.devora_query(left(typed, 10000));
     SELECT v.documents INTO total FROM public.search_vocabulary v WHERE v.word = '';
@@ -125,7 +127,8 @@ BEGIN
                greatest(v.documents * share, often.part * size.documents, 1) AS expected
           FROM (SELECT m[1] AS written, (tsvector_to_array(m[1]::tsvector))[1] AS lexeme,
                        min(place) AS place
-                  FROM regexp_matches(regexp_replace(all_words::text, format('!\s*(?:\([^()]*\)|%s)', quoted), '', 'g'),
+                  FROM regexp_matches(regexp_replace(all_words::text, format('!\s*(?:\([^()]*\)|%s)', quoted),
+                                                     '', 'g'),
                                       format('(%s)', quoted), 'g') WITH ORDINALITY AS r (m, place)
                  GROUP BY 1) found
           LEFT JOIN public.search_vocabulary v ON v.word = public.devora_fold(found.lexeme)
@@ -145,7 +148,9 @@ BEGIN
             instead := devora_console.search_corrections(part.lexeme, scope);
         END IF;
         matches := matches + part.expected;
-        use := CASE WHEN cardinality(wanted) = 0 THEN 'asked'
+        use := CASE WHEN part.documents IS NULL
+                    THEN CASE WHEN cardinality(wanted) < 12 THEN 'asked' ELSE 'crowded' END
+                    WHEN kept = 0 THEN 'asked'
                     WHEN part.documents > total / 10 OR part.expected > size.documents / 10.0 THEN 'common'
                     WHEN matches > 2500 OR cardinality(wanted) >= 24 THEN 'crowded'
                     ELSE 'asked' END;
@@ -156,6 +161,7 @@ BEGIN
         every := every || choice;
         IF use = 'asked' THEN
             wanted := wanted || choice;
+            kept := kept + (part.documents IS NOT NULL)::integer;
         END IF;
         IF choice <> part.written THEN
             all_words := ts_rewrite(all_words, part.written::tsquery, choice::tsquery);
@@ -196,7 +202,8 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY EXECUTE format(
-        'SELECT m.entity_type, m.entity_id, ts_rank(''{0.3, 0.15, 0.6, 1.0}'', m.search_vector, %3$L::tsquery, 1) AS score
+        'SELECT m.entity_type, m.entity_id,
+                ts_rank(''{0.3, 0.15, 0.6, 1.0}'', m.search_vector, %3$L::tsquery, 1) AS score
            FROM (SELECT d.entity_type, d.entity_id, d.search_vector
                    FROM public.search_documents d
                   WHERE %1$s AND %2$s AND d.search_vector @@ %3$L::tsquery
@@ -207,7 +214,8 @@ BEGIN
         greatest(most, 0));
 END
 $body$;
-REVOKE EXECUTE ON FUNCTION public.devora_search_fulltext(tsquery, text[], timestamptz, timestamptz, text, integer) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION public.devora_search_fulltext(tsquery, text[], timestamptz, timestamptz, text, integer)
+    FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.devora_search_fulltext(tsquery, text[], timestamptz, timestamptz, text, integer)
     TO app_user, admin_role;
 

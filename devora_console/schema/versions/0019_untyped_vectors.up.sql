@@ -52,10 +52,11 @@ BEGIN
         RETURN;
     END IF;
     -- Over 2,000 dimensions an index takes half-precision numbers only.
-    spot := format('e.embedding_vector::%1$s.%%s(%%s)', CASE WHEN %1$s.vector_dims(query) > 2000 THEN 'halfvec' ELSE 'vector' END,
-                   %1$s.vector_dims(query));
+    spot := format('e.embedding_vector::%1$s.%%s(%%s)',
+                   CASE WHEN %1$s.vector_dims(query) > 2000 THEN 'halfvec' ELSE 'vector' END, %1$s.vector_dims(query));
     IF NOT exactly THEN
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM public.embeddings e WHERE %%s AND e.model_name = %%L LIMIT %%s) s',
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM public.embeddings e
+                                               WHERE %%s AND e.model_name = %%L LIMIT %%s) s',
                        replace(scope, 'd.user_id', 'e.user_id'), model, exact_rows + 1) INTO vectors;
         exactly := vectors <= exact_rows;
         IF ef_search IS NULL AND NOT exactly THEN
@@ -90,8 +91,10 @@ BEGIN
 END
 $body$ $function$, place);
     EXECUTE format('REVOKE EXECUTE ON FUNCTION public.devora_search_semantic(
-        %s.vector, text, text[], timestamptz, timestamptz, text, integer, boolean, integer, integer) FROM PUBLIC', place);
+        %s.vector, text, text[], timestamptz, timestamptz, text, integer, boolean, integer, integer)
+        FROM PUBLIC', place);
     EXECUTE format('GRANT EXECUTE ON FUNCTION public.devora_search_semantic(
-        %s.vector, text, text[], timestamptz, timestamptz, text, integer, boolean, integer, integer) TO app_user, admin_role', place);
+        %s.vector, text, text[], timestamptz, timestamptz, text, integer, boolean, integer, integer)
+        TO app_user, admin_role', place);
 END
 $create$;
