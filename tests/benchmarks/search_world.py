@@ -20,12 +20,11 @@ from devora_console.config.secret import Dsn
 from devora_console.migration import documents, vectors
 from devora_console.migration.setaside import bring_back, set_aside, validate, waiting
 from tests.benchmarks.migration import say
-from tests.benchmarks.search_corpus import DIMENSIONS, MODEL, Corpus, Person, batches, vector_binary
+from tests.benchmarks.search_corpus import DIMENSIONS, MODEL, PER_TALK, Corpus, Person, batches, vector_binary
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 ANN_INDEX = f"idx_embeddings_ann_{hashlib.sha256(MODEL.encode()).hexdigest()[:8]}_{DIMENSIONS}"
 _TABLES = ["users", "projects", "conversations", "messages", "project_files", "embeddings"]
-_PER_TALK = 20
 _WORKERS = 2
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -85,7 +84,7 @@ async def _rows(connection: Connection, corpus: Corpus) -> None:
 async def _talks(
     connection: Connection, corpus: Corpus, person: Person, project: uuid.UUID, ids: random.Random, count: int
 ) -> None:
-    talks = [_id(ids) for _ in range((count + _PER_TALK - 1) // _PER_TALK)]
+    talks = [_id(ids) for _ in range((count + PER_TALK - 1) // PER_TALK)]
     await connection.copy_records_to_table(
         "conversations", columns=["id", "user_id", "project_id", "title"],
         records=[(talk, person.id, project, corpus.title(person)) for talk in talks],
@@ -93,7 +92,7 @@ async def _talks(
     await connection.copy_records_to_table(
         "messages", columns=["id", "conversation_id", "role", "content", "timestamp"],
         records=[
-            (_id(ids), talks[at // _PER_TALK], "user", corpus.text(person), _BEGAN + timedelta(minutes=at))
+            (_id(ids), talks[at // PER_TALK], "user", corpus.text(person), _BEGAN + timedelta(minutes=at))
             for at in range(count)
         ],
     )  # fmt: skip
@@ -159,7 +158,8 @@ async def _embeddings(connection: Connection, corpus: Corpus) -> None:
     """One vector per message, in the order of the users."""
     for person in corpus.users:
         rows = await connection.fetch(
-            "SELECT m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE c.user_id = $1",
+            "SELECT m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE c.user_id = $1"
+            " ORDER BY m.conversation_id",
             person.id,
         )
         await _copy_vectors(connection, corpus, person, [row[0] for row in rows])
@@ -167,17 +167,18 @@ async def _embeddings(connection: Connection, corpus: Corpus) -> None:
 
 
 async def _copy_vectors(connection: Connection, corpus: Corpus, person: Person, ids: Sequence[uuid.UUID]) -> None:
-    texts = b"".join(struct.pack(">i", len(text)) + text for text in (b"message",))
     for start in range(0, len(ids), 10_000):
+        first = start // PER_TALK
+        talks = [corpus.talk(person, number) for number in range(first, first + 10_000 // PER_TALK)]
         rows = [
             struct.pack(">h", 6)
             + _bytes(person.id.bytes)
-            + texts
+            + _bytes(b"message")
             + _bytes(each.bytes)
             + _bytes(b"")
             + _bytes(MODEL.encode())
-            + vector_binary(corpus.vector(person))
-            for each in ids[start : start + 10_000]
+            + vector_binary(corpus.vector(talks[at // PER_TALK]))
+            for at, each in enumerate(ids[start : start + 10_000])
         ]
         await connection.copy_to_table(
             "embeddings", source=BytesIO(b"".join([_HEADER, *rows, struct.pack(">h", -1)])), format="binary",

@@ -58,7 +58,8 @@ BEGIN
         cardinality(wanted),
         -- One scan of the index per word: with OR every title would be compared with every word.
         (SELECT string_agg(format(
-                    'SELECT d.entity_type, d.entity_id, %1$s.word_similarity(%2$L, public.devora_fold(d.title)) AS likeness
+                    'SELECT d.entity_type, d.entity_id,
+                            %1$s.word_similarity(%2$L, public.devora_fold(d.title)) AS likeness
                        FROM public.search_documents d
                       WHERE %3$s AND %4$s AND d.entity_type <> ''message''
                         AND %2$L OPERATOR(%1$s.<%%) public.devora_fold(d.title)',
@@ -68,7 +69,8 @@ BEGIN
         greatest(most, 0));
 END
 $body$;
-REVOKE EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer)
+    FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer)
     TO app_user, admin_role;
 
