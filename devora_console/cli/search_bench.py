@@ -35,8 +35,8 @@ _group = click.Group("search")
 def bench(door: Door, file: Path, as_user: str | None, as_owner: bool, rounds: int, limit: int | None) -> Answer:
     """P50, P95 and P99 of each method, cold (the first time a query is asked) and warm, with snippets.
 
-    FILE is a suite, or a text with a query in each line. A search that is cut off by search.timeout_seconds is counted,
-    and counts as that limit. The time of the query's vector is in it: see the embedder.
+    FILE is a suite, or a text with a query in each line. A search that is cut off by search.statement_seconds is
+    counted, and counts as that limit. The time of the query's vector is in it: see the embedder.
     """
     queries = _queries(file)
     if as_user is None and not as_owner:
@@ -45,7 +45,7 @@ def bench(door: Door, file: Path, as_user: str | None, as_owner: bool, rounds: i
     settings = door.effective.settings
     found = asyncio.run(_measure(settings, queries, as_user, as_owner, rounds, limit))
     late = sum(_timeouts(each.cold) + _timeouts(each.warm) for each in found.values())
-    problems = (Problem("timeouts", f"{late} searches took longer than {settings.search.timeout_seconds:g} s"),)
+    problems = (Problem("timeouts", f"{late} searches took longer than {settings.search.statement_seconds:g} s"),)
     return Answer(
         {"latency_ms": {name: each.warm for name, each in found.items()}, "methods": found, "queries": len(queries)},
         lambda out: _show(out, found),
@@ -86,7 +86,7 @@ async def _measure(
         return ask
 
     try:
-        patience = settings.search.timeout_seconds * 2
+        patience = settings.search.statement_seconds * 2
         return await measure(
             {each.value: asks(each) for each in Method}, queries, rounds=rounds, limit_seconds=patience
         )

@@ -70,7 +70,7 @@ class Engine:
 
     def caller(self, asked: Asked) -> Caller:
         """As whom the server is asked."""
-        return Caller(None if asked.as_owner else self.settings.role, asked.user, self.settings.timeout_seconds)
+        return Caller(None if asked.as_owner else self.settings.role, asked.user, self.settings.statement_seconds)
 
     async def ground(self) -> Ground:
         """Looked at once. Raises what a statement can fail with (:data:`devora_console.search.asking.FAILURES`)."""
@@ -257,10 +257,12 @@ async def fill(
 
 def _shared(leg: Method, found: Found, legs: Mapping[Method, Found], knobs: Knobs) -> list[Ranked]:
     """A leg's ranking with what each document counts of its weight."""
-    if leg is not Method.FTS:
+    if leg is Method.SEMANTIC:
         return found.ranked
     meaning = legs.get(Method.SEMANTIC)
     alone = meaning is None or not meaning.ranked or "little_coverage" in meaning.answer.flags
+    if leg is Method.TRIGRAM:
+        return [replace(each, share=trigram.share(each.score, knobs, alone=alone)) for each in found.ranked]
     return [
         replace(each, share=fulltext.share(tier, knobs, alone=alone))
         for each, tier in zip(found.ranked, found.tiers, strict=True)

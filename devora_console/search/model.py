@@ -114,8 +114,8 @@ class Knobs:
     each leg. ``ef_search`` is how widely the index of nearest neighbours looks. ``trigram_threshold`` (0 to 1) is the
     word similarity from which a name matches; ``least_similarity`` (-1 to 1) the cosine below which a neighbour is
     left out. ``exact``: without the index of nearest neighbours. ``two_weight`` and ``any_weight`` are what documents
-    count that hold only two of the words, or only one, beside 1 for those that hold all; the last one counts half where
-    nothing is known of the query's meaning.
+    count that hold only two of the words, or only one (or whose title is like one only), beside 1 for those that hold
+    all; the last one counts half where nothing is known of the query's meaning.
     """
 
     legs: tuple[Method, ...] = LEGS
@@ -123,7 +123,7 @@ class Knobs:
     k: int = 60
     candidates: int = 50
     ef_search: int = 200
-    trigram_threshold: float = 0.4
+    trigram_threshold: float = 0.5
     least_similarity: float = -1.0
     two_weight: float = 0.5
     any_weight: float = 0.0
