@@ -62,19 +62,20 @@ async def remaining(connection: Connection, model: str) -> int:
     """Documents whose vector is missing or stale, besides those that failed with the text they have."""
     found = 0
     for leaf in await leaves(connection):
-        found += int(await connection.fetchval(_placed("remaining", leaf), model))
+        found += int(await connection.fetchval(placed("remaining", leaf), model))
     return found
 
 
 async def candidates(connection: Connection, model: str, leaf: Leaf, after: Key | None) -> list[Key]:
     """The next documents of a partition that need a vector and that nobody works at; none at its end."""
     last = after or Key(_ZERO, "", _ZERO)
-    statement = _placed("candidates", leaf)
+    statement = placed("candidates", leaf)
     rows = await connection.fetch(statement, model, last.user_id, last.entity_type, last.entity_id, _PAGE)
     return [Key(row[0], row[1], row[2]) for row in rows]
 
 
-def _placed(name: str, leaf: Leaf) -> str:
+def placed(name: str, leaf: Leaf) -> str:
+    """A statement on the partitions of a leaf."""
     return sql(HERE, name).replace("{documents}", leaf.documents).replace("{embeddings}", leaf.embeddings)
 
 
