@@ -169,7 +169,9 @@ def _plan(out: Console, method: Method, plan: Plan | Unknown) -> None:
 def _near(near: Neighbours | Unknown) -> str:
     if isinstance(near, Unknown):
         return f"\nneighbours: {near}"
-    through = "through the index" if near.through_index else "no index was used"
+    through = "through the index" if near.through_index is True else "no index was used"
+    if isinstance(near.through_index, Unknown):
+        through = "whether an index was used is not known"
     recall = f"{near.recall:.0%}" if isinstance(near.recall, float) else str(near.recall)
     return (
         f"\nneighbours: {len(near.exact)} exact in {near.exact_ms:.1f} ms, {len(near.approximate)} approximate in "

@@ -56,7 +56,7 @@ class Finishing:
             if thing.kind == "trigger" and thing.name in aside:
                 await bring_back(self._main, thing)
         kinds = await documents.aside(self._main)
-        self._tracker.phase(Phase.VECTORS, sum(table.left for table in found) + sum(kind.rows for kind in kinds))
+        self._tracker.phase(Phase.VECTORS, sum(table.left for table in found))
         for table in found:
             pieces = await vectors.pieces(self._main, table)
 
@@ -81,6 +81,7 @@ class Finishing:
         for thing in await waiting(self._main):
             if thing.kind == "trigger" and thing.name in documents.TRIGGERS:
                 await bring_back(self._main, thing)
+        self._tracker.phase(Phase.DOCUMENTS, sum(kind.rows for kind in kinds))
         async with Fenced(self._main, self._context.epoch):
             await documents.empty(self._main)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -23,16 +23,19 @@ class Standing:
     key: Key
     score: float
     parts: tuple[LegPart, ...] = ()
-    more: Mapping[str, Any] | None = None
 
 
 async def described(
-    connection: Connection, caller: Caller, analysed: Analysed, standings: Sequence[Standing]
+    connection: Connection, caller: Caller, analysed: Analysed, standings: Sequence[Standing], model: str = ""
 ) -> tuple[tuple[Hit, ...], tuple[Key, ...]]:
-    """The hits of these standings, in order; and those that the caller may not read, or that are gone."""
+    """The hits of these standings, in order; and those that the caller may not read, or that are gone.
+
+    ``model``: whose vectors count as stale where the document has changed since.
+    """
     kinds = [each.key[0] for each in standings]
     ids = [UUID(each.key[1]) for each in standings]
-    rows = await fetch(connection, caller, sql(HERE, "details"), kinds, ids, analysed.loose) if standings else []
+    values = (kinds, ids, analysed.loose, model)
+    rows = await fetch(connection, caller, sql(HERE, "details"), *values) if standings else []
     found = {row["place"]: row for row in rows}
     hits = [_hit(each, found[at], at) for at, each in enumerate(standings, 1) if at in found]
     missing = tuple(each.key for at, each in enumerate(standings, 1) if at not in found)
@@ -41,7 +44,7 @@ async def described(
 
 def _hit(standing: Standing, row: Any, rank: int) -> Hit:
     context, language = row["context"], row["language"]
-    more = dict(standing.more or {})
+    more: dict[str, Any] = {"stale": True} if row["stale"] else {}
     if context:
         more["context"] = context
     if language:

@@ -13,7 +13,6 @@ from devora_console.config.searching import SearchSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.plans import Plan
 from devora_console.search.asking import FAILURES, Caller, Pool, Question, asking, fetch, refusal
 from devora_console.search.details import Standing, described
 from devora_console.search.embed.provider import Embedder
@@ -21,11 +20,9 @@ from devora_console.search.fusion import Ranked, fuse
 from devora_console.search.ground import Ground, look
 from devora_console.search.isolation import isolation
 from devora_console.search.legs import fulltext, semantic, trigram
-from devora_console.search.meaning import Meaning, meaning_of, only_few, why_none
-from devora_console.search.model import LEGS, Analysed, Asked, Knobs, Method, MethodAnswer, SearchSnapshot
-from devora_console.search.plans import inside
+from devora_console.search.meaning import Meaning, meaning_of, why_none
+from devora_console.search.model import LEGS, Analysed, Asked, Hit, Knobs, Method, MethodAnswer, SearchSnapshot
 from devora_console.search.query import analyse
-from devora_console.search.trying import Neighbours, Tried, explained, neighbours, try_sql
 
 Key = tuple[str, str]
 Tell = Callable[[SearchSnapshot], None]
@@ -43,7 +40,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class _Round:
+class Round:
     """One ask under way."""
 
     asked: Asked
@@ -65,26 +62,25 @@ class Engine:
     """Searches on a pool. ``embedder`` may be unknown: then the semantic leg says why. Use on one event loop."""
 
     def __init__(self, pool: Pool, settings: SearchSettings, embedder: Embedder | Unknown) -> None:
-        self._pool = pool
-        self._settings = settings
+        self.pool = pool
+        self.settings = settings
         self.embedder = embedder
         self._ground: Ground | None = None
-        self._few: dict[tuple[str | None, str], tuple[float, bool]] = {}
 
     def caller(self, asked: Asked) -> Caller:
         """As whom the server is asked."""
-        return Caller(None if asked.as_owner else self._settings.role, asked.user, self._settings.timeout_seconds)
+        return Caller(None if asked.as_owner else self.settings.role, asked.user, self.settings.timeout_seconds)
 
     async def ground(self) -> Ground:
         """Looked at once. Raises what a statement can fail with (:data:`devora_console.search.asking.FAILURES`)."""
         if self._ground is None or not (self._ground.documents and self._ground.vectors):
-            async with self._pool.acquire() as connection:
-                self._ground = await look(connection, self._settings.role)
+            async with self.pool.acquire() as connection:
+                self._ground = await look(connection, self.settings.role)
         return self._ground
 
     async def search(self, asked: Asked, tell: Tell | None = None) -> SearchSnapshot:
         """Answer. Never raises for what was typed or for what the server says; a cancellation goes through."""
-        now = _Round(asked, self.caller(asked), time.perf_counter(), tell)
+        now = Round(asked, self.caller(asked), time.perf_counter(), tell)
         stopped = await self._prepare(now)
         if stopped is not None:
             now.answers = {
@@ -107,7 +103,7 @@ class Engine:
                 await asyncio.wait(tasks.values())
         return self._snapshot(now, complete=True)
 
-    async def _prepare(self, now: _Round) -> Problem | Unknown | None:
+    async def _prepare(self, now: Round) -> Problem | Unknown | None:
         """Everything the legs share; why there can be none."""
         try:
             if now.asked.user is not None and not _is_uuid(now.asked.user):
@@ -115,21 +111,21 @@ class Engine:
             now.ground = await self.ground()
             if refused := now.ground.refuses(now.asked):
                 return refused
-            async with asking(self._pool, now.caller) as connection:
-                common = self._settings.common_percent if now.ground.words else None
+            async with asking(self.pool, now.caller) as connection:
+                common = self.settings.common_percent if now.ground.words else None
                 now.analysed = await analyse(connection, now.caller, now.asked.text, common_percent=common)
         except FAILURES as error:
             return refusal(error, now.caller.seconds)
         return NOT_NEEDED if now.analysed.empty else None
 
-    def _keep(self, now: _Round, found: Found) -> None:
+    def _keep(self, now: Round, found: Found) -> None:
         now.strange.update(found.strange)
         if found.answer.method in now.asked.methods:
             now.answers[found.answer.method] = found.answer
             if now.tell is not None:
                 now.tell(self._snapshot(now))
 
-    def _snapshot(self, now: _Round, *, complete: bool = False) -> SearchSnapshot:
+    def _snapshot(self, now: Round, *, complete: bool = False) -> SearchSnapshot:
         meaning = now.meaning if isinstance(now.meaning, Meaning) else None
         return SearchSnapshot(
             asked=now.asked,
@@ -146,7 +142,7 @@ class Engine:
 
     # --- legs -------------------------------------------------------------------------------------
 
-    async def _leg(self, now: _Round, leg: Method) -> Found:
+    async def _leg(self, now: Round, leg: Method) -> Found:
         most = max(now.asked.limit, now.asked.knobs.candidates if Method.HYBRID in now.asked.methods else 0)
         try:
             question = await self.question(now, leg, most)
@@ -156,10 +152,10 @@ class Engine:
         except FAILURES as error:
             return self._nothing(now, leg, refusal(error, now.caller.seconds))
 
-    def _nothing(self, now: _Round, method: Method, problem: Problem | Unknown) -> Found:
+    def _nothing(self, now: Round, method: Method, problem: Problem | Unknown) -> Found:
         return Found([], MethodAnswer(method, (), now.ms(), now.asked.limit, problem=problem))
 
-    async def question(self, now: _Round, leg: Method, most: int) -> Question | Problem | Unknown:
+    async def question(self, now: Round, leg: Method, most: int) -> Question | Problem | Unknown:
         """The leg's statement, or why there is none."""
         assert now.ground is not None
         if leg is Method.FTS:
@@ -169,35 +165,21 @@ class Engine:
         now.meaning = await meaning_of(self.embedder, now.analysed)
         if not isinstance(now.meaning, Meaning):
             return now.meaning
-        exact = now.asked.knobs.exact or await self._only_few(now, now.meaning.model)
-        return semantic.question(now.meaning.vector, now.meaning.model, now.asked, most, now.ground, exact=exact)
+        rows = self.settings.exact_rows
+        return semantic.question(now.meaning.vector, now.meaning.model, now.asked, most, now.ground, exact_rows=rows)
 
-    async def _only_few(self, now: _Round, model: str) -> bool:
-        """Whether the caller has so few vectors that comparing every one is both faster and right."""
-        key = (now.asked.user, model)
-        at, few = self._few.get(key, (-_REMEMBER_SECONDS, False))
-        if time.monotonic() - at > _REMEMBER_SECONDS:
-            assert now.ground is not None
-            if now.ground.vector_schema is None or not now.ground.vectors:
-                return False
-            async with asking(self._pool, now.caller) as connection:
-                few = await only_few(connection, now.caller, model, self._settings.exact_rows)
-            if len(self._few) > _REMEMBER:
-                self._few.clear()
-            self._few[key] = (time.monotonic(), few)
-        return few
-
-    async def _run(self, now: _Round, question: Question, most: int) -> Found:
+    async def _run(self, now: Round, question: Question, most: int) -> Found:
         asked = now.asked
-        async with asking(self._pool, now.caller, question.settings) as connection:
+        async with asking(self.pool, now.caller, question.settings) as connection:
             rows = await fetch(connection, now.caller, question.sql, *question.parameters)
             ranked = [Ranked((row["entity_type"], str(row["entity_id"])), float(row["score"])) for row in rows]
-            shown = [Standing(each.key, each.score, more=_more(row)) for each, row in zip(ranked, rows, strict=True)]
-            hits, missing = await described(connection, now.caller, now.analysed, shown[: asked.limit])
-            notes, flags = await self._remarks(now, connection, question, rows)
+            shown = [Standing(each.key, each.score) for each in ranked]
+            model = now.meaning.model if isinstance(now.meaning, Meaning) else ""
+            hits, missing = await described(connection, now.caller, now.analysed, shown[: asked.limit], model)
+        notes, flags = self._remarks(now, question, rows, hits)
         problem = None
         if not rows and question.method is Method.SEMANTIC and isinstance(now.meaning, Meaning):
-            async with asking(self._pool, now.caller) as connection:
+            async with asking(self.pool, now.caller) as connection:
                 problem = await why_none(connection, now.caller, now.meaning.model)
         answer = MethodAnswer(
             question.method,
@@ -214,8 +196,8 @@ class Engine:
         tiers = tuple(row["tier"] for row in rows) if question.method is Method.FTS else ()
         return Found(ranked, answer, missing, tiers)
 
-    async def _remarks(
-        self, now: _Round, connection: Any, question: Question, rows: Sequence[Any]
+    def _remarks(
+        self, now: Round, question: Question, rows: Sequence[Any], hits: Sequence[Hit]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if question.method is Method.FTS:
             return fulltext.remarks(rows, now.asked)
@@ -223,20 +205,19 @@ class Engine:
             return trigram.remarks(rows, now.asked)
         assert now.ground is not None
         assert isinstance(now.meaning, Meaning)
-        exact = not question.settings
-        notes, flags = semantic.remarks(rows, now.asked, exact=exact, coverage=now.meaning.coverage)
+        notes, flags = semantic.remarks(rows, hits, now.asked, now.meaning.coverage)
         return (*notes, *now.ground.advice()), flags
 
     # --- fusion -----------------------------------------------------------------------------------
 
-    async def _hybrid(self, now: _Round, legs: Mapping[Method, Found]) -> Found:
+    async def _hybrid(self, now: Round, legs: Mapping[Method, Found]) -> Found:
         asked, knobs = now.asked, now.asked.knobs
         taking = {leg: found for leg, found in legs.items() if leg in knobs.legs and knobs.weights.get(leg, 0) > 0}
         known = {hit.key: hit for found in legs.values() for hit in found.answer.hits}
         fused = fuse({leg: _shared(leg, found, legs, knobs) for leg, found in taking.items()}, knobs)
         shown = [Standing(each.key, each.score, each.parts) for each in fused[: asked.limit]]
         try:
-            hits, missing = await fill(self._pool, now.caller, now.analysed, shown, known)
+            hits, missing = await fill(self.pool, now.caller, now.analysed, shown, known)
         except FAILURES as error:
             return self._nothing(now, Method.HYBRID, refusal(error, now.caller.seconds))
         out = [f"Without {leg}: {found.answer.problem}" for leg, found in taking.items() if found.answer.problem]
@@ -252,73 +233,6 @@ class Engine:
             problem=_why_lost([found.answer for found in taking.values()]) if lost else None,
         )
         return Found([], answer, missing)
-
-    # --- a closer look ----------------------------------------------------------------------------
-
-    async def explain(self, snapshot: SearchSnapshot, method: Method) -> dict[Method, Plan | Unknown]:
-        """The plans of a method's statements, by leg."""
-        legs = snapshot.asked.knobs.legs if method is Method.HYBRID else (method,)
-        return {leg: await self._explain(snapshot, leg) for leg in legs}
-
-    async def _explain(self, snapshot: SearchSnapshot, leg: Method) -> Plan | Unknown:
-        now = self._again(snapshot)
-        try:
-            question = await self._asked_again(now, leg)
-        except FAILURES as error:
-            return refusal(error, now.caller.seconds)
-        if not isinstance(question, Question):
-            return _unknown(question)
-        answer = snapshot.methods.get(leg)
-        meant = inside(question, now.asked, loose=answer is not None and "loose" in answer.flags)
-        caller = now.caller
-        if meant is not question:
-            if now.ground is None or not now.ground.reads_all:
-                return Unknown(
-                    "the function that searches hides its plan, and this login may not ask as its owner does",
-                    "Connect as the owner of the schema",
-                )
-            caller = replace(caller, role=None)
-        return await explained(self._pool, caller, meant)
-
-    async def neighbours(self, snapshot: SearchSnapshot) -> Neighbours | Unknown:
-        """Exact neighbours beside those of the index."""
-        now = self._again(snapshot)
-        try:
-            now.ground = await self.ground()
-            now.meaning = await meaning_of(self.embedder, now.analysed)
-        except FAILURES as error:
-            return refusal(error, now.caller.seconds)
-        if not isinstance(now.meaning, Meaning):
-            return _unknown(now.meaning)
-        vector, model, most = now.meaning.vector, now.meaning.model, now.asked.limit
-        both = [semantic.question(vector, model, now.asked, most, now.ground, exact=exact) for exact in (True, False)]
-        exact, approximate = both
-        if not isinstance(exact, Question) or not isinstance(approximate, Question):
-            return _unknown(exact)
-        return await neighbours(self._pool, now.caller, exact, approximate)
-
-    async def try_sql(self, asked: Asked, sql: str, parameters: Sequence[Any] = ()) -> Tried | Unknown:
-        """An edited statement, as this caller."""
-        return await try_sql(self._pool, self.caller(asked), sql, parameters)
-
-    def _again(self, snapshot: SearchSnapshot) -> _Round:
-        return _Round(
-            snapshot.asked, self.caller(snapshot.asked), time.perf_counter(), None, analysed=snapshot.analysed
-        )
-
-    async def _asked_again(self, now: _Round, leg: Method) -> Question | Problem | Unknown:
-        now.ground = await self.ground()
-        if refused := now.ground.refuses(now.asked):
-            return refused
-        return await self.question(now, leg, now.asked.limit)
-
-
-def _unknown(why: Question | Problem | Unknown) -> Unknown:
-    assert not isinstance(why, Question)
-    return why if isinstance(why, Unknown) else Unknown(why.message, why.remedy)
-
-
-_REMEMBER, _REMEMBER_SECONDS = 1000, 30.0
 
 
 async def fill(
@@ -372,8 +286,3 @@ def _is_uuid(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _more(row: Any) -> dict[str, Any]:
-    """What a leg tells of a hit besides its score."""
-    return {"stale": True} if row.get("stale") else {}

@@ -30,6 +30,7 @@ class Ground:
     documents: bool
     trigram: bool
     words: bool
+    trigram_schema: str | None
     vectors: bool
     vector_schema: str | None
     vector_version: str | None

@@ -37,12 +37,6 @@ async def meaning_of(embedder: Embedder | Unknown, analysed: Analysed) -> Meanin
     return Meaning(vectors[0], embedder.model, embedder.label, embedder.coverage(analysed.text))
 
 
-async def only_few(connection: Connection, caller: Caller, model: str, limit: int) -> bool:
-    """Whether the caller has at most so many vectors of the model; counts no further."""
-    rows = await fetch(connection, caller, sql(HERE, "vectors_up_to"), model, limit + 1, caller.user)
-    return int(rows[0]["counted"]) <= limit
-
-
 async def why_none(connection: Connection, caller: Caller, model: str) -> Problem | None:
     """Why there was no neighbour: no vector of this model, perhaps some of others. None: the filters left none."""
     row = (await fetch(connection, caller, sql(HERE, "vectors_none"), model, caller.user))[0]

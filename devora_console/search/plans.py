@@ -5,36 +5,62 @@ from __future__ import annotations
 from uuid import UUID
 
 from devora_console.core.unknown import Unknown
+from devora_console.postgres.names import quoted
 from devora_console.postgres.plans import Plan
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Question
-from devora_console.search.ground import HERE
+from devora_console.search.ground import HERE, Ground
 from devora_console.search.model import Asked, Method
 
+_MOST_VECTOR = 2000  # dimensions that an index takes at full precision
 _MANY_ROWS = 1000.0
 """Rows below which a sequential scan, or rows thrown away, are not worth a word."""
 
 
-def inside(question: Question, asked: Asked, *, loose: bool) -> Question:
-    """The statement whose plan is meant: for the legs that call a function, what that function runs.
+def inside(question: Question, asked: Asked, ground: Ground, *, tier: int, exactly: bool) -> Question:
+    """What the function of a leg runs, as it plans it: with its owner's rights and the user as a constant.
 
-    The functions run it with their owner's rights and with the user as a constant; so it is planned that way.
+    ``tier``: which of the queries of full text is meant (every word, two, any). ``exactly``: every vector is compared.
     """
-    if question.method is Method.SEMANTIC:
-        return question
     conditions = " AND ".join(_conditions(asked))
+    if question.method is Method.SEMANTIC:
+        return _semantic(question, asked, ground, conditions, exactly=exactly)
+    most = int(question.parameters[-1])
     if question.method is Method.FTS:
-        query = _quote(question.parameters[2 if loose else 0])
-        text = sql(HERE, "inside_fulltext").format(
-            query=query, conditions=conditions, most=int(question.parameters[-1])
-        )
+        query = _quote(question.parameters[tier])
+        text = sql(HERE, "inside_fulltext").format(query=query, conditions=conditions, most=most)
         return Question(Method.FTS, text, ())
-    words = _quote(question.parameters[0][:200])
+    words = f"public.devora_fold({_quote(question.parameters[0][:200])})"
     text = sql(HERE, "inside_trigram").format(
-        words=f"public.devora_fold({words})", conditions=conditions, most=int(question.parameters[-1])
+        words=words, conditions=conditions, most=most, place=quoted(ground.trigram_schema or "public")
     )
     threshold = str(asked.knobs.trigram_threshold)
     return Question(Method.TRIGRAM, text, (), (("pg_trgm.word_similarity_threshold", threshold),))
+
+
+def _semantic(question: Question, asked: Asked, ground: Ground, conditions: str, *, exactly: bool) -> Question:
+    vector, model = question.parameters[:2]
+    place = quoted(ground.vector_schema or "public")
+    dims = vector.count(",") + 1
+    kind = "halfvec" if dims > _MOST_VECTOR else "vector"
+    text = sql(HERE, "inside_semantic").format(
+        spot=f"e.embedding_vector::{place}.{kind}({dims})",
+        nearer=f"OPERATOR({place}.<=>)",
+        vector=f"'{vector}'",
+        exactly="+ 0" if exactly else "",
+        conditions=conditions,
+        whose=f"e.user_id = '{UUID(asked.user)}'" if asked.user else "true",
+        model=_quote(model),
+        most=2 * int(question.parameters[7]),
+    )
+    off = "on" if exactly else "off"
+    settings = (
+        ("hnsw.iterative_scan", "strict_order"),
+        ("hnsw.ef_search", str(question.parameters[9])),
+        *((f"enable_{each}", off) for each in ("sort", "hashjoin", "mergejoin")),
+        ("max_parallel_workers_per_gather", "0"),
+    )
+    return Question(Method.SEMANTIC, text, (), settings)
 
 
 def _conditions(asked: Asked) -> list[str]:

@@ -15,15 +15,16 @@ from devora_console.config.libpq import target
 from devora_console.config.settings import Settings
 from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.connect import explain
+from devora_console.postgres.connect import explain as explained
 from devora_console.postgres.plans import Plan
 from devora_console.postgres.target import Target
 from devora_console.search.asking import Pool
 from devora_console.search.embed.provider import Embedder, embedder_of
 from devora_console.search.engine import Engine
 from devora_console.search.knobs import asked_of, knobs_of
+from devora_console.search.looking import compare_neighbours, explain
 from devora_console.search.model import Asked, Method, SearchSnapshot
-from devora_console.search.trying import Neighbours, Tried
+from devora_console.search.trying import Neighbours, Tried, try_sql
 
 Tell = Callable[[SearchSnapshot], None]
 _CONNECTIONS = 6  # three legs, the analysis, and as many again while an ask is being ended
@@ -95,15 +96,15 @@ class Playground:
 
     async def explain(self, snapshot: SearchSnapshot, method: Method) -> dict[Method, Plan | Unknown]:
         """The plan of a method's statement, run with EXPLAIN (ANALYZE, BUFFERS); of the hybrid that of every leg."""
-        return await self._engine.explain(snapshot, method)
+        return await explain(self._engine, snapshot, method)
 
     async def neighbours(self, snapshot: SearchSnapshot) -> Neighbours | Unknown:
         """The nearest neighbours again, exactly and through the index: how many of the exact ones the index finds."""
-        return await self._engine.neighbours(snapshot)
+        return await compare_neighbours(self._engine, snapshot)
 
     async def try_sql(self, asked: Asked, sql: str, parameters: Sequence[Any] = ()) -> Tried | Unknown:
         """Run an edited statement as this caller: one query, read-only, with a time limit, at most 200 rows."""
-        return await self._engine.try_sql(asked, sql, parameters)
+        return await try_sql(self._pool, self._engine.caller(asked), sql, parameters)
 
 
 async def connected(settings: Settings) -> Pool:
@@ -130,7 +131,7 @@ async def connected(settings: Settings) -> Pool:
             reset=as_it_is,
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
-        raise explain(error, dsn) from None
+        raise explained(error, dsn) from None
 
 
 async def warm(embedder: Embedder | Unknown) -> None:

@@ -36,7 +36,7 @@ class Tried:
 class Neighbours:
     """Exact neighbours beside those of the index. ``recall``: how many of the exact ones the index found, 0 to 1.
 
-    ``through_index``: whether the server took an index at all; where it did not, both are the same search.
+    ``through_index``: whether the server took the model's index at all; where it did not, both are the same search.
     """
 
     exact: tuple[tuple[str, str], ...]
@@ -44,7 +44,7 @@ class Neighbours:
     recall: float | Unknown
     exact_ms: float
     approximate_ms: float
-    through_index: bool
+    through_index: bool | Unknown
 
 
 async def explained(pool: Pool, caller: Caller, question: Question) -> Plan | Unknown:
@@ -72,17 +72,16 @@ async def explained(pool: Pool, caller: Caller, question: Question) -> Plan | Un
     return make_plan(str(rows[0][0]), statement, circumstances, PlansSettings())
 
 
-async def neighbours(pool: Pool, caller: Caller, exact: Question, approximate: Question) -> Neighbours | Unknown:
+async def neighbours(
+    pool: Pool, caller: Caller, exact: Question, approximate: Question, through: bool | Unknown
+) -> Neighbours | Unknown:
     """Both searches, one after the other."""
     try:
         truth, exact_ms = await _timed(pool, caller, exact)
         found, approximate_ms = await _timed(pool, caller, approximate)
-        async with asking(pool, caller, approximate.settings) as connection:
-            plan = await fetch(connection, caller, f"EXPLAIN {approximate.sql}", *approximate.parameters)
     except FAILURES as error:
         return refusal(error, caller.seconds)
     recall = len(set(truth) & set(found)) / len(truth) if truth else Unknown("there is nothing to find")
-    through = any("idx_embeddings_ann" in row[0] or "embedding_vector_idx" in row[0] for row in plan)
     return Neighbours(truth, found, recall, exact_ms, approximate_ms, through)
 
 

@@ -40,6 +40,7 @@ $body$;
 
 -- Lexemes of the documents, folded, and in how many documents each is; refreshed from time to time. Long ones are left
 -- out, and of many documents the words of one only (half of all words, mostly numbers and typing errors).
+-- The empty word stands for all documents.
 CREATE TABLE public.search_vocabulary (
     word      text   NOT NULL,
     documents bigint NOT NULL,
@@ -62,10 +63,101 @@ BEGIN
      WHERE (s.ndoc > 1 OR few) AND char_length(s.word) BETWEEN 2 AND 40
      GROUP BY 1;
     GET DIAGNOSTICS words = ROW_COUNT;
+    INSERT INTO public.search_vocabulary (word, documents) SELECT '', count(*) FROM public.search_documents;
     RETURN words;
 END
 $body$;
 REVOKE EXECUTE ON FUNCTION public.devora_refresh_vocabulary() FROM PUBLIC;
+
+-- About how many documents the scope holds, as the planner reckons: that takes a fraction of a millisecond.
+-- (VOLATILE only because no other function may EXPLAIN.)
+CREATE FUNCTION devora_console.search_size(scope text) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+AS $body$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) SELECT FROM public.search_documents d WHERE ' || scope INTO plan;
+    RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::numeric::bigint;
+END
+$body$;
+
+-- What a person typed as two queries: all_words must all be there; any_words looks for the words that tell documents
+-- apart, rarest first. A question of ten words has no document with all of them, and ranking looks at every match:
+-- words in more than a tenth of the documents are left out of any_words, and so are those beyond what the matches of
+-- about 3,000 documents pay for, but two stay in any case. Words that no document has are typing errors: similar words
+-- that documents of the asker do have stand in for them in both queries (this takes version 17). Negated words stay
+-- negated. words tells of each: lexeme, documents that have it (null: none or one), use (asked, common or crowded) and
+-- corrections.
+CREATE FUNCTION public.devora_search_query(typed text)
+    RETURNS TABLE (all_words tsquery, any_words tsquery, words jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
+AS $body$
+DECLARE
+    quoted   constant text := $q$'(?:[^']|'')*'$q$;
+    scope    text := devora_console.search_scope();
+    total    bigint;
+    share    double precision;
+    negative text;
+    known    boolean := to_regprocedure('devora_console.search_corrections(text,text)') IS NOT NULL;
+    part     record;
+    instead  text[];
+    choice   text;
+    use      text;
+    wanted   text[] := '{}';
+    told     jsonb := '[]';
+    matches  double precision := 0;
+    tried    integer := 0;
+BEGIN
+    all_words := public.devora_query(left(typed, 10000));
+    SELECT v.documents INTO total FROM public.search_vocabulary v WHERE v.word = '';
+    share := devora_console.search_size(scope) / greatest(total, 1)::double precision;
+    SELECT string_agg(m[1], ' & ') INTO negative
+      FROM regexp_matches(all_words::text, format('(!\s*(?:\([^()]*\)|%s))', quoted), 'g') AS m;
+    FOR part IN
+        SELECT found.written, found.lexeme, v.documents
+          FROM (SELECT m[1] AS written, (tsvector_to_array(m[1]::tsvector))[1] AS lexeme,
+                       min(place) AS place
+                  FROM regexp_matches(regexp_replace(all_words::text, format('!\s*(?:\([^()]*\)|%s)', quoted), '', 'g'),
+                                      format('(%s)', quoted), 'g') WITH ORDINALITY AS r (m, place)
+                 GROUP BY 1) found
+          LEFT JOIN public.search_vocabulary v ON v.word = public.devora_fold(found.lexeme)
+         ORDER BY coalesce(v.documents, 0), found.place
+    LOOP
+        instead := '{}';
+        IF part.documents IS NULL AND known AND total > 0 AND tried < 4 AND char_length(part.lexeme) >= 4
+           AND part.lexeme !~ '[0-9]' THEN
+            tried := tried + 1;
+            instead := devora_console.search_corrections(part.lexeme, scope);
+        END IF;
+        matches := matches + coalesce(part.documents, 1) * share;
+        use := CASE WHEN cardinality(wanted) < 2 THEN 'asked'
+                    WHEN part.documents > total / 10 THEN 'common'
+                    WHEN matches > 3000 OR cardinality(wanted) >= 24 THEN 'crowded'
+                    ELSE 'asked' END;
+        choice := part.written;
+        FOR corrected IN 1 .. cardinality(instead) LOOP
+            choice := choice || ' | ' || quote_literal(instead[corrected]);
+        END LOOP;
+        IF use = 'asked' THEN
+            wanted := wanted || choice;
+        END IF;
+        IF choice <> part.written THEN
+            all_words := ts_rewrite(all_words, part.written::tsquery, choice::tsquery);
+        END IF;
+        told := told || jsonb_build_object('lexeme', part.lexeme, 'documents', part.documents, 'use', use,
+                                           'corrections', to_jsonb(instead));
+    END LOOP;
+    words := told;
+    any_words := array_to_string(wanted, ' | ')::tsquery;
+    IF negative IS NOT NULL THEN
+        any_words := any_words && negative::tsquery;
+    END IF;
+    RETURN NEXT;
+END
+$body$;
+REVOKE EXECUTE ON FUNCTION public.devora_search_query(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.devora_search_query(text) TO app_user, admin_role;
 
 -- The best documents for a query, best first. A query without a word that must be there (only negations) finds
 -- nothing: it would match nearly everything.

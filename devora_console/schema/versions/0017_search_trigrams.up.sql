@@ -52,6 +52,39 @@ REVOKE EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestampt
 GRANT EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer)
     TO app_user, admin_role;
 
+-- Up to two words of the vocabulary that are like a lexeme and are in documents of the scope: nobody learns a word
+-- from what others have written.
+CREATE FUNCTION devora_console.search_corrections(lexeme text, scope text) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+AS $body$
+DECLARE
+    folded text := public.devora_fold(lexeme);
+    place  text;
+    other  text;
+    there  boolean;
+    found  text[] := '{}';
+BEGIN
+    SELECT quote_ident(n.nspname) INTO STRICT place
+      FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm';
+    PERFORM set_config('pg_trgm.similarity_threshold', '0.35', true);
+    FOR other IN EXECUTE format(
+        'SELECT v.word FROM public.search_vocabulary v
+          WHERE v.word OPERATOR(%1$s.%%) $1 AND char_length(v.word) BETWEEN $2 - 2 AND $2 + 2
+          ORDER BY %1$s.similarity(v.word, $1) DESC, v.documents DESC, v.word LIMIT 6', place)
+        USING folded, char_length(folded)
+    LOOP
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM public.search_documents d WHERE %s AND d.search_vector @@ %L::tsquery)',
+            scope, quote_literal(other)) INTO there;
+        IF there THEN
+            found := found || other;
+            EXIT WHEN cardinality(found) = 2;
+        END IF;
+    END LOOP;
+    RETURN found;
+END
+$body$;
+
 -- A lexeme as a tsquery writes it, which is not how SQL writes a text.
 CREATE FUNCTION devora_console.as_query(lexeme text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -59,45 +92,52 @@ AS $body$
     SELECT chr(39) || replace(replace(lexeme, chr(92), chr(92) || chr(92)), chr(39), chr(39) || chr(39)) || chr(39)
 $body$;
 
--- What is known of the lexemes of a query. held: whether documents that the caller may find hold it; common: it is in
--- more than so many percent of all documents, which tells none apart; near: where none holds it, words like it that
--- they do hold, the likeliest first. Only the owner and administrators are told in how many documents a word is.
+-- What is known of the lexemes of a query, the rarest first. held: whether documents that the caller may find hold it.
+-- common: left out where any word may match, because it is in more than so many percent of all documents, or because
+-- ranking would have to look at more than some 3,000 matches; two words stay in any case. near: where none holds it,
+-- words like it that they do hold, the likeliest first. Only the owner and administrators are told the counts.
 CREATE FUNCTION public.devora_search_words(lexemes text[], common_percent real DEFAULT 10)
     RETURNS TABLE (lexeme text, held boolean, common boolean, documents bigint, near text[])
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off
 AS $body$
 DECLARE
-    scope  text := devora_console.search_scope();
-    whole  real := (SELECT sum(greatest(part.reltuples, 0)) FROM pg_inherits tree JOIN pg_class part ON part.oid = tree.inhrelid
-                     WHERE tree.inhparent = 'public.search_documents'::regclass);
-    place  text;
-    folded text;
-    other  text;
-    there  boolean;
+    there   constant text := 'SELECT EXISTS (SELECT FROM public.search_documents d WHERE %s AND d.search_vector @@ %L::tsquery)';
+    scope   text := devora_console.search_scope();
+    total   bigint := (SELECT v.documents FROM public.search_vocabulary v WHERE v.word = '');
+    share   double precision := devora_console.search_size(scope) / greatest(total, 1)::double precision;
+    matches double precision := 0;
+    kept    integer := 0;
+    place   text;
+    other   text;
+    found   boolean;
+    folded  text;
 BEGIN
     SELECT quote_ident(n.nspname) INTO STRICT place
       FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm';
     PERFORM set_config('pg_trgm.similarity_threshold', '0.25', true);
-    FOREACH lexeme IN ARRAY lexemes[1:64] LOOP
-        folded := public.devora_fold(lexeme);
+    FOR lexeme, folded, documents IN
+        SELECT asked.word, public.devora_fold(asked.word), v.documents
+          FROM unnest(lexemes[1:64]) WITH ORDINALITY AS asked(word, place)
+          LEFT JOIN public.search_vocabulary v ON v.word = public.devora_fold(asked.word) AND v.word <> ''
+         ORDER BY coalesce(v.documents, 0), asked.place
+    LOOP
         near := '{}';
-        documents := (SELECT v.documents FROM public.search_vocabulary v WHERE v.word = folded);
         -- A word of many documents is taken to be in the caller's too: to look would take longer than it is worth.
         held := coalesce(documents, 0) > 1000;
-        common := held AND documents > whole * common_percent / 100;
+        matches := matches + coalesce(documents, 1) * share;
+        common := kept >= 2 AND (matches > 3000 OR held AND documents > total * common_percent / 100);
+        kept := kept + (NOT common)::integer;
         IF NOT held THEN
-            EXECUTE format('SELECT EXISTS (SELECT FROM public.search_documents d WHERE %1$s AND d.search_vector @@ %2$L::tsquery)',
-                           scope, devora_console.as_query(lexeme)) INTO held;
+            EXECUTE format(there, scope, devora_console.as_query(lexeme)) INTO held;
         END IF;
-        IF NOT held AND char_length(folded) BETWEEN 4 AND 40 THEN
+        IF NOT held AND char_length(folded) BETWEEN 4 AND 40 AND folded !~ '[0-9]' THEN
             FOR other IN EXECUTE format(
                 'SELECT v.word FROM public.search_vocabulary v
-                  WHERE v.word OPERATOR(%1$s.%%) %2$L AND v.word <> %2$L AND v.word !~ ''[0-9]''
-                  ORDER BY %1$s.similarity(v.word, %2$L) DESC, v.documents DESC, v.word LIMIT 24', place, folded)
+                  WHERE v.word OPERATOR(%1$s.%%) $1 AND v.word <> $1 AND v.word !~ ''[0-9]''
+                  ORDER BY %1$s.similarity(v.word, $1) DESC, v.documents DESC, v.word LIMIT 24', place) USING folded
             LOOP
-                EXECUTE format('SELECT EXISTS (SELECT FROM public.search_documents d WHERE %1$s AND d.search_vector @@ %2$L::tsquery)',
-                               scope, devora_console.as_query(other)) INTO there;
-                IF there THEN
+                EXECUTE format(there, scope, devora_console.as_query(other)) INTO found;
+                IF found THEN
                     near := near || other;
                 END IF;
                 EXIT WHEN cardinality(near) = 8;

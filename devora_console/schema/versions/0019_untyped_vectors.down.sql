@@ -8,6 +8,10 @@ BEGIN
     SELECT quote_ident(n.nspname) INTO place
       FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
      WHERE e.extname = 'vector';
+    IF place IS NOT NULL THEN
+        EXECUTE format('DROP FUNCTION IF EXISTS public.devora_search_semantic(
+            %s.vector, text, text[], timestamptz, timestamptz, text, integer, boolean, integer, integer)', place);
+    END IF;
     IF place IS NULL OR NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('public.embeddings')
                                        AND attname = 'embedding_vector' AND NOT attisdropped) THEN
         RETURN;

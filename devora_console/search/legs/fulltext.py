@@ -48,3 +48,8 @@ def share(tier: int, knobs: Knobs, *, alone: bool) -> float:
     if tier == TWO:
         return knobs.two_weight
     return max(knobs.any_weight, 0.5) if alone else knobs.any_weight
+
+
+def deepest(analysed: Analysed) -> int:
+    """The loosest of its queries that costs most: any word."""
+    return ONE if analysed.loose else EVERY

@@ -13,6 +13,8 @@ SELECT current_user::text AS login,
        pg_catalog.to_regprocedure(
            'public.devora_search_trigram(text,text[],timestamptz,timestamptz,text,real,integer)') IS NOT NULL AS trigram,
        pg_catalog.to_regprocedure('public.devora_search_words(text[],real)') IS NOT NULL AS words,
+       (SELECT n.nspname::text FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+         WHERE e.extname = 'pg_trgm') AS trigram_schema,
        EXISTS (SELECT FROM pg_catalog.pg_attribute a
                 WHERE a.attrelid = pg_catalog.to_regclass('public.embeddings')
                   AND a.attname = 'embedding_vector' AND NOT a.attisdropped) AS vectors,
