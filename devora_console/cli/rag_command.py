@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import click
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.cli.rag_view import answer_keys, print_answer_end, print_prompt, prompt_keys, told_cost
-from devora_console.core.problems import ConsoleError, ExitCode, Problem
+from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
 from devora_console.core.safetext import safe
 from devora_console.core.unknown import Unknown
 from devora_console.search.rag.model import Answer as RagAnswer
@@ -23,6 +24,17 @@ _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 _AWAY = frozenset({"rag_connection", "rag_timeout"})
 _SETTINGS = frozenset({"rag_key", "rag_model", "rag_forbidden"})
 _MOST_PIECE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is asked, and for whom."""
+
+    query: str
+    user: UUID | None
+    conversation: UUID | None
+    most_tokens: int | None
+    as_owner: bool
 
 
 @click.group("rag")
@@ -50,7 +62,8 @@ def _asking(function: Any) -> Any:
             metavar="ID",
             help="Whose documents, with the application's role. Without it everybody's, as the owner.",
         ),
-        click.argument("query"),
+        click.option("--as-owner", is_flag=True, help="Everybody's, said out loud: rag ask wants that in production."),
+        click.argument("query", nargs=-1, required=True),
     ):
         function = option(function)
     return function
@@ -58,15 +71,10 @@ def _asking(function: Any) -> Any:
 
 @door_command(command, "prompt")
 @_asking
-def _prompt(
-    door: Door, query: str, user: UUID | None, conversation: UUID | None, most_tokens: int | None
-) -> Answer | int:
+def _prompt(door: Door, **given: Any) -> Answer:
     """The packed prompt: what went in, what was cut or left out and why. No model is asked for an answer."""
 
-    async def work() -> tuple[str, RagResponse]:
-        return await _augmented(door, query, user, conversation, most_tokens)
-
-    prompt, response = asyncio.run(work())
+    prompt, response = asyncio.run(_augmented(door, _wanted(given)))
     problem, code = _verdict(response)
     return Answer(
         prompt_keys(prompt, response) | {"answer": None},
@@ -78,7 +86,7 @@ def _prompt(
 
 @door_command(command, "ask")
 @_asking
-def _ask(door: Door, query: str, user: UUID | None, conversation: UUID | None, most_tokens: int | None) -> Answer | int:
+def _ask(door: Door, **given: Any) -> Answer:
     """Send the prompt to the model of the settings (rag.model, rag.base_url) and stream its answer. This costs money.
 
     Ctrl-C stops it; what came stays (exit 130). What was searched in goes to the provider: see rag prompt first.
@@ -87,10 +95,14 @@ def _ask(door: Door, query: str, user: UUID | None, conversation: UUID | None, m
 
     endpoint = endpoint_of(door.effective.settings)  # before anything is searched for
 
-    async def find() -> tuple[str, RagResponse]:
-        return await _augmented(door, query, user, conversation, most_tokens)
-
-    prompt, response = asyncio.run(find())
+    wanted = _wanted(given)
+    if wanted.user is None and not wanted.as_owner and door.effective.settings.production:
+        raise usage_error(
+            "rag_user",
+            "everybody's documents would go to the provider",
+            "Give --as-user ID, or --as-owner if you mean it",
+        )
+    prompt, response = asyncio.run(_augmented(door, wanted))
     problem, code = _verdict(response)
     if problem is not None and code is not ExitCode.DONE:
         for note in (*response.notes, "nobody was asked: without the search this is not the prompt you wanted"):
@@ -113,9 +125,14 @@ def _ask(door: Door, query: str, user: UUID | None, conversation: UUID | None, m
     )
 
 
-async def _augmented(
-    door: Door, query: str, user: UUID | None, conversation: UUID | None, most_tokens: int | None
-) -> tuple[str, RagResponse]:
+def _wanted(given: dict[str, Any]) -> _Wanted:
+    wanted = _Wanted(" ".join(given.pop("query")), **given)
+    if wanted.user is not None and wanted.as_owner:
+        raise usage_error("rag_user", "--as-user and --as-owner exclude each other")
+    return wanted
+
+
+async def _augmented(door: Door, wanted: _Wanted) -> tuple[str, RagResponse]:
     from devora_console.search.playground import connected  # noqa: PLC0415 - loads numpy
     from devora_console.search.rag.pipeline import get_rag_pipeline, unaided  # noqa: PLC0415
 
@@ -125,12 +142,13 @@ async def _augmented(
     except ConsoleError as error:
         if error.exit_code is not ExitCode.CONNECT:
             raise
-        return unaided(query, settings, error.problem, str(user) if user else None, most_tokens)
+        name = str(wanted.user) if wanted.user else None
+        return unaided(wanted.query, settings, error.problem, name, wanted.most_tokens)
     try:
         pipeline = get_rag_pipeline(pool, settings)
-        if user is None:
-            return await pipeline.augment_as_owner(query, conversation, most_tokens)
-        return await pipeline.augment_query(query, user, conversation, most_tokens)
+        if wanted.user is None:
+            return await pipeline.augment_as_owner(wanted.query, wanted.conversation, wanted.most_tokens)
+        return await pipeline.augment_query(wanted.query, wanted.user, wanted.conversation, wanted.most_tokens)
     finally:
         pool.terminate()  # nothing runs on it any more, and nobody waits for a server that is gone
 

@@ -78,6 +78,9 @@ def test_without_a_database_the_prompt_is_the_question(run: Run) -> None:
     assert (ended.code, document["prompt"], document["contexts"]) == (3, QUESTION, [])
     assert document["problems"][0]["code"] == "postgres_unreachable"
     assert run("rag", "prompt", QUESTION).code == 2
+    produced = run("rag", "ask", QUESTION, POSTGRES_DSN="dbname=x", ENVIRONMENT="production", OPENAI_API_KEY="sk-x")
+    assert produced.code == 2
+    assert "everybody's documents would go to the provider" in produced.err
 
 
 def test_an_answer_with_its_sources(run: Run, asking: dict[str, str], server: OpenAIServer) -> None:

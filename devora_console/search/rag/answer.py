@@ -20,10 +20,18 @@ from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.rag.model import Answer, AnswerState, RagResponse, Usage
 from devora_console.search.rag.price import cost_of, price_of
-from devora_console.search.rag.provider import Endpoint, client_of, endpoint_of, refusal, said_no
+from devora_console.search.rag.provider import Endpoint, client_of, endpoint_of, no_answer, refusal, said_no
 
 _NUMBERS = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
 _UNTOLD = "the provider tells it at the end of an answer, which did not come"
+
+
+class _ListenerFailed(Exception):
+    """What was raised by whoever listens: no fault of the provider's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(type(error).__name__)
+        self.error = error
 
 
 class Answering:
@@ -46,7 +54,7 @@ class Answering:
         self._price = price_of(settings.rag)
         self._pieces: list[str] = []
         self._state = AnswerState.RUNNING
-        self._declined = False
+        self._heard, self._declined = False, False
         self._problem: Problem | None = None
         self._usage: Usage | Unknown = Unknown(_UNTOLD)
         self._id: str | None = None
@@ -64,7 +72,7 @@ class Answering:
             self._work.cancel()
 
     async def run(self) -> Answer:
-        """Ask, and wait for the end. Raises only when the task that runs it is itself cancelled."""
+        """Ask, and wait for the end. Raises only what ``on_text`` raises, and when its own task is cancelled."""
         self._began = time.monotonic()
         try:
             if self._stopped:
@@ -90,8 +98,10 @@ class Answering:
             self._end(AnswerState.CANCELLED)
             if not self._stopped:
                 raise
-        except (openai.OpenAIError, OSError, ValueError, TypeError, AttributeError) as error:
-            # The last three: JSON that is none, or is of another shape than an event.
+        except _ListenerFailed as failed:
+            self._end(AnswerState.CANCELLED)
+            raise failed.error from None
+        except Exception as error:  # noqa: BLE001 - an endpoint sends what it likes, and its client raises as it likes
             broke = bool(self._pieces) and isinstance(error, openai.APIConnectionError)
             state = AnswerState.BROKEN if broke else AnswerState.FAILED
             self._end(state, refusal(error, self.endpoint, begun=bool(self._pieces)))
@@ -111,12 +121,15 @@ class Answering:
                     return
         finally:
             await stream.close()
+        if not self._heard:
+            self._end(AnswerState.FAILED, no_answer(self.endpoint))
         words = f"the answer of {self.endpoint.name} broke off without an end"
         self._end(AnswerState.BROKEN, Problem("rag_cut", words, "Ask again"))
 
     def _take(self, event: Any) -> None:
         """One event. Typed Any: an endpoint that only resembles OpenAI's sends what it likes."""
         kind = getattr(event, "type", None)
+        self._heard = self._heard or str(kind).startswith("response.")
         if kind in ("response.output_text.delta", "response.refusal.delta"):
             self._declined = self._declined or kind == "response.refusal.delta"
             self._say(event.delta)
@@ -133,7 +146,10 @@ class Answering:
             if self._first is None:
                 self._first = time.monotonic()
             self._pieces.append(text)
-            self._on_text(text)
+            try:
+                self._on_text(text)
+            except Exception as error:
+                raise _ListenerFailed(error) from error
 
     def _note(self, response: Any) -> None:
         self._id = getattr(response, "id", None) or self._id

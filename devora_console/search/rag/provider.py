@@ -52,15 +52,22 @@ def endpoint_of(settings: Settings) -> Endpoint:
 
 
 def client_of(endpoint: Endpoint, silence_seconds: float) -> openai.AsyncOpenAI:
-    """A client that never tries again by itself, and gives up on a server that says nothing for so long."""
+    """A client that never tries again by itself, and gives up on a server that says nothing for so long.
+
+    Raises ConsoleError (exit 2) for an address that is none.
+    """
     # OPENAI_LOG=debug would write prompts and answers to the log.
     logging.getLogger("openai").setLevel(logging.WARNING)
-    return openai.AsyncOpenAI(
-        api_key=endpoint.key.reveal() if endpoint.key is not None else "none",
-        base_url=endpoint.base_url,
-        timeout=openai.Timeout(silence_seconds, connect=min(_CONNECT_SECONDS, silence_seconds)),
-        max_retries=0,
-    )
+    try:
+        return openai.AsyncOpenAI(
+            api_key=endpoint.key.reveal() if endpoint.key is not None else "none",
+            base_url=endpoint.base_url,
+            timeout=openai.Timeout(silence_seconds, connect=min(_CONNECT_SECONDS, silence_seconds)),
+            max_retries=0,
+        )
+    except Exception as error:  # noqa: BLE001 - of its own kinds for an address, none of them the client's public ones
+        words = f"rag.base_url is no address ({type(error).__name__})"
+    raise usage_error("rag_base_url", words, "Write it as https://host/v1")
 
 
 def refusal(error: Exception, endpoint: Endpoint, *, begun: bool) -> Problem:
@@ -76,7 +83,12 @@ def refusal(error: Exception, endpoint: Endpoint, *, begun: bool) -> Problem:
         return Problem("rag_connection", words, "Look at the network and at rag.base_url; the prompt is made offline")
     if isinstance(error, openai.APIError):  # an error in the midst of a stream
         return said_no(endpoint, error.code, error.message)
-    words = f"{where} answered with something that is no answer ({type(error).__name__})"
+    return no_answer(endpoint, type(error).__name__)
+
+
+def no_answer(endpoint: Endpoint, what: str = "no event of an answer") -> Problem:
+    """Something came, but nothing of the Responses API."""
+    words = f"what {endpoint.name} sent is no answer ({what})"
     return Problem("rag_answer", words, "See what stands at rag.base_url")
 
 

@@ -96,7 +96,7 @@ async def test_numbers_that_nothing_bears_are_told(server: OpenAIServer) -> None
         (Fault.fails(400), AnswerState.FAILED, "", "rag_refused", False),
         (Fault.fails(403), AnswerState.FAILED, "", "rag_forbidden", False),
         (Fault.fails(404), AnswerState.FAILED, "", "rag_model", False),
-        (Fault.rubbish(), AnswerState.BROKEN, "", "rag_cut", False),
+        (Fault.rubbish(), AnswerState.FAILED, "", "rag_answer", False),
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else None,
 )
@@ -175,6 +175,28 @@ async def test_offline_and_with_a_wrong_key(server: OpenAIServer, caplog: pytest
     await ask(server)
     for secret in ("sk-wrong-secret", "Quand redémarre", "minuit", server.key):
         assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:99999/v1", "http://\u00e9\u00e9.invalid/v1"])
+async def test_an_address_that_is_none(server: OpenAIServer, address: str) -> None:
+    answer = await ask(server, base_url=address)
+    assert (answer.state, answer.text) == (AnswerState.FAILED, "")
+    assert answer.problem is not None
+
+
+async def test_an_address_that_cannot_be_read(server: OpenAIServer) -> None:
+    with pytest.raises(ConsoleError, match="no address"):
+        await ask(server, base_url="http://[::1/v1")
+
+
+async def test_a_listener_that_fails_is_not_the_providers_fault(server: OpenAIServer) -> None:
+    def fail(text: str) -> None:
+        raise BrokenPipeError(text)
+
+    answering = Answering(PACKED.prompt, RESPONSE, settings_for(server), on_text=fail)
+    with pytest.raises(BrokenPipeError):
+        await answering.run()
+    assert answering.so_far().state is AnswerState.CANCELLED
 
 
 def test_the_key_of_openai_goes_to_openai_only() -> None:
