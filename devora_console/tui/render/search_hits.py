@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from devora_console.core.clock import span
+from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.search.model import Hit, Method, MethodAnswer, SearchSnapshot
 from devora_console.search.movement import Movement
@@ -75,7 +76,8 @@ def _column(
     for at, hit in enumerate(answer.hits[first : first + room // per], first):
         cursor = under and at == view.at
         same = current is not None and hit.key == current.key and not cursor
-        out.append(_cell(hit, moved, look, width, wanted, cursor=cursor, same=same))
+        grade = view.grades.get(hit.key)
+        out.append(_cell(hit, moved, look, width, wanted, grade, cursor=cursor, same=same))
         if per > 1:
             out.append(_below(hit, look, width))
     if not answer.hits:
@@ -84,9 +86,18 @@ def _column(
 
 
 def _cell(
-    hit: Hit, moved: Movement | None, look: Look, width: int, wanted: tuple[str, ...], *, cursor: bool, same: bool
+    hit: Hit,
+    moved: Movement | None,
+    look: Look,
+    width: int,
+    wanted: tuple[str, ...],
+    grade: int | None,
+    *,
+    cursor: bool,
+    same: bool,
 ) -> Text:
     line = Text(f"{hit.rank:>2}{'*' if same else ' '}", no_wrap=True, end="", style="")
+    line.append(_graded(grade))
     if moved is not None:
         line.append(f"{look.plain(move(moved, hit)):<{_WIDE_MOVE}}")
     line.append_text(title_of(hit, look, wanted))
@@ -96,6 +107,11 @@ def _cell(
     elif same:
         line.stylize("bold")
     return line
+
+
+def _graded(grade: int | None) -> str:
+    """A grade that was given, in brackets: a judged hit is seen at once."""
+    return "" if grade is None else f"[{grade}] "
 
 
 def _below(hit: Hit, look: Look, width: int) -> Text:
@@ -174,6 +190,7 @@ def _row(
 ) -> Text:
     line = Text(f" {hit.rank:>2} ", no_wrap=True, end="")
     line.append(f"{look.plain(move(moved, hit)):<{_WIDE_MOVE}}" if moved is not None else "")
+    line.append(_graded(view.grades.get(hit.key)))
     line.append(f"{hit.entity_type[:7]:<8}", style="" if cursor else look.muted)
     right = f" {legs_words(hit)}" if hit.legs else f" {hit.score:.3f}"
     title = title_of(hit, look, wanted)
@@ -227,7 +244,7 @@ def _where(hit: Hit, shown: SearchSnapshot, look: Look) -> str:
     if language := hit.metadata.get("language"):
         words += look.plain(f" · {look.text(str(language), 30)}")
     if hit.metadata.get("stale"):
-        words += look.plain(" · ◌ changed since it was embedded").replace("?", "o")
+        words += look.plain(" · ") + f"{look.sign(Verdict.STALE)} changed since it was embedded"
     return words
 
 
@@ -239,7 +256,9 @@ def _legs(out: Text, hit: Hit, shown: SearchSnapshot, look: Look) -> None:
     for part in hit.legs:
         weight = shown.fusion.weights.get(part.leg, 0.0)
         full = weight / (shown.fusion.k + part.rank)
-        counted = "" if not full or abs(part.term - full) < 1e-9 else f" x {part.term / full:.2g} (some of the words only)"
+        counted = (
+            "" if not full or abs(part.term - full) < 1e-9 else f" x {part.term / full:.2g} (some of the words only)"
+        )
         out.append(
             f" {NAMES[part.leg]:<10}{part.rank:>4}   {part.score:>9.4f}   "
             f"{weight:.3g}/({shown.fusion.k}+{part.rank}){counted} = {part.term:.5f}\n"

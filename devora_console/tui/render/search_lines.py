@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rich.text import Text
 
+from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.model import KINDS, LEGS, Asked, Isolation, Knobs, Method, SearchSnapshot
 from devora_console.search.seen import Embedded
@@ -124,7 +125,9 @@ def notes_lines(view: View, look: Look, width: int) -> list[Text]:
         out += [(f"{NAMES[method]}: {look.text(note, 300)}", "") for note in answer.notes if answer.problem is None]
     out += _vector(shown, look)
     out.append(_isolation(shown, look))
-    return [Text(" " + look.fit(look.plain(words), width - 2), style=style, no_wrap=True, end="") for words, style in out]
+    return [
+        Text(" " + look.fit(look.plain(words), width - 2), style=style, no_wrap=True, end="") for words, style in out
+    ]
 
 
 def _vector(shown: SearchSnapshot, look: Look) -> list[tuple[str, str]]:
@@ -144,12 +147,12 @@ def _isolation(shown: SearchSnapshot, look: Look) -> tuple[str, str]:
     return f"role {role} · isolation ✗ {len(found.strangers)} hits of somebody else", look.fail
 
 
-def embedded_line(found: Embedded | Unknown | None, look: Look) -> str:
-    """Coverage of search vectors and embeddings, with what is stale."""
-    if found is None:
+def embedded_line(found: object, look: Look) -> str:
+    """Coverage of search vectors and embeddings, with what is stale; ``found`` is what was seen of it."""
+    if isinstance(found, Unknown | Problem):
+        return look.plain(f"embeddings ? {why(found, look)}")
+    if not isinstance(found, Embedded):
         return look.plain("embeddings … being counted")
-    if isinstance(found, Unknown):
-        return look.plain(f"embeddings ? {look.text(found.reason, 200)}")
     words = f"search vectors {share(found.vectors, found.documents)}"
     if isinstance(found.current, Unknown):
         return look.plain(f"{words} · embeddings ? {look.text(found.current.reason, 200)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.text import Text
 
@@ -33,6 +34,7 @@ BEFORE, NOTHING = "before", ""
 BASELINES = (Method.FTS.value, Method.TRIGRAM.value, Method.SEMANTIC.value, Method.HYBRID.value, BEFORE, NOTHING)
 """What hits can be compared with: a method of the same ask, the same method as it was asked before, or nothing."""
 _SHORTEST_STEM = 2
+_MARKS = re.compile(f"([{MARK_BEGIN}{MARK_END}])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class View:
 
     ``asked`` is what is wanted now, the text as typed; ``person`` the address of its user where it is known. ``method``
     is the one that is shown alone, None for all of them side by side. The cursor is on ``at``, a place in the hits of
-    ``column``. ``refresh`` seconds is how long an ask may take before it is said that old hits are shown.
+    ``column``. ``grades`` are those that were given to documents for this text.
     """
 
     seen: SearchSeen
@@ -51,6 +53,7 @@ class View:
     baseline: str = Method.FTS.value
     column: Method = Method.HYBRID
     at: int = 0
+    grades: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def snapshot(self) -> SearchSnapshot | None:
@@ -75,7 +78,7 @@ class View:
         answer = self.snapshot.methods[method]
         if self.baseline == BEFORE:
             other = self.seen.before.methods.get(method) if self.seen.before else None
-        elif self.baseline == NOTHING or self.baseline == method.value:
+        elif self.baseline in {NOTHING, method.value}:
             other = None
         else:
             other = self.snapshot.methods.get(Method(self.baseline))
@@ -128,7 +131,7 @@ def marked(snippet: str, look: Look, limit: int, style: str = "") -> Text:
     """A snippet on one line, safe, what matched underlined and bold."""
     out = Text(no_wrap=True, end="")
     bold = False
-    for part in snippet[: limit * 4].replace(MARK_BEGIN, f"\0{MARK_BEGIN}\0").replace(MARK_END, f"\0{MARK_END}\0").split("\0"):
+    for part in _MARKS.split(snippet[: limit * 4]):
         if part in (MARK_BEGIN, MARK_END):
             bold = part == MARK_BEGIN
             continue

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
-from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
@@ -16,8 +14,7 @@ from textual.events import Resize
 from textual.timer import Timer
 from textual.widgets import Input
 
-from devora_console.core.clock import utc_now
-from devora_console.search.model import KINDS, Asked, Method
+from devora_console.search.model import Asked, Method
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.ports_search import SearchPort
 from devora_console.tui.render.search_command import command_of
@@ -31,7 +28,7 @@ from devora_console.tui.render.search_lines import (
     order_of,
     turned,
 )
-from devora_console.tui.render.search_words import BASELINES, BEFORE, NAMES, View, baseline_words, headline
+from devora_console.tui.render.search_words import BASELINES, BEFORE, View, baseline_words, headline
 from devora_console.tui.screens.search_deeper import Deeper
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.page import Page
