@@ -25,6 +25,7 @@ from devora_console.tui.render.search_words import (
 _GAP = 2
 _WIDE_MOVE = 5
 _MOST_GONE = 3
+_ROOMY = 100
 
 
 def hits_lines(view: View, look: Look, width: int, height: int) -> list[Text]:
@@ -181,6 +182,8 @@ def _summary(shown: SearchSnapshot, method: Method, look: Look, width: int) -> T
     for each in Method:
         words, style = heading(each, shown.methods.get(each), look)
         words = words.replace(" nothing known", "")
+        if width < _ROOMY and each is not method:
+            words = words.rsplit(" ", 2)[0] if words.endswith(" ms") else words
         out.append(f"[{words}]" if each is method else f" {words} ", style=f"{style} bold" if each is method else style)
     return _fixed(out, width, look)
 

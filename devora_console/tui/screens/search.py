@@ -71,7 +71,11 @@ class SearchScreen(Deeper):
 
     name_of = "search"
     place_of = "search"
-    BINDINGS = screen_bindings("search")
+    # The key that begins typing comes first of all: what is typed right behind it belongs to the query.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        replace(each, priority=True) if isinstance(each, Binding) and each.id == "search.type" else each
+        for each in screen_bindings("search")
+    ]
     AUTO_FOCUS = "#hits"
 
     def __init__(self) -> None:
@@ -128,6 +132,8 @@ class SearchScreen(Deeper):
     def view(self) -> View:
         """All that is drawn from."""
         shown = self.method if self.wide else (self.method or self.alone)
+        if shown is None and self.beside_open:
+            shown = self.column  # beside something else there is no room for four
         return View(
             self.port.seen, self.wanted, self.person, shown, self.baseline, shown or self.column, self.at, self.grades()
         )
@@ -169,6 +175,8 @@ class SearchScreen(Deeper):
     def can(self, verb: str) -> bool:
         """What needs an answer, or a hit, needs one."""
         view = self.view
+        if verb == "type":
+            return not self.query_one("#query", Input).has_focus
         if verb in ("open", "judge", "copy"):
             return view.hit is not None
         if verb in ("plan", "sql", "exact", "export", "end"):
@@ -243,7 +251,7 @@ class SearchScreen(Deeper):
 
     def action_type(self) -> None:
         """Type a query."""
-        self.query_one("#query", Input).focus()
+        self.set_focus(self.query_one("#query", Input))
 
     def action_to_hits(self) -> None:
         """Go to the hits."""
@@ -260,13 +268,9 @@ class SearchScreen(Deeper):
 
     def action_sideways(self, by: int) -> None:
         """To the next method's hits."""
-        now = self.view.method or self.column
-        name = Method(order_of([each.value for each in Method], now.value, by))
-        if self.view.method is None:
-            self.column = name
-        else:
-            self.alone = self.column = name
-            self.method = name if self.method is not None else None
+        now = self.view.column
+        self.column = self.alone = Method(order_of([each.value for each in Method], now.value, by))
+        self.method = self.column if self.method is not None else None
         self.catch_up()
 
     def action_method(self) -> None:

@@ -65,6 +65,11 @@ class Deeper(ConsoleScreen):
         self.draw_beside()
         self.query_one("#beside").scroll_home(animate=False)
 
+    @property
+    def beside_open(self) -> bool:
+        """Whether something stands beside the hits."""
+        return self._beside is not None
+
     def close_beside(self) -> bool:
         """Close the pane; False when it is closed."""
         was, self._beside = self._beside, None
