@@ -77,6 +77,8 @@ def value(each: Any) -> str:
     """A parameter; a vector by its beginning."""
     if each is None:
         return "NULL"
+    if isinstance(each, float):
+        return f"{each:.6g}"
     if isinstance(each, str) and each.startswith("[") and len(each) > _LONG:
         return f"{each[:60]}... ({each.count(',') + 1} numbers)"
     return str(each)

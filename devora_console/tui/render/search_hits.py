@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from devora_console.core.clock import span
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.search.model import Hit, Method, MethodAnswer, SearchSnapshot
@@ -17,6 +16,7 @@ from devora_console.tui.render.search_words import (
     marked,
     move,
     move_words,
+    nothing_to_find,
     stems,
     title_of,
     why,
@@ -26,6 +26,7 @@ _GAP = 2
 _WIDE_MOVE = 5
 _MOST_GONE = 3
 _ROOMY = 100
+_FEW = 5
 
 
 def hits_lines(view: View, look: Look, width: int, height: int) -> list[Text]:
@@ -155,17 +156,19 @@ def _alone(view: View, shown: SearchSnapshot, method: Method, look: Look, width:
     if answer is None:
         return out
     if answer.problem is not None:
-        words = f"{NAMES[method]} is unknown: {why(answer.problem, look)}"
+        words = why(answer.problem, look)
+        if not nothing_to_find(answer):
+            words = f"{NAMES[method]} is unknown: {words}"
         return out + [Text(f" {line}", style=look.warn) for line in _wrapped(words, width - 2, height - 1)]
     if not answer.hits:
         return [*out, Text(f" {NAMES[method]} finds nothing.", style=look.muted, no_wrap=True, end="")]
     moved, wanted = view.moved(method), stems(shown.analysed)
-    gone = _gone(view, method)
+    gone = _gone(view, method) if height > _FEW else ()
     room = height - 1 - bool(gone)
     per = 2 if answer.returned * 2 <= room else 1
     first = _first_row(view.at, answer.returned, max(1, room // per))
     for at, hit in enumerate(answer.hits[first : first + room // per], first):
-        out.append(_row(view, hit, moved, look, width, wanted, cursor=at == view.at))
+        out.append(_row(view, hit, moved, look, width, wanted, cursor=at == view.at, alone=per == 1))
         if per > 1:
             line = Text(" " * 13, no_wrap=True, end="")
             line.append_text(marked(hit.snippet, look, 2 * width, look.muted))
@@ -181,22 +184,32 @@ def _summary(shown: SearchSnapshot, method: Method, look: Look, width: int) -> T
     out = Text(" ", no_wrap=True, end="")
     for each in Method:
         words, style = heading(each, shown.methods.get(each), look)
-        words = words.replace(" nothing known", "")
+        words = words.replace(" unknown", "").partition(look.plain(" ·"))[0]
         if width < _ROOMY and each is not method:
-            words = words.rsplit(" ", 2)[0] if words.endswith(" ms") else words
+            words = words.partition(" ! ")[0].rsplit(" ", 2 if words.endswith(" ms") and "!" not in words else 0)[0]
         out.append(f"[{words}]" if each is method else f" {words} ", style=f"{style} bold" if each is method else style)
     return _fixed(out, width, look)
 
 
 def _row(
-    view: View, hit: Hit, moved: Movement | None, look: Look, width: int, wanted: tuple[str, ...], *, cursor: bool
+    view: View,
+    hit: Hit,
+    moved: Movement | None,
+    look: Look,
+    width: int,
+    wanted: tuple[str, ...],
+    *,
+    cursor: bool,
+    alone: bool,
 ) -> Text:
     line = Text(f" {hit.rank:>2} ", no_wrap=True, end="")
     line.append(f"{look.plain(move(moved, hit)):<{_WIDE_MOVE}}" if moved is not None else "")
     line.append(_graded(view.grades.get(hit.key)))
     line.append(f"{hit.entity_type[:7]:<8}", style="" if cursor else look.muted)
     right = f" {legs_words(hit)}" if hit.legs else f" {hit.score:.3f}"
-    title = title_of(hit, look, wanted)
+    # All messages of a conversation have its title: on a single line their own words tell more.
+    own = alone and hit.entity_type == "message" and hit.snippet
+    title = marked(hit.snippet, look, 2 * width) if own else title_of(hit, look, wanted)
     room = max(8, width - line.cell_len - len(right) - 1)
     line.append_text(_fixed(title, room, look))
     line.append(right, style="" if cursor else look.muted)
@@ -224,7 +237,7 @@ def hit_depth(view: View, look: Look) -> Text | None:
     out = Text(end="")
     out.append_text(title_of(hit, look, stems(shown.analysed)))
     out.append(f"\n{hit.entity_type} {look.text(hit.entity_id, 60)}", style=look.muted)
-    out.append(f"\n{_where(hit, shown, look)}\n", style=look.muted)
+    out.append(f"\n{_where(hit, look)}\n", style=look.muted)
     said = move_words(view.moved(view.column), hit, view.baseline)
     out.append(f"\n{NAMES[view.column]}: rank {hit.rank}, score {hit.score:.5f}" + (f", {said}" if said else "") + "\n")
     _legs(out, hit, shown, look)
@@ -237,11 +250,10 @@ def hit_depth(view: View, look: Look) -> Text | None:
     return out
 
 
-def _where(hit: Hit, shown: SearchSnapshot, look: Look) -> str:
+def _where(hit: Hit, look: Look) -> str:
     words = f"of user {look.text(hit.owner, 40)}" if hit.owner else "owner ? could not be read"
     if hit.happened_at is not None:
-        age = span(max(0.0, (shown.at - hit.happened_at).total_seconds()))
-        words += look.plain(f" · {hit.happened_at:%Y-%m-%d %H:%M}Z, {age} before the search")
+        words += look.plain(f" · {hit.happened_at:%Y-%m-%d %H:%M}Z")
     if context := hit.metadata.get("context"):
         words += look.plain(f" · in {look.text(str(context), 100)}")
     if language := hit.metadata.get("language"):

@@ -13,11 +13,20 @@ from devora_console.search.model import KINDS, LEGS, Asked, Isolation, Knobs, Me
 from devora_console.search.seen import Embedded
 from devora_console.tui.render.look import Look
 from devora_console.tui.render.numbers import share, whole
-from devora_console.tui.render.search_words import NAMES, View, baseline_words, whom, why
+from devora_console.tui.render.search_words import NAMES, View, baseline_words, nothing_to_find, whom, why
 
 KNOBS = ("fts", "trigram", "semantic", "k", "candidates", "ef", "spelling", "nearness", "limit", "exact")
 """What can be turned, in the order it is shown."""
 _STEPS = {"k": 10, "candidates": 10, "ef": 50, "limit": 5}
+_SHORT = {
+    "trigram": "tri",
+    "semantic": "sem",
+    "candidates": "cand",
+    "spelling": "sp",
+    "nearness": "near",
+    "limit": "top",
+}
+_WIDE = 112
 _LEAST, _MOST = 1, 1000
 
 
@@ -66,9 +75,9 @@ def _weight(knobs: Knobs, leg: Method) -> str:
 
 def knob_line(asked: Asked, look: Look, width: int, chosen: str | None) -> Text:
     """The knobs; the chosen one reversed, and in brackets where there is no colour to see."""
-    out = Text(" ", no_wrap=True, end="")
+    out = Text(" " if width >= _WIDE else "", no_wrap=True, end="")
     for name, value in knob_values(asked).items():
-        word = f"{name} {value}"
+        word = f"{name if width >= _WIDE else _SHORT.get(name, name)} {value}"
         out.append(f"[{word}]" if name == chosen else f" {word} ", style="reverse" if name == chosen else look.muted)
     out.truncate(max(0, width), overflow="crop")
     return out
@@ -120,7 +129,7 @@ def notes_lines(view: View, look: Look, width: int) -> list[Text]:
         answer = shown.methods.get(method)
         if answer is None:
             continue
-        if answer.problem is not None:
+        if answer.problem is not None and not nothing_to_find(answer):
             out.append((f"? {NAMES[method]} unknown: {why(answer.problem, look)}", look.warn))
         out += [(f"{NAMES[method]}: {look.text(note, 300)}", "") for note in answer.notes if answer.problem is None]
     out += _vector(shown, look)

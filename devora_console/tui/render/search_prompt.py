@@ -14,6 +14,7 @@ from devora_console.tui.render.numbers import plural, share, whole
 from devora_console.tui.render.search_words import why
 
 _MOST = 200_000
+_WIDE = 100
 _ENDS = {
     AnswerState.RUNNING: "… answering; Esc stops it",
     AnswerState.COMPLETE: "✓ complete",
@@ -46,14 +47,15 @@ def _end(state: AnswerState, look: Look) -> str:
     return words if look.unicode else words.translate(_SIGNS)
 
 
-def prompt_text(prompt: str, response: RagResponse, answer: Answer | None, look: Look) -> Text:
+def prompt_text(prompt: str, response: RagResponse, answer: Answer | None, look: Look, width: int = 120) -> Text:
     """The answer first where there is one, then how the prompt came to be, then the prompt as it is sent."""
     out = Text(end="")
     if answer is not None:
         _answer(out, answer, response, look)
     _budget(out, response, look)
-    _contexts(out, response, look)
-    _left_out(out, response, look)
+    name = 40 if width >= _WIDE else 24
+    _contexts(out, response, look, name)
+    _left_out(out, response, look, name)
     for note in response.notes:
         out.append(look.plain(f"· {look.text(note, 400)}\n"), style=look.muted)
     out.append("\nthe prompt, exactly as it is sent\n", style="bold")
@@ -81,15 +83,17 @@ def _budget(out: Text, response: RagResponse, look: Look) -> None:
     out.append(look.plain(counted), style=look.muted)
 
 
-def _contexts(out: Text, response: RagResponse, look: Look) -> None:
+def _contexts(out: Text, response: RagResponse, look: Look, width: int) -> None:
     if not response.contexts:
         out.append("\nNo text that was found is in the prompt.\n")
         return
     out.append("\nin the prompt\n", style="bold")
     for each in response.contexts:
-        title = look.fit(look.text(each.title, 120), 40) or look.text(each.entity_id, 40)
+        title = look.fit(look.text(each.title, 120) or look.text(each.entity_id, 40), width)
         out.append(
-            look.plain(f" [{each.citation.number}] {each.entity_type:<13}{title:<40} {whole(each.tokens):>5} tokens")
+            look.plain(
+                f" [{each.citation.number}] {each.entity_type:<13}{title:<{width}} {whole(each.tokens):>5} tokens"
+            )
         )
         out.append(look.plain(f"  {_taken(each)}\n"), style=look.warn if each.cut or each.neutralised else look.muted)
 
@@ -105,13 +109,13 @@ def _taken(context: Context) -> str:
     return words
 
 
-def _left_out(out: Text, response: RagResponse, look: Look) -> None:
+def _left_out(out: Text, response: RagResponse, look: Look, width: int) -> None:
     if not response.left_out:
         return
     out.append("\nleft out\n", style="bold")
     for each in response.left_out:
-        title = look.fit(look.text(each.title, 120), 40) or look.text(each.entity_id, 40)
-        out.append(look.plain(f"     {each.entity_type:<13}{title:<40} {each.reason}"))
+        title = look.fit(look.text(each.title, 120) or look.text(each.entity_id, 40), width)
+        out.append(look.plain(f"     {each.entity_type:<13}{title:<{width}} {each.reason}"))
         out.append(look.plain(f"  {look.text(each.about, 200)}\n"), style=look.muted)
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from devora_console.core.problems import Problem
 from devora_console.core.safetext import one_line, safe
 from devora_console.core.unknown import Unknown
+from devora_console.search.engine import NOTHING as NO_WORDS
 from devora_console.search.folding import folded
 from devora_console.search.model import (
     MARK_BEGIN,
@@ -195,10 +196,17 @@ def heading(method: Method, answer: MethodAnswer | None, look: Look) -> tuple[st
     name = NAMES[method]
     if answer is None:
         return look.plain(f"{name} … asked"), look.muted
+    if nothing_to_find(answer):
+        return look.plain(f"{name} · no word for it"), look.muted
     if answer.problem is not None:
-        return f"{name} ? nothing known", look.muted
+        return f"{name} ? unknown", look.muted
     words = f"{name} {answer.returned}/{answer.asked}" + (" ! short" if answer.short else "")
     return f"{words} {answer.took_ms:.0f} ms", look.warn if answer.short else ""
+
+
+def nothing_to_find(answer: MethodAnswer) -> bool:
+    """Whether what was typed leaves this method nothing to search for: nothing is wrong then, and nothing unknown."""
+    return isinstance(answer.problem, Problem) and answer.problem.code in NO_WORDS
 
 
 def headline(view: View, look: Look) -> str:
@@ -213,7 +221,8 @@ def headline(view: View, look: Look) -> str:
     if view.outdated:
         asked = look.fit(look.text(shown.asked.text, 100), 40) or "what was typed before"
         return f"{look.plain('…')} Searching; below is still the answer to: {asked}"
-    return " ".join(part for part in (_strangers(shown), _unanswered(shown, look), _found(shown, look)) if part)
+    parts = (_strangers(shown), _unanswered(shown, look), _found(shown, look), _idle(shown))
+    return " ".join(part for part in parts if part)
 
 
 def _strangers(shown: SearchSnapshot) -> str:
@@ -224,11 +233,24 @@ def _strangers(shown: SearchSnapshot) -> str:
 
 def _unanswered(shown: SearchSnapshot, look: Look) -> str:
     """Methods without an answer, each with why; once where it is the same for all."""
-    lost = [(method, answer.problem) for method, answer in shown.methods.items() if answer.problem is not None]
+    lost = [
+        (method, answer.problem)
+        for method, answer in shown.methods.items()
+        if answer.problem is not None and not nothing_to_find(answer)
+    ]
     reasons = {str(problem) for _, problem in lost}
     if lost and len(reasons) == 1 and len(lost) == len(shown.asked.methods):
         return why(lost[0][1], look)[:1].upper() + why(lost[0][1], look)[1:]
     return " ".join(f"{NAMES[method]} is unknown: {why(problem, look)}" for method, problem in lost)
+
+
+def _idle(shown: SearchSnapshot) -> str:
+    """Methods that what was typed leaves nothing to search for."""
+    idle = [NAMES[method] for method, answer in shown.methods.items() if nothing_to_find(answer)]
+    if len(idle) == len(shown.asked.methods):
+        return "Nothing to search for: no word is left that any method could look for."
+    verb = "has" if len(idle) == 1 else "have"
+    return f"{' and '.join(idle)} {verb} no word to search for." if idle else ""
 
 
 def _found(shown: SearchSnapshot, look: Look) -> str:

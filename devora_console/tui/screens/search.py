@@ -152,7 +152,7 @@ class SearchScreen(Deeper):
         hits, notes = self.query_one(Hits), self.query_one("#notes", Page)
         hits.show(hits_lines(view, look, hits.size.width, hits.size.height))
         notes.show(notes_lines(view, look, notes.size.width)[: notes.size.height])
-        found = embedded_line(self.host.services.seen("embedded"), look)
+        found = look.fit(embedded_line(self.host.services.seen("embedded"), look), width - 2)
         self.query_one("#embedded", Line).show(Text(f" {found}", style=look.muted))
         self.draw_beside()
 

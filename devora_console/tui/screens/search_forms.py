@@ -17,6 +17,7 @@ from textual.widgets import DataTable, Input
 from devora_console.core.console import Verdict
 from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
+from devora_console.search.judging.metrics import GRADES
 from devora_console.search.model import KINDS, Asked, Filters, Hit, SearchType
 from devora_console.search.seen import Person
 from devora_console.tui.bridge import Bridge
@@ -224,7 +225,7 @@ class JudgeScreen(ModalScreen[tuple[str, int] | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "cancel", "cancel", show=False),
-        Binding("0,1,2", "grade", show=False),
+        *(Binding(str(grade), f"grade({grade})", show=False) for grade in GRADES),
         Binding("p", "path", show=False),
     ]
     AUTO_FOCUS = None
@@ -251,12 +252,11 @@ class JudgeScreen(ModalScreen[tuple[str, int] | None]):
         words += "0 does not help\n1 helps somewhat\n2 answers it"
         self.query_one("#dialog-text", Line).show(words)
         self.query_one("#dialog-say", Line).show("into this file (made when it is missing):")
-        self._ask()
+        self._ask(typing=not self._path)
         if not self._path:
             self.query_one(Input).focus()
 
-    def _ask(self) -> None:
-        typing = not self._path or self.query_one(Input).has_focus
+    def _ask(self, *, typing: bool) -> None:
         words = "Enter when the file is named, Esc cancels" if typing else "0, 1 or 2; p another file, Esc cancels"
         self.query_one("#dialog-ask", Line).show(Text(words, style="dim"))
 
@@ -265,21 +265,17 @@ class JudgeScreen(ModalScreen[tuple[str, int] | None]):
         self._path = event.value.strip()
         if self._path:
             self.set_focus(None)
-            self._ask()
+            self._ask(typing=False)
 
-    def on_key(self, event: object) -> None:
-        """A grade is a key of its own."""
-        key = getattr(event, "key", "")
-        if key in ("0", "1", "2") and not self.query_one(Input).has_focus and self._path:
-            self.dismiss((self._path, int(key)))
-
-    def action_grade(self) -> None:
-        """Taken by :meth:`on_key`, which knows the key; declared so that no screen below gets it."""
+    def action_grade(self, grade: int) -> None:
+        """This one; in the field a digit is a letter like others."""
+        if self._path:
+            self.dismiss((self._path, grade))
 
     def action_path(self) -> None:
         """Name another file."""
-        self.query_one(Input).focus()
-        self._ask()
+        self.set_focus(self.query_one(Input))
+        self._ask(typing=True)
 
     def action_cancel(self) -> None:
         """No grade."""

@@ -67,7 +67,9 @@ class PromptScreen(ConsoleScreen):
         answer, response = self._answer, self._response
         self.query_one("#headline", Line).show(self.look.text(prompt_headline(response, answer, self.look), 400))
         if response is not None:
-            self.query_one("#document-text", Line).show(prompt_text(self._prompt, response, answer, self.look))
+            self.query_one("#document-text", Line).show(
+                prompt_text(self._prompt, response, answer, self.look, self.size.width)
+            )
 
     def stale_since(self, now: datetime) -> datetime | None:
         """As of its making."""
