@@ -61,6 +61,7 @@ async def test_documents_are_refreshed_by_who_may_write(run: Run, world: World) 
     assert document["words"] > 20
 
 
+@pytest.mark.slow
 async def test_a_suite_before_and_after(run: Run, world: World, tmp_path: Path) -> None:
     env = {"POSTGRES_DSN": world.dsn.reveal(), "DEVORA_CONSOLE__EMBED__PROVIDER": "hash"}  # loads fast
     suite = tmp_path / "live.json"
