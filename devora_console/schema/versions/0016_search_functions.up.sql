@@ -189,8 +189,8 @@ REVOKE EXECUTE ON FUNCTION public.devora_search_query(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.devora_search_query(text) TO app_user, admin_role;
 
 -- The best documents for a query, best first. Ranking looks at every match, some 4 µs each: of more than 5,000 matches
--- those are ranked that come first, which no query of devora_search_query but a loose one is likely to have. A query without a word that must be there (only negations) finds
--- nothing: it would match nearly everything.
+-- those are ranked that come first, which no query of devora_search_query but a loose one is likely to have.
+-- A query without a word that must be there (only negations) finds nothing: it would match nearly everything.
 CREATE FUNCTION public.devora_search_fulltext(
     query tsquery, kinds text[] DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
     language text DEFAULT NULL, most integer DEFAULT 50)
