@@ -160,7 +160,7 @@ async def _missed(searcher: Searcher, asked: Sequence[Asked], dsn: Dsn, person: 
             continue
         missed += found < await owner.fetchval(
             "SELECT count(*) FROM (SELECT FROM search_documents WHERE user_id = $1 AND search_vector @@"
-            " replace(plainto_tsquery('devora_french', $2)::text, ' & ', ' | ')::tsquery LIMIT $3) s",
+            " replace(devora_query($2)::text, ' & ', ' | ')::tsquery LIMIT $3) s",
             person.id,
             each.text,
             LIMIT,

@@ -81,6 +81,9 @@ def base_forms(word: str) -> Iterator[str]:
         if word.endswith("s"):
             yield word[:-1]
         return
+    if word.endswith(("ees", "ee")):  # chiffrees is chiffrer before it is chiffre; annees stays an annee
+        yield word.removesuffix("s")
+        yield word.removesuffix("s")[:-2] + "er"
     yield from _nouns(word)
     yield from _verbs(word)
     if word.endswith("ment") and len(word) > 7:  # rapidement, regulierement, evidemment

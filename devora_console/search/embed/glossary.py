@@ -18,6 +18,7 @@ from devora_console.core.problems import usage_error
 from devora_console.search.embed.french import base_forms, folded, unelided
 
 _DATA: Final = "glossary_fr.tsv"
+_PARTICIPLES = ("ées", "ée", "és", "é")
 _MOST = 8  # words of an entry
 
 
@@ -49,6 +50,13 @@ class Glossary:
         found = self.accented.get(lowered)
         if found is not None:
             return found
+        for ending in _PARTICIPLES:
+            if lowered.endswith(ending):  # chiffrées is chiffré or chiffrer, never chiffre
+                stem = lowered.removesuffix(ending)
+                found = self.accented.get(stem + "é") or self.words.get(folded(stem) + "er")
+                if found is not None:
+                    return found
+                break
         return next((self.words[form] for form in forms if form in self.words), None)
 
 

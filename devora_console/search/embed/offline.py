@@ -27,7 +27,7 @@ from devora_console.search.embed.weights import WordVectors, word_vectors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_READING = "2"  # another number for another way of reading: the name of the model changes with it
+_READING = "3"  # another number for another way of reading: the name of the model changes with it
 _WORD = re.compile(r"[^\W\d_]\+\+|[^\W\d_]#|[^\W\d_]+|\d+(?:[.,]\d+)*")
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-ZÀ-Þ])(?=[A-ZÀ-Þ][a-zà-ÿ])")
 _TOKENS_AT_ONCE = 16_384  # 16 MB of vectors
