@@ -59,7 +59,7 @@ def neighbours_text(
         out.append(f"The index finds {recall} of the exact neighbours.\n", style="bold")
     else:
         out.append("No index of neighbours was used: both are the same search.\n", style="bold")
-    out.append(f"exact {found.exact_ms:.1f} ms · approximate {found.approximate_ms:.1f} ms\n")
+    out.append(look.plain(f"exact {found.exact_ms:.1f} ms · approximate {found.approximate_ms:.1f} ms\n"))
     had = set(found.approximate)
     for rank, key in enumerate(found.exact, 1):
         sign = look.plain("✓ found ") if key in had else look.plain("✗ missed")

@@ -243,7 +243,7 @@ def hit_depth(view: View, look: Look) -> Text | None:
     _legs(out, hit, shown, look)
     out.append("\nwhere each method has it\n", style="bold")
     for method, answer in shown.methods.items():
-        out.append(f" {NAMES[method]:<10} {_standing(answer, hit)}\n")
+        out.append(f" {NAMES[method]:<10} {_standing(answer, hit, look)}\n")
     if hit.snippet:
         out.append("\nsnippet\n", style="bold")
         out.append_text(marked(hit.snippet, look, 700))
@@ -281,9 +281,10 @@ def _legs(out: Text, hit: Hit, shown: SearchSnapshot, look: Look) -> None:
     out.append("Raw scores of different legs do not compare.\n", style=look.muted)
 
 
-def _standing(answer: MethodAnswer, hit: Hit) -> str:
-    if answer.problem is not None:
-        return "? " + (answer.problem.reason if isinstance(answer.problem, Unknown) else answer.problem.code)
+def _standing(answer: MethodAnswer, hit: Hit, look: Look) -> str:
+    problem = answer.problem
+    if problem is not None:
+        return "? " + look.text(problem.reason if isinstance(problem, Unknown) else problem.message, 100)
     place = next((other for other in answer.hits if other.key == hit.key), None)
     return f"rank {place.rank}, score {place.score:.5f}" if place else f"not among its {answer.returned}"
 

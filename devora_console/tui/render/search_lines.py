@@ -103,8 +103,8 @@ def turned(asked: Asked, name: str, by: int) -> Asked:
     elif name == "spelling":
         knobs = replace(knobs, trigram_threshold=min(1.0, max(0.1, round(knobs.trigram_threshold + 0.05 * by, 2))))
     elif name == "nearness":
-        least = max(0.0, knobs.least_similarity) + 0.05 * by if knobs.least_similarity > -1 or by > 0 else -1.0
-        knobs = replace(knobs, least_similarity=-1.0 if least < 0 else min(0.95, round(least, 2)))
+        least = round(max(0.0, knobs.least_similarity) + 0.05 * by, 2)
+        knobs = replace(knobs, least_similarity=min(0.95, least) if least > 0 else -1.0)
     else:
         knobs = replace(knobs, exact=not knobs.exact)
     return replace(asked, knobs=knobs)

@@ -14,6 +14,7 @@ from textual.events import Resize
 from textual.timer import Timer
 from textual.widgets import Input
 
+from devora_console.core.safetext import safe
 from devora_console.search.model import Asked, Method
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.ports_search import SearchPort
@@ -33,7 +34,7 @@ from devora_console.tui.screens.search_deeper import Deeper
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.page import Page
 
-_PAUSE, _LEAST_PAUSE = 0.08, 0.02
+_PAUSE, _LEAST_PAUSE = 0.04, 0.02
 """Seconds without a key before it is searched: as long as the server needs for an answer, within these limits."""
 _SLOW = 0.4  # seconds after which it is said that an ask is under way
 _LONGEST = 12_000
@@ -207,7 +208,9 @@ class SearchScreen(Deeper):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search after a pause in typing."""
-        if event.input.id != "query":
+        clean = safe(event.value, _LONGEST)
+        if clean != event.value:  # what is pasted may hold what steers a terminal
+            event.input.value = clean
             return
         if self._pause is not None:
             self._pause.stop()

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import work
 from textual.containers import VerticalScroll
 
-from devora_console.core.problems import ConsoleError
+from devora_console.core.problems import ConsoleError, Problem
 from devora_console.search.judging.mark import grades_of, mark
 from devora_console.search.judging.suite import Suite, read_suite
 from devora_console.search.model import Asked, Method
@@ -178,7 +178,7 @@ class Deeper(ConsoleScreen):
             return
         user = shown.asked.user
         if user is None:
-            self.notify("judged is what a user gets: choose one first (u)", markup=False, timeout=4)
+            self.host.complain(Problem("judge.no_user", "judged is what a user gets", "Choose one first (u)"))
             return
         path = self._path or self.port.suite
         judged = await self.app.push_screen_wait(JudgeScreen(hit, shown.asked.text, path, self.look))
