@@ -62,7 +62,7 @@ BEGIN
         IF ef_search IS NULL AND NOT exactly THEN
             EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM public.embeddings e WHERE %%s AND e.model_name = %%L',
                            replace(scope, 'd.user_id', 'e.user_id'), model) INTO plan;
-            ef_search := 200 + (plan -> 0 -> 'Plan' ->> 'Plan Rows')::numeric / 400;
+            ef_search := 200 + (plan -> 0 -> 'Plan' ->> 'Plan Rows')::numeric / 800;
         END IF;
     END IF;
     PERFORM set_config('hnsw.iterative_scan', 'strict_order', true),
