@@ -72,7 +72,8 @@ async def refresh_words(connection: Connection) -> None:
 async def without_words(connection: Connection) -> bool:
     """Whether there are documents, and no vocabulary of them yet that we could take: searches do without one."""
     if not await connection.fetchval(
-        "SELECT coalesce(has_function_privilege(to_regprocedure('public.devora_refresh_vocabulary()'), 'EXECUTE'), false)"
+        "SELECT coalesce(has_function_privilege(to_regprocedure($1), 'EXECUTE'), false)",
+        "public.devora_refresh_vocabulary()",
     ):
         return False
     return bool(
