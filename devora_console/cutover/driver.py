@@ -141,7 +141,10 @@ class Driver:
             return await self._left_out(step, standing)
         missing = ground.hindrance(step) or self._shut(step, standing, ground.gates_before(step), gating.blocking)
         if missing:
-            return await self._wait(step, standing, missing)
+            moved = await self._wait(step, standing, missing)
+            if missing.startswith(GATES):  # after it was written: what an earlier driver found says nothing of now
+                ground.shut.add(step.id)
+            return moved
         if ground.run.state is RunState.BAKING and step.kind is not StepKind.WAIT:
             await ground.run_state(RunState.RUNNING, "")
         if step.kind is StepKind.GATES:
@@ -175,12 +178,13 @@ class Driver:
             return ""
         if ground.remeasure:
             ground.remeasure = False
+            ground.shut.discard(step.id)
             self._measuring.forget()
         due = ground.due(wanted)
         if due and not self._measuring.over(step.id, due, self._often):
-            return standing.reason if standing.reason.startswith(GATES) else MEASURED
+            return standing.reason if step.id in ground.shut else MEASURED
         shut = judge(ground.gate_lines(wanted))
-        return f"{GATES} {'; '.join(map(gating.why_blocked, shut))}" if shut else ""
+        return f"{GATES} {gating.why_blocked(shut)}" if shut else ""
 
     async def _start(self, step: Step) -> None:
         ground = self._ground
@@ -210,7 +214,7 @@ class Driver:
         self._measuring.forget()
         shut = gating.blocking(ground.gate_lines(wanted))
         state = StepState.FAILED if shut else StepState.VERIFYING
-        await ground.step_state(step, state, "; ".join(map(gating.why_blocked, shut)), "probe")
+        await ground.step_state(step, state, gating.why_blocked(shut), "probe")
         return True
 
     # --- the poll for objections -------------------------------------------------------------------
