@@ -141,10 +141,7 @@ class Driver:
             return await self._left_out(step, standing)
         missing = ground.hindrance(step) or self._shut(step, standing, ground.gates_before(step), gating.blocking)
         if missing:
-            moved = await self._wait(step, standing, missing)
-            if missing.startswith(GATES):  # after it was written: what an earlier driver found says nothing of now
-                ground.shut.add(step.id)
-            return moved
+            return await self._held(step, standing, missing)
         if ground.run.state is RunState.BAKING and step.kind is not StepKind.WAIT:
             await ground.run_state(RunState.RUNNING, "")
         if step.kind is StepKind.GATES:
@@ -156,6 +153,12 @@ class Driver:
         self._measuring.forget()  # whoever starts it again measures again
         return True
 
+    async def _held(self, step: Step, standing: StepStanding, missing: str) -> bool:
+        moved = await self._wait(step, standing, missing)
+        if missing.startswith(GATES):  # after it was written: what an earlier driver found says nothing of now
+            self._ground.shut.add(step.id)
+        return moved
+
     async def _left_out(self, step: Step, standing: StepStanding) -> bool:
         """A rehearsal leaves a step out, not its gates: they only look. One that fails keeps it waiting, as it will for
         real; what cannot be found out on the scratch target is named.
@@ -164,7 +167,7 @@ class Driver:
         wanted = [each for each in gating.uses(ground.runbook, ground.run.mode, step.id) if not each.attested]
         missing = self._shut(step, standing, wanted, gating.failing)
         if missing:
-            return await self._wait(step, standing, missing)
+            return await self._held(step, standing, missing)
         self._measuring.forget()
         silent = gating.blocking(ground.gate_lines(wanted))
         said = f"; not found out here: {', '.join(f'{each.id} ({each.value})' for each in silent)}" if silent else ""
