@@ -23,10 +23,11 @@ from devora_console.core.clock import utc_now
 from devora_console.core.guard import Act
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, refused, usage_error
 from devora_console.cutover.events import Event, Kind
-from devora_console.cutover.ground import A_PERSON, KEY, OWN_GO, STUCK
+from devora_console.cutover.ground import STUCK
 from devora_console.cutover.opening import Opened
 from devora_console.cutover.state import ENDED, RunMode, RunState, StepState
 from devora_console.cutover.telling import words
+from devora_console.cutover.waits import A_PERSON, KEY, OWN_GO
 from devora_console.cutover.walk import Walk
 from devora_console.services.cutting import Cutting
 

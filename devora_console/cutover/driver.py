@@ -21,10 +21,9 @@ from devora_console.cutover.model import GateUse, Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.undo import by_hand, by_nobody, nothing_words, remaining, went_past
 from devora_console.cutover.voting import RUN_SCOPE, counted
+from devora_console.cutover.waits import GATES, MEASURED
 
 _TICK = 0.25
-MEASURED = "its gates to be measured"
-GATES = "its gates:"
 Judge = Callable[[Sequence[gating.GateLine]], tuple[gating.GateLine, ...]]
 
 

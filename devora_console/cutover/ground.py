@@ -18,11 +18,9 @@ from devora_console.cutover.record import Record
 from devora_console.cutover.state import Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.steps import Stepper
 from devora_console.cutover.voting import counted
+from devora_console.cutover.waits import A_PERSON, KEY, OWN_GO
 
 STUCK = frozenset({StepState.FAILED, StepState.TIMED_OUT, StepState.INCONCLUSIVE, StepState.UNKNOWN})
-A_PERSON = "a person:"
-KEY = "the key to go on"
-OWN_GO = "a GO of its own: from here on there is no way back without loss"
 OVER = frozenset({StepState.PASSED, StepState.SKIPPED})
 
 
