@@ -17,6 +17,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from devora_console.cli.console_command import aim_of
 from devora_console.cli.demo_command import inhabited, set_up
 from devora_console.cli.door import Door
 from devora_console.demo.data import Scale
@@ -134,7 +135,7 @@ def main(folder: Path) -> None:
         with DemoServers(temporary_home(), narrate=door.narrate) as servers:
             demo = set_up(door, servers, Scale.SMALL, 1)
             with inhabited(door, demo):
-                services = build_services(door.effective, door.guard)
+                services = build_services(door.effective, door.guard, aim_of(door))
                 try:
                     asyncio.run(walk(services, servers, folder, size))
                 finally:
