@@ -21,7 +21,7 @@ from devora_console.backup.stop import in_thread
 from devora_console.backup.unsound import Unsound, shown_path
 from devora_console.core.clock import span, utc_now
 from devora_console.core.console import Verdict
-from devora_console.core.gates import Gate, Measurement
+from devora_console.core.gates import NOT_KNOWN, Gate, Measurement
 from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
 
@@ -81,7 +81,7 @@ def _guarded(measure: _Measure) -> _Measure:
 
 
 def _unknown(why: str, remedy: str) -> Measurement:
-    return Measurement(Verdict.UNKNOWN, "not known", why=why, remedy=remedy)
+    return Measurement(Verdict.UNKNOWN, NOT_KNOWN, why=why, remedy=remedy)
 
 
 def _newest(context: Context, live: Live) -> tuple[Entry, Manifest] | None:

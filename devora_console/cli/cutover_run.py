@@ -23,16 +23,17 @@ from devora_console.core.clock import utc_now
 from devora_console.core.guard import Act
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, refused, usage_error
 from devora_console.cutover.events import Event, Kind
-from devora_console.cutover.ground import OWN_GO
+from devora_console.cutover.ground import STUCK
 from devora_console.cutover.opening import Opened
 from devora_console.cutover.state import ENDED, RunMode, RunState, StepState
 from devora_console.cutover.telling import words
+from devora_console.cutover.waits import A_PERSON, KEY, OWN_GO
 from devora_console.cutover.walk import Walk
 from devora_console.services.cutting import Cutting
 
-_KEY = "the key to go on"
 _QUIET = frozenset({Kind.CREATED, Kind.OBSERVED, Kind.NOTIFIED, Kind.STARTED})
 _OTHERS = frozenset({"cutover_driven", "cutover_taken_over"})  # another console has the run: nothing of it is ours
+_GO_ON = "Then: cutover run --resume (--without-lease REASON goes on while nobody can be asked)"
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -207,7 +208,9 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
     """Give what was said beforehand; the problem where that does not suffice."""
     run = walk.run
     if run.state is RunState.PAUSED:
-        return Problem("paused", f"the run is paused: {run.reason}", "Decide (cutover resolve, retry, skip, rollback)")
+        undecided = any(each.state in STUCK for each in run.steps)
+        how = "Decide (cutover resolve, retry, skip, rollback)" if undecided else _GO_ON
+        return Problem("paused", f"the run is paused: {run.reason}", how)
     if run.state is RunState.DRAFT and walk.poll is None:
         return Problem("no_go", run.reason or "no GO", "cutover run --resume")
     if run.state is RunState.ROLLING_BACK:
@@ -219,19 +222,19 @@ async def _help(walk: Walk, answers: Answers) -> Problem | None:
     waiting = next((each for each in run.steps if each.state is StepState.WAITING), None)
     if waiting is None:
         return None
-    step = walk.runbook.step(waiting.id)
-    if step.ponr and waiting.reason == OWN_GO and step.id not in run.gone:
+    step, missing = walk.runbook.step(waiting.id), walk.missing(waiting.id)
+    if missing == OWN_GO:
         if not answers.go:
-            return Problem("point_of_no_return", f"{step.id} waits for {waiting.reason}", "cutover run --resume --go")
+            return Problem("point_of_no_return", f"{step.id} waits for {missing}", "cutover run --resume --go")
         if walk.poll is None:
             await walk.people.go(step.id)
-    elif _KEY in (waiting.reason, walk.missing(step.id)):  # the driver may not have written yet that only it is left
+    elif missing == KEY:
         walk.people.release()
-    elif step.id in answers.done and not waiting.evidence:
+    elif missing.startswith(A_PERSON):
+        if step.id not in answers.done:
+            return Problem("by_hand", f"{step.id} waits for {missing}", f"cutover run --resume --done {step.id}=...")
         await walk.people.done(step.id, answers.done[step.id])
-    elif waiting.reason.startswith("a person:"):
-        return Problem("by_hand", f"{step.id} waits for {waiting.reason}", f"cutover run --resume --done {step.id}=...")
-    elif missing := walk.missing(step.id):
+    elif missing:
         return Problem("waits", f"{step.id} waits for {missing}", "Then: cutover run --resume")
     return None
 

@@ -57,11 +57,16 @@ def _freeze(door: Door, record: Path | None, users: tuple[str, ...], maintenance
 
 @door_command(command, "unfreeze")
 @click.option("--record", type=_FILE, metavar="FILE", help="The record that 'source freeze' wrote.")
-def _unfreeze(door: Door, record: Path | None) -> Answer:
-    """Undo a freeze exactly as its record says, and read it back; again it does nothing more."""
+@click.option("--if-recorded", is_flag=True, help="Without a record nothing was blocked, if the application may write.")
+def _unfreeze(door: Door, record: Path | None, if_recorded: bool) -> Answer:
+    """Undo a freeze exactly as its record says, and read it back; again it does nothing more.
+
+    A freeze is recorded before it blocks. One that failed earlier has left no record, and there is nothing to undo:
+    --if-recorded accepts that, where the record's path is sure.
+    """
     order = _order(door, record)
     door.guard.permit(Act(f"let the application write to database {order.database} again", order.database))
-    found = do_unfreeze(order, door.narrate)
+    found = do_unfreeze(order, door.narrate, if_recorded=if_recorded)
     code = ExitCode.NEGATIVE if found.left else ExitCode.DONE
     problems = tuple(Problem("unfreeze_left", each, "Mend it, and run it again") for each in found.left)
     return Answer(view.thawed_keys(found), lambda out: view.print_thawed(out, found), code, problems)

@@ -16,6 +16,9 @@ from devora_console.core.clock import utc_now
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 
+NOT_KNOWN = "not known"
+"""The value of a measurement that found nothing out; its ``why`` says what stood in the way."""
+
 
 class GateClass(StrEnum):
     """Who says that a gate is open."""
@@ -49,7 +52,7 @@ class Measurement:
         return self.true_at or self.measured_at
 
 
-def not_known(reason: Unknown, threshold: str = "", value: str = "not known") -> Measurement:
+def not_known(reason: Unknown, threshold: str = "", value: str = NOT_KNOWN) -> Measurement:
     """What could not be found out, and what would make it known."""
     return Measurement(Verdict.UNKNOWN, value, threshold, reason.reason, reason.remedy)
 

@@ -21,10 +21,9 @@ from devora_console.cutover.model import GateUse, Step, StepKind
 from devora_console.cutover.state import ENDED, IN_FLIGHT, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.undo import by_hand, by_nobody, nothing_words, remaining, went_past
 from devora_console.cutover.voting import RUN_SCOPE, counted
+from devora_console.cutover.waits import GATES, MEASURED
 
 _TICK = 0.25
-MEASURED = "its gates to be measured"
-GATES = "its gates:"
 Judge = Callable[[Sequence[gating.GateLine]], tuple[gating.GateLine, ...]]
 
 
@@ -141,7 +140,7 @@ class Driver:
             return await self._left_out(step, standing)
         missing = ground.hindrance(step) or self._shut(step, standing, ground.gates_before(step), gating.blocking)
         if missing:
-            return await self._wait(step, standing, missing)
+            return await self._held(step, standing, missing)
         if ground.run.state is RunState.BAKING and step.kind is not StepKind.WAIT:
             await ground.run_state(RunState.RUNNING, "")
         if step.kind is StepKind.GATES:
@@ -153,6 +152,12 @@ class Driver:
         self._measuring.forget()  # whoever starts it again measures again
         return True
 
+    async def _held(self, step: Step, standing: StepStanding, missing: str) -> bool:
+        moved = await self._wait(step, standing, missing)
+        if missing.startswith(GATES):  # after it was written: what an earlier driver found says nothing of now
+            self._ground.shut.add(step.id)
+        return moved
+
     async def _left_out(self, step: Step, standing: StepStanding) -> bool:
         """A rehearsal leaves a step out, not its gates: they only look. One that fails keeps it waiting, as it will for
         real; what cannot be found out on the scratch target is named.
@@ -161,7 +166,7 @@ class Driver:
         wanted = [each for each in gating.uses(ground.runbook, ground.run.mode, step.id) if not each.attested]
         missing = self._shut(step, standing, wanted, gating.failing)
         if missing:
-            return await self._wait(step, standing, missing)
+            return await self._held(step, standing, missing)
         self._measuring.forget()
         silent = gating.blocking(ground.gate_lines(wanted))
         said = f"; not found out here: {', '.join(f'{each.id} ({each.value})' for each in silent)}" if silent else ""
@@ -175,12 +180,13 @@ class Driver:
             return ""
         if ground.remeasure:
             ground.remeasure = False
+            ground.shut.discard(step.id)
             self._measuring.forget()
         due = ground.due(wanted)
         if due and not self._measuring.over(step.id, due, self._often):
-            return standing.reason if standing.reason.startswith(GATES) else MEASURED
+            return standing.reason if step.id in ground.shut else MEASURED
         shut = judge(ground.gate_lines(wanted))
-        return f"{GATES} {'; '.join(map(gating.why_blocked, shut))}" if shut else ""
+        return f"{GATES} {gating.why_blocked(shut)}" if shut else ""
 
     async def _start(self, step: Step) -> None:
         ground = self._ground
@@ -210,7 +216,7 @@ class Driver:
         self._measuring.forget()
         shut = gating.blocking(ground.gate_lines(wanted))
         state = StepState.FAILED if shut else StepState.VERIFYING
-        await ground.step_state(step, state, "; ".join(map(gating.why_blocked, shut)), "probe")
+        await ground.step_state(step, state, gating.why_blocked(shut), "probe")
         return True
 
     # --- the poll for objections -------------------------------------------------------------------

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from devora_console.core.clock import iso, span, utc_now
 from devora_console.core.console import Verdict
-from devora_console.core.gates import GateClass, Measurement, Registry
+from devora_console.core.gates import NOT_KNOWN, GateClass, Measurement, Registry
 from devora_console.cutover.model import GateUse, Runbook
 from devora_console.cutover.state import GateStanding, Run, RunMode
 
@@ -71,9 +71,23 @@ def failing(found: Sequence[GateLine]) -> tuple[GateLine, ...]:
     return tuple(each for each in found if not each.open and each.verdict is Verdict.FAIL)
 
 
-def why_blocked(each: GateLine) -> str:
-    """One closed gate in words."""
-    return f"{each.id} is {each.verdict.value}: {each.value}"
+def why_blocked(shut: Sequence[GateLine]) -> str:
+    """Closed gates in words. What could not be found out says why, and what would help; when that is the same for
+    several, a server that is away say, it is said once.
+    """
+    said: dict[str, list[GateLine]] = {}
+    for each in shut:
+        said.setdefault(_found(each), []).append(each)
+    return "; ".join(f"{_named(each)} {found}" for found, each in said.items())
+
+
+def _found(each: GateLine) -> str:
+    words = f"{each.verdict.value}: {each.why if each.value == NOT_KNOWN and each.why else each.value}"
+    return f"{words} ({each.remedy})" if each.verdict is Verdict.UNKNOWN and each.remedy else words
+
+
+def _named(gates: Sequence[GateLine]) -> str:
+    return f"{', '.join(each.id for each in gates)} {'is' if len(gates) == 1 else 'are'}"
 
 
 def _line(use: GateUse, registry: Registry, standing: GateStanding | None, now: datetime) -> GateLine:

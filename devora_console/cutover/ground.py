@@ -18,9 +18,9 @@ from devora_console.cutover.record import Record
 from devora_console.cutover.state import Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.steps import Stepper
 from devora_console.cutover.voting import counted
+from devora_console.cutover.waits import A_PERSON, KEY, OWN_GO
 
 STUCK = frozenset({StepState.FAILED, StepState.TIMED_OUT, StepState.INCONCLUSIVE, StepState.UNKNOWN})
-OWN_GO = "a GO of its own: from here on there is no way back without loss"
 OVER = frozenset({StepState.PASSED, StepState.SKIPPED})
 
 
@@ -39,6 +39,7 @@ class Ground:
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     released: set[str] = field(default_factory=set)  # steps that got their key
+    shut: set[str] = field(default_factory=set)  # steps whose gates this driver has measured, and found not all open
     remeasure: bool = False  # somebody asked for the gates to be measured again
     poll: tuple[str, datetime] | None = None  # the poll for objections under way: its scope, and when it ends
 
@@ -69,9 +70,9 @@ class Ground:
             if missing:
                 return missing
         if step.pause and step.id not in self.released:
-            return "the key to go on"
+            return KEY
         if step.kind is StepKind.MANUAL and real and not run.step(step.id).evidence:
-            return f"a person: {step.words}"
+            return f"{A_PERSON} {step.words}"
         return ""
 
     def gates_before(self, step: Step) -> tuple[GateUse, ...]:

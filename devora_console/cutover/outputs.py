@@ -35,6 +35,11 @@ def last_lines(folder: Path, count: int, width: int = 400) -> tuple[str, ...]:
     return tuple(_shown(line, width) for line in lines[-count:]) if count > 0 else ()
 
 
+def last_words(folder: Path) -> str:
+    """The last line of the output that holds anything: where a program says why it gave up. Empty without one."""
+    return next((each.strip() for each in reversed(last_lines(folder, 10)) if each.strip()), "")
+
+
 def _shown(line: str, width: int) -> str:
     drawn = line.rstrip("\r").rpartition("\r")[2]
     return safe(redact_message(drawn[: width * 4]), width)

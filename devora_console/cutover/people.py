@@ -43,7 +43,7 @@ class People:
             if shut:
                 raise refused(
                     "gates_shut",
-                    f"no GO: {'; '.join(map(gating.why_blocked, shut))}",
+                    f"no GO: {gating.why_blocked(shut)}",
                     "Open them, or waive one by name with a reason (cutover waive)",
                 )
             if not await ground.lease.take():

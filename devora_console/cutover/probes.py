@@ -14,12 +14,13 @@ from typing import Any
 import httpx
 
 from devora_console.core.console import Verdict
-from devora_console.core.gates import Registry
+from devora_console.core.gates import NOT_KNOWN, Registry
 from devora_console.core.safetext import one_line
 from devora_console.cutover.model import Probe, ProbeKind
 
 _BODY = 65_536  # bytes of an answer that are read
-_SHOWN = 200
+_SHOWN = 300
+_QUOTED = 160  # characters of a body that is not as it should be: it may say why
 _SAID = 4096
 
 
@@ -67,7 +68,10 @@ class Prober:
             found = await gate.measure()
         except Exception as error:  # noqa: BLE001 - a gate that breaks says nothing; it must not end the driver
             return Verdict.UNKNOWN, f"the gate itself failed ({type(error).__name__})"
-        return (found.verdict if found.verdict in (Verdict.OK, Verdict.FAIL) else Verdict.UNKNOWN), found.value
+        if found.verdict in (Verdict.OK, Verdict.FAIL):
+            return found.verdict, found.value
+        words = found.why if found.value == NOT_KNOWN and found.why else found.value
+        return Verdict.UNKNOWN, f"{words} ({found.remedy})" if found.remedy else words
 
 
 def needs(probe: Probe) -> str:
@@ -121,7 +125,8 @@ async def _http(probe: Probe) -> tuple[Verdict, str]:
         return Verdict.UNKNOWN, f"cannot be asked: {type(error).__name__} {error}".rstrip()
     text = body[:_BODY].decode("utf-8", "replace")
     if status != probe.status:
-        return Verdict.FAIL, f"status {status}"
+        said = one_line(text, _QUOTED).strip()
+        return Verdict.FAIL, f"status {status}: {said}" if said else f"status {status}"
     if probe.contains and probe.contains.casefold() not in text.casefold():
         return Verdict.FAIL, f"status {status}, without the text"
     if probe.json:

@@ -17,6 +17,7 @@ from devora_console.cutover import machine, supervise
 from devora_console.cutover.events import Kind
 from devora_console.cutover.journal import home
 from devora_console.cutover.model import Command, Probe, Step
+from devora_console.cutover.outputs import last_words
 from devora_console.cutover.probes import Answer, Prober, settle
 from devora_console.cutover.record import Record
 from devora_console.cutover.state import Attempt, StepStanding, StepState
@@ -127,12 +128,18 @@ class Stepper:
             await self._state(step, bad, f"stopped: {self.tripped}", "probe", seconds=result.seconds)
         elif result.timed_out:
             state = bad if attempt.undo else StepState.TIMED_OUT
-            await self._state(step, state, f"no end within {_limit_of(step, attempt.undo):g} s", "exit")
+            late = f"no end within {_limit_of(step, attempt.undo):g} s"
+            await self._state(step, state, await self._in_its_words(late, step, attempt), "exit")
         elif result.rc != 0:
             ended = f"ended by signal {result.signal}" if result.signal else f"exit code {result.rc}"
-            await self._state(step, bad, ended, "exit", seconds=result.seconds)
+            await self._state(step, bad, await self._in_its_words(ended, step, attempt), "exit", seconds=result.seconds)
         elif not attempt.undo:
             await self._state(step, StepState.VERIFYING, "", "exit")
+
+    async def _in_its_words(self, ended: str, step: Step, attempt: Attempt) -> str:
+        """How a program ended, with what it said last: that names what was missing, an exit code does not."""
+        said = await asyncio.to_thread(last_words, self._place(step.id, attempt))
+        return f"{ended}: {said}" if said else ended
 
     # --- probes ------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from devora_console.cutover.model import Runbook, Step, StepKind, Undo
 from devora_console.cutover.state import ENDED, IN_FLIGHT, Run, RunMode, RunState, StepStanding, StepState
 from devora_console.cutover.timing import Expected, Timings, Total, total, undo_time
+from devora_console.cutover.waits import A_PERSON
 from devora_console.cutover.words import undo_words
 
 PLAN_B = (
@@ -136,7 +137,7 @@ def is_touched(standing: StepStanding) -> bool:
 
 def by_hand(step: Step) -> str:
     """What a step waits for that only a person can take back."""
-    return f"a person: {step.undo.words if step.undo else 'nothing takes this step back'}"
+    return f"{A_PERSON} {step.undo.words if step.undo else 'nothing takes this step back'}"
 
 
 def undecided(run: Run, runbook: Runbook) -> str:

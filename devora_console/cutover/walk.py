@@ -15,7 +15,7 @@ from devora_console.core.clock import iso
 from devora_console.core.gates import Registry
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.cutover import gating
-from devora_console.cutover.driver import GATES, Driver
+from devora_console.cutover.driver import Driver
 from devora_console.cutover.events import Event, Kind
 from devora_console.cutover.ground import Ground
 from devora_console.cutover.journal import home
@@ -233,9 +233,10 @@ class Walk:
             await self._record.add(Kind.GATE, gating.payload(name, found), fenced=False)
 
     def missing(self, name: str) -> str:
-        """What a step that waits is without, as things stand now, in words; empty when it is about to start."""
-        standing = self.run.step(name)
-        shut = standing.reason if standing.reason.startswith(GATES) else ""
+        """What a step that waits is without, as things stand now, in words; empty when it is about to start, and while
+        its gates are being measured.
+        """
+        shut = self.run.step(name).reason if name in self._ground.shut else ""
         return self._ground.hindrance(self.runbook.step(name)) or shut
 
     def gate_lines(self) -> tuple[gating.GateLine, ...]:

@@ -59,9 +59,9 @@ class TargetLease:
             async with asyncio.timeout(_PATIENCE):
                 self.why = await self._try()
         except ConsoleError as error:
-            self.why = error.problem.message
-        except TimeoutError:
-            self.why = f"the target did not answer within {_PATIENCE:g} s"
+            self.why = str(error.problem)
+        except TimeoutError as error:
+            self.why = str(explain(error, self._target.dsn()).problem)
         return not self.why or (bool(self.override) and not self._elsewhere)
 
     async def give(self) -> None:
@@ -80,7 +80,7 @@ class TargetLease:
         except asyncpg.UndefinedTableError:
             return "the target has no table devora_console.lease yet (schema apply)"
         except (*LOST, asyncpg.PostgresError) as error:
-            return explain(error, dsn).problem.message
+            return str(explain(error, dsn).problem)
         self._elsewhere = True
         if row is None:
             return "the lease in the target was taken away just now"

@@ -9,10 +9,11 @@ import pytest
 
 from devora_console.core.console import Verdict
 from devora_console.core.problems import ConsoleError
-from devora_console.cutover import voting
+from devora_console.cutover import gating, voting
 from devora_console.cutover.events import Kind
+from devora_console.cutover.gating import GateLine
 from devora_console.cutover.state import RunMode, RunState, StepState
-from tests.cutover.walking import Measured, Scene, book, opening, rest, state_of, step, told, until
+from tests.cutover.walking import WITHOUT, Measured, Scene, book, opening, rest, state_of, step, told, until
 
 GATE = '[[gate]]\nid = "{}"\n'
 BEFORE = '[[gate]]\nid = "{}"\nbefore = "{}"\n'
@@ -144,6 +145,40 @@ async def test_a_step_that_measures_gates_fails_with_the_reason_and_is_asked_aga
     await walk.people.retry("check")
     await until(lambda: state_of(walk, "open") is StepState.WAITING)
     assert dry.asked == 3
+
+
+def test_whoever_goes_on_measures_again_what_was_shut_and_takes_the_key_of_the_last_step_as_given(scene: Scene) -> None:
+    scene.write(
+        book(step("one"), step("two"), opening(pause=True), gates=GATE.format("tests.passed") + 'before = "two"\n')
+    )
+    with (scene.folder / "console.toml").open("a") as file:
+        file.write(f'tests = "test -e {scene.out}/green"\n')
+    for words in ((), ("--resume",)):
+        code, said = scene.ran("run", *words, *WITHOUT)
+        assert code == 5
+        assert "two waits for its gates: tests.passed is fail" in said
+    (scene.out / "green").touch()
+    code, said = scene.ran("run", "--resume", "--go", *WITHOUT)
+    assert (code, scene.run().state, scene.log()) == (0, RunState.DONE, ["one", "two", "open"]), said
+
+
+def test_what_could_not_be_found_out_is_said_once_for_all_gates_with_what_helps() -> None:
+    def line(name: str, verdict: Verdict, value: str, why: str = "", remedy: str = "") -> GateLine:
+        return GateLine(name, name, None, False, verdict, value, "", why, remedy, 1.0, 60.0, "", "", "", "", "start")
+
+    away = ("not known", "PostgreSQL at ana@db1 cannot be reached", "Check that it runs")
+    shut = [line("a.one", Verdict.UNKNOWN, *away), line("b", Verdict.FAIL, "3 rows", "x", "y")]
+    shut.append(line("c", Verdict.UNKNOWN, *away))
+    assert gating.why_blocked(shut) == (
+        "a.one, c are unknown: PostgreSQL at ana@db1 cannot be reached (Check that it runs); b is fail: 3 rows"
+    )
+
+
+async def test_a_step_that_fails_says_what_its_program_said_last(scene: Scene) -> None:
+    walk = await scene.begun(book(step("one", "echo so far so good; echo the server db1 is away >&2; echo; exit 3")))
+    run = await rest(walk)
+    assert run.step("one").reason == "exit code 3: the server db1 is away"
+    assert "the server db1 is away" in run.reason
 
 
 # --- people -----------------------------------------------------------------------------------------

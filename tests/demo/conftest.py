@@ -89,7 +89,7 @@ async def target(template_database: TemplateDatabase, database_from: DatabaseFro
     return await database_from(await template_database("site", prepare))
 
 
-def _make(folder: Path, owner: Dsn, url: Dsn, client: MongoClient[dict[str, Any]], database: str) -> Stage:
+def make_stage(folder: Path, owner: Dsn, url: Dsn, client: MongoClient[dict[str, Any]], database: str) -> Stage:
     for name, documents in World.of().collections.items():
         client[database][name].insert_many(documents)  # type: ignore[arg-type]  # no raw ones in this world
     app = Dsn(to_address({**parse(owner.reveal()), "user": LOGIN, "password": PASSWORD}))
@@ -103,7 +103,7 @@ def made(
     target: Dsn, mongo_url: Dsn, mongo_client: MongoClient[dict[str, Any]], mongo_database: str, open_folder: Path
 ) -> Iterator[Stage]:
     """A site that has been made, and not started."""
-    stage = _make(open_folder / "site", target, mongo_url, mongo_client, mongo_database)
+    stage = make_stage(open_folder / "site", target, mongo_url, mongo_client, mongo_database)
     yield stage
     stage.site.close()
 
@@ -120,7 +120,7 @@ def _lasting(
     template: str = loop.call(template_database("site", prepare))  # type: ignore[arg-type]  # a coroutine in fact
     loop.call(create_database(postgres_admin, name, template))
     folder = tmp_path_factory.mktemp("site") / "site"
-    stage = _make(folder, for_database(postgres_admin, name), mongo_url, mongo_client, name)
+    stage = make_stage(folder, for_database(postgres_admin, name), mongo_url, mongo_client, name)
     yield stage
     stage.site.close()
     loop.call(execute(postgres_admin, f'DROP DATABASE "{name}" WITH (FORCE)'))

@@ -66,6 +66,9 @@ def test_a_server_that_cannot_block(
     undone = run("source", "unfreeze", "--record", "f.json", **source)
     assert (undone.code, "nothing to undo" in undone.out) == (0, True)
     assert run("source", "unfreeze", "--record", "g.json", **source).code == 2
+    never = run("source", "unfreeze", "--record", "g.json", "--if-recorded", **source)
+    assert never.code == 0
+    assert "there is no record g.json: nothing was blocked" in never.out
     writers = run("source", "writers", "--json", **source)
     assert (writers.code, set(writers.json()["writers"]["operations"])) == (3, {"unknown", "remedy"})
 

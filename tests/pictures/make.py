@@ -17,6 +17,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from devora_console.cli.console_command import aim_of
 from devora_console.cli.demo_command import inhabited, set_up
 from devora_console.cli.door import Door
 from devora_console.demo.data import Scale
@@ -118,10 +119,11 @@ async def walk(
         await searches(here, pilot)
         await here.press("8")
         await pilot.pause(2)
-        await here.picture("cutover")
-        await here.press("m", "t")
+        await here.press("m")
         await pilot.pause(6)
         await here.picture("checklist")
+        await here.press("t", "t")
+        await here.picture("cutover")
         await here.press("1")
         await pilot.pause(2.5)
         await here.picture("overview")
@@ -163,7 +165,7 @@ def main(folder: Path, *, only_search: bool = False) -> None:
         with DemoServers(temporary_home(), narrate=door.narrate) as servers:
             demo = set_up(door, servers, Scale.SMALL, 1)
             with inhabited(door, demo):
-                services = build_services(door.effective, door.guard)
+                services = build_services(door.effective, door.guard, aim_of(door))
                 try:
                     asyncio.run(walk(services, servers, folder, size, only_search=only_search))
                 finally:

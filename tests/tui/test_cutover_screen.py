@@ -70,7 +70,7 @@ READ: dict[str, tuple[str, ...]] = {
     ),
     "past": ("past the point of no return: going back loses writes and needs 2 people", "next: R retry"),
     "rolling back": ("rolling back step 2/6 … undoing 2m11s", "still to go back: 20s (undo 2)"),
-    "done": ("✓ real done 6/6 steps passed, ended", "next: B roll back, V vote go", "loses writes and needs 2 people"),
+    "done": ("✓ real done 6/6 steps passed, ended", "next: O open run, B roll back", "loses writes and needs 2 people"),
     "rolled back": ("Rolled back: the team decided so.", "! real rolled back"),
     "watcher": ("watching, driven by bob@bastion", "next: N note", "… running 2m11s"),
 }

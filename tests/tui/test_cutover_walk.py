@@ -194,7 +194,7 @@ async def test_a_walk_to_the_end(services: ConsoleServices, tmp_path: Path) -> N
         await _answer(pilot, "G", name="test open")
         await until(pilot, lambda: "Done: every step passed" in said(app), 20)
         assert _log(tmp_path) == ["shut", "move", "open"]
-        await until(pilot, lambda: "next: B roll back, V vote go" in shown(app), 10)
+        await until(pilot, lambda: "next: O open run, B roll back" in shown(app), 10)
         await press(pilot, "1")
         await until(pilot, lambda: "✓ ok" in shown(app) and "run done" in said(app), 10)
 
@@ -210,7 +210,7 @@ async def test_a_run_that_is_done_is_taken_back_by_two(
         await _answer(pilot, "C")
         await until(pilot, lambda: "next: G GO" in shown(app), 20)
         await _answer(pilot, "G", name="test open")
-        await until(pilot, lambda: "Done: every step passed" in said(app) and "next: B roll back" in shown(app), 20)
+        await until(pilot, lambda: "next: O open run, B roll back" in shown(app), 20)
         await _answer(pilot, "V")
         await _answer(pilot, "B", "visitors see errors", "test")
         await until(pilot, lambda: "1 more person has to approve (so far: ana@here)" in said(app), 20)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from devora_console.core.problems import connect_error
 from devora_console.demo.site import saved
 from devora_console.demo.site.commands import backend_of_env
 from devora_console.demo.site.place import INSTANCES, Place
@@ -107,10 +108,14 @@ def keep_session(place: Place, instance: str, file: Path) -> str:
             raise failed("session", f"{file} holds a session of {old.at} that is refused", "name another file")
         return f"a session of {old.at} was saved already, and is good"
     about, visitor = place.about(), Visitor(place.url(instance), counted=False)
+    health = visitor.ask("/health").json()
+    if not health.get("ok"):
+        words = f"{instance}'s {health.get('backend')} database does not answer ({health.get('reason')})"
+        raise connect_error("site.database", words, "Check that the server runs")
     user = visitor.login(about.email)
     if user is None:
         raise failed("session", f"{about.email} cannot log in")
-    backend = str(visitor.ask("/health").json().get("backend"))
+    backend = str(health.get("backend"))
     saved.keep_session(file, saved.Session(visitor.token, user, about.email, backend, saved.now()))
     return f"saved: a session of {about.email} on {backend}"
 

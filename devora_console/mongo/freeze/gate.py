@@ -8,7 +8,7 @@ from datetime import timedelta
 from devora_console.config.settings import Settings
 from devora_console.core.clock import iso, span
 from devora_console.core.console import Verdict
-from devora_console.core.gates import Gate, Measurement
+from devora_console.core.gates import NOT_KNOWN, Gate, Measurement
 from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
 from devora_console.mongo.freeze import records
@@ -73,4 +73,4 @@ def _measured(settings: Settings) -> Measurement:
 
 
 def _unknown(why: str, remedy: str) -> Measurement:
-    return Measurement(Verdict.UNKNOWN, "not known", _THRESHOLD, why, remedy)
+    return Measurement(Verdict.UNKNOWN, NOT_KNOWN, _THRESHOLD, why, remedy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from devora_console.core.clock import iso, utc_now
 from devora_console.core.unknown import Unknown
 from devora_console.mongo.freeze import block, book
 from devora_console.mongo.freeze.book import Book, How, State
@@ -25,19 +26,24 @@ class Thawed:
     canary: Canary | None
 
 
-def unfreeze(order: Order, tell: Tell) -> Thawed:
+def unfreeze(order: Order, tell: Tell, *, if_recorded: bool = False) -> Thawed:
     """Undo what the record says, whether or not the block came to be. Again: nothing more is done.
 
-    Raises ConsoleError; exit 2 when there is no record, as then it is not known what was there before.
+    Raises ConsoleError; exit 2 when there is no record, as then it is not known what was there before. With
+    ``if_recorded`` that is a freeze that never came to block anything: it is recorded before. The application's write
+    has to go through then.
     """
     with connected(order.admin, order.timeout_seconds) as client:
         server = examine(client, order.database)
         path = order.place(server.identity)
-        found = book.read(path)
+        never = if_recorded and not path.exists()
+        found = _nothing(server.identity, order.database) if never else book.read(path)
         book.require_same(found, path, server.identity, order.database)
         done: tuple[str, ...]
         left: tuple[str, ...]
-        if not found.standing:
+        if never:
+            done, left = (f"there is no record {path}: nothing was blocked",), ()
+        elif not found.standing:
             words = "it was undone before" if found.state is State.UNDONE else "nothing was blocked"
             done, left = (f"{words} ({found.at}): nothing to do",), ()
         else:
@@ -48,7 +54,13 @@ def unfreeze(order: Order, tell: Tell) -> Thawed:
     canary = attempt(order.app, order.database, order.timeout_seconds)
     if canary.outcome is Outcome.REFUSED:
         left = (*left, f"the application still cannot write: {canary.words}")
+    elif never and canary.outcome is not Outcome.WENT_THROUGH:
+        left = (*left, f"whether the application may write is not known: {canary.words}")
     return Thawed(found, path, done, left, canary)
+
+
+def _nothing(server: str, database: str) -> Book:
+    return Book(server, database, How.NOTHING, State.NOT_BLOCKED, iso(utc_now()))
 
 
 def _undo(client: Client, found: Book) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -78,7 +78,7 @@ def _go(here: Here, command: Command) -> Ask:
     shut = blocking(asked)
     gates = f"{len(asked) - len(shut)} of {len(asked)} gates are open now. "
     if shut:
-        gates += "Not open: " + "; ".join(why_blocked(each) for each in shut[:4])
+        gates += "Not open: " + why_blocked(shut[:4])
         gates += f"; and {len(shut) - 4} more. " if len(shut) > 4 else ". "
     rehearsal = here.live is not None and here.live.mode is RunMode.REHEARSAL
     poll = "" if rehearsal else " Then people are polled for strong objections; silence is consent."

@@ -12,11 +12,11 @@ from devora_console.cutover.snapshot import CutoverSnapshot, StepLine
 from devora_console.cutover.state import ENDED, IN_FLIGHT, Run, RunMode, RunState, StepState
 from devora_console.cutover.undo import PLAN_B_PEOPLE
 from devora_console.cutover.voting import ROLLBACK_SCOPE, RUN_SCOPE, counted
+from devora_console.cutover.waits import GATES, KEY
 from devora_console.doctor.cutover import gates_for_go
 
 OVER = frozenset({StepState.PASSED, StepState.SKIPPED, StepState.UNDONE})
 _GOING = frozenset({RunState.RUNNING, RunState.BAKING})
-_KEY = "the key to go on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def _go_on(here: Here) -> bool:
         return False
     if run.state is RunState.PAUSED:
         return not stuck(here.seen)
-    return run.state in _GOING and here.waiting and here.seen.waits_for == _KEY
+    return run.state in _GOING and here.waiting and here.seen.waits_for == KEY
 
 
 def _retry(here: Here) -> bool:
@@ -224,7 +224,7 @@ def suggested(here: Here) -> tuple[str, ...]:
 def _wanted(here: Here) -> tuple[str, ...]:
     seen, run = here.seen, here.live
     if here.after_the_end is not None:
-        return ("roll_back", "vote_go", "begin")
+        return ("begin", "roll_back", "vote_go")
     if run is None:
         unknown = any(each.age_seconds is None and not each.attested for each in seen.gates)
         return ("measure", "begin", "rehearse") if unknown else ("begin", "rehearse", "measure")
@@ -246,10 +246,14 @@ def _wanted(here: Here) -> tuple[str, ...]:
         return ("note",)
     if here.at_no_return:
         return ("go", "roll_back")
-    if here.waiting:
-        leads_on = "attest" if here.manual else "go_on" if here.can("go_on") else "vote_go"
-        return (leads_on, "roll_back")
-    return ("pause_run", "stop_step", "roll_back")
+    return _at_wait(here) if here.waiting else ("pause_run", "stop_step", "roll_back")
+
+
+def _at_wait(here: Here) -> tuple[str, ...]:
+    if here.seen.waits_for.startswith(GATES):
+        return ("measure", "views", "roll_back")
+    leads_on = "attest" if here.manual else "go_on" if here.can("go_on") else "vote_go"
+    return (leads_on, "roll_back")
 
 
 def _before_go(seen: CutoverSnapshot) -> tuple[str, ...]:

@@ -71,6 +71,8 @@ class CutoverScreen(CutoverActing):
         seen, look, width = self.snapshot, self.look, self.app.size.width
         keys = {action.verb: action.key for action in self.host.actions if action.id.startswith("cutover.")}
         words = headline(seen, keys)
+        if self.view == "timeline" and not seen.events and seen.problem is None:
+            words += " Nothing has happened yet: no run is open."
         self.query_one("#headline", Line).show(look.text(words, 600))
         self._draw_list(seen)
         self.query_one("#now", Line).show(now_line(seen, self.suggestions(), self.busy, width, look))
