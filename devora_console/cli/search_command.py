@@ -13,6 +13,7 @@ from rich.text import Text
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.cli.schema_command import database_of, on_target
+from devora_console.cli.search_bench import bench
 from devora_console.cli.search_suite import suite
 from devora_console.cli.search_view import Looked, keys, show
 from devora_console.cli.tables import number
@@ -70,6 +71,7 @@ def command() -> None:
 
 
 command.add_command(suite)
+command.add_command(bench)
 
 
 @door_command(command, _QUERY, hidden=True)
@@ -114,6 +116,7 @@ def _query(
     exact: bool,
 ) -> Answer:
     """Ask one query."""
+    door.command = "search"
     settings = door.effective.settings
     filters = Filters(SearchType(kind).kinds, _utc(since), _utc(until), language)
     if as_user is None and not as_owner:
@@ -133,7 +136,8 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 async def _look(settings: Settings, asked: Asked, *, explain: bool, exact: bool) -> Looked:
-    playground = await Playground.open(settings)
+    meant = {Method.SEMANTIC, Method.HYBRID}.intersection(asked.methods)
+    playground = await Playground.open(settings, early=bool(meant))
     try:
         snapshot = await playground.ask(asked)
         assert snapshot is not None  # nobody else asks

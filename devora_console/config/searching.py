@@ -28,7 +28,7 @@ class SearchSettings(Section):
         default="hybrid", description="How Devora's search API answers, and what is shown first."
     )
     limit: int = Field(default=10, ge=1, le=1000, description="Hits shown of each method.")
-    timeout_seconds: float = Field(
+    statement_seconds: float = Field(
         default=5.0, gt=0, le=600, description="Seconds after which the server ends a statement of a search."
     )
     fts_weight: Weight = Field(default=1.0, description="What a rank of full text search counts in the hybrid.")
@@ -50,13 +50,16 @@ class SearchSettings(Section):
         description="How widely the index of nearest neighbours looks; never less than the hits asked for.",
     )
     exact_rows: int = Field(
-        default=20_000,
+        default=10_000,
         ge=0,
         le=10_000_000,
         description="Vectors of a user up to which every one is compared, instead of asking the index.",
     )
     trigram_threshold: float = Field(
-        default=0.4, ge=0.1, le=1, description="Word similarity from which a title or name matches (0.1 to 1)."
+        default=0.5,
+        ge=0.1,
+        le=1,
+        description="Word similarity from which a word of a title or name matches one that was typed (0.1 to 1).",
     )
     common_percent: float = Field(
         default=10.0,

@@ -20,6 +20,7 @@ from devora_console.postgres.connect import LOST
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 TABLE = "search_documents"
+VOCABULARY = "search_vocabulary"
 TRIGGERS = frozenset(f"keep_documents_{event}" for event in ("added", "changed", "leaving", "gone", "emptied"))
 """The triggers that keep the documents."""
 _KINDS = {"projects": "project", "conversations": "conversation", "project_files": "file", "messages": "message"}
@@ -61,6 +62,25 @@ async def aside(connection: Connection) -> list[Kind]:
     if not TRIGGERS & set(names or ()):
         return []
     return [Kind(kind, table, await _count(connection, table)) for table, kind in _KINDS.items()]
+
+
+async def refresh_words(connection: Connection) -> None:
+    """Take the words of all documents anew, inside the caller's transaction."""
+    await connection.fetchval("SELECT public.devora_refresh_vocabulary()")
+
+
+async def without_words(connection: Connection) -> bool:
+    """Whether there are documents, and no vocabulary of them yet that we could take: searches do without one."""
+    if not await connection.fetchval(
+        "SELECT coalesce(has_function_privilege(to_regprocedure($1), 'EXECUTE'), false)",
+        "public.devora_refresh_vocabulary()",
+    ):
+        return False
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM public.search_documents) AND NOT EXISTS (SELECT FROM public.search_vocabulary)"
+        )
+    )
 
 
 async def _count(connection: Connection, table: str) -> int:

@@ -43,6 +43,12 @@ class Finishing:
             await self._bring_back(Phase.CONSTRAINTS, [t for t in things if t.kind == "foreign_key"])
             await self._bring_back(Phase.CONSTRAINTS, [t for t in things if t.kind == "trigger"])
         tables = await documents.with_documents(self._main, tables)
+        if documents.TABLE in tables:
+            if things or await documents.without_words(self._main):
+                # Later it is refreshed from time to time; without any, searches correct no typing error.
+                async with Fenced(self._main, self._context.epoch):
+                    await documents.refresh_words(self._main)
+            tables = [*tables, documents.VOCABULARY]
         self._tracker.phase(Phase.ANALYZE, len(tables))
         for table in tables:
             # Fresh statistics, so that the first queries of the application are planned on facts.

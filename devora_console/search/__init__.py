@@ -9,11 +9,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from devora_console.search.embed.service import EmbeddingResult, EmbeddingService, get_embedding_service
     from devora_console.search.model import SearchResult, SearchResults, SearchType
     from devora_console.search.rag.pipeline import RagPipeline, get_rag_pipeline
     from devora_console.search.service import SearchFailed, SearchService, get_search_service
 
 _HOMES = {
+    "EmbeddingResult": "embed.service",
+    "EmbeddingService": "embed.service",
+    "get_embedding_service": "embed.service",
     "SearchType": "model",
     "SearchResult": "model",
     "SearchResults": "model",
@@ -25,12 +29,15 @@ _HOMES = {
 }
 
 __all__ = [
+    "EmbeddingResult",
+    "EmbeddingService",
     "RagPipeline",
     "SearchFailed",
     "SearchResult",
     "SearchResults",
     "SearchService",
     "SearchType",
+    "get_embedding_service",
     "get_rag_pipeline",
     "get_search_service",
 ]

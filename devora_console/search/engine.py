@@ -9,18 +9,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from devora_console.config.searching import SearchSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.asking import FAILURES, Caller, Pool, Question, asking, fetch, refusal
 from devora_console.search.details import Standing, described
-from devora_console.search.embed.provider import Embedder
 from devora_console.search.fusion import Ranked, fuse
 from devora_console.search.ground import Ground, look
 from devora_console.search.isolation import isolation
 from devora_console.search.legs import fulltext, semantic, trigram
-from devora_console.search.meaning import Meaning, meaning_of, why_none
+from devora_console.search.meaning import Known, Meaning, meaning_of, why_none
 from devora_console.search.model import LEGS, Analysed, Asked, Hit, Knobs, Method, MethodAnswer, SearchSnapshot
 from devora_console.search.query import analyse
 
@@ -48,7 +49,7 @@ class Round:
     began: float
     tell: Tell | None
     ground: Ground | None = None
-    analysed: Analysed = field(default_factory=lambda: Analysed("", "", "", ""))
+    analysed: Analysed = field(default_factory=lambda: Analysed("", "", "", "", ""))
     meaning: Meaning | Unknown | Problem = field(default_factory=lambda: Unknown("not asked"))
     answers: dict[Method, MethodAnswer] = field(default_factory=dict)
     strange: set[Key] = field(default_factory=set)
@@ -59,9 +60,9 @@ class Round:
 
 
 class Engine:
-    """Searches on a pool. ``embedder`` may be unknown: then the semantic leg says why. Use on one event loop."""
+    """Searches on a pool. Where there is no embedder the semantic leg says why. Use on one event loop."""
 
-    def __init__(self, pool: Pool, settings: SearchSettings, embedder: Embedder | Unknown) -> None:
+    def __init__(self, pool: Pool, settings: SearchSettings, embedder: Known) -> None:
         self.pool = pool
         self.settings = settings
         self.embedder = embedder
@@ -69,7 +70,7 @@ class Engine:
 
     def caller(self, asked: Asked) -> Caller:
         """As whom the server is asked."""
-        return Caller(None if asked.as_owner else self.settings.role, asked.user, self.settings.timeout_seconds)
+        return Caller(None if asked.as_owner else self.settings.role, asked.user, self.settings.statement_seconds)
 
     async def ground(self) -> Ground:
         """Looked at once. Raises what a statement can fail with (:data:`devora_console.search.asking.FAILURES`)."""
@@ -150,10 +151,11 @@ class Engine:
                 return self._nothing(now, leg, question)
             return await self._run(now, question, most)
         except FAILURES as error:
-            return self._nothing(now, leg, refusal(error, now.caller.seconds))
+            late = isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
+            return self._nothing(now, leg, refusal(error, now.caller.seconds), ("timeout",) if late else ())
 
-    def _nothing(self, now: Round, method: Method, problem: Problem | Unknown) -> Found:
-        return Found([], MethodAnswer(method, (), now.ms(), now.asked.limit, problem=problem))
+    def _nothing(self, now: Round, method: Method, problem: Problem | Unknown, flags: tuple[str, ...] = ()) -> Found:
+        return Found([], MethodAnswer(method, (), now.ms(), now.asked.limit, flags=flags, problem=problem))
 
     async def question(self, now: Round, leg: Method, most: int) -> Question | Problem | Unknown:
         """The leg's statement, or why there is none."""
@@ -162,7 +164,7 @@ class Engine:
             return fulltext.question(now.analysed, now.asked, most)
         if leg is Method.TRIGRAM:
             return trigram.question(now.analysed, now.asked, most, now.ground)
-        now.meaning = await meaning_of(self.embedder, now.analysed)
+        now.meaning = await meaning_of(await self.embedder.get(), now.analysed)
         if not isinstance(now.meaning, Meaning):
             return now.meaning
         rows = self.settings.exact_rows
@@ -222,6 +224,7 @@ class Engine:
             return self._nothing(now, Method.HYBRID, refusal(error, now.caller.seconds))
         out = [f"Without {leg}: {found.answer.problem}" for leg, found in taking.items() if found.answer.problem]
         without = [f"without_{leg}" for leg, found in taking.items() if found.answer.problem]
+        without += ["timeout"] if any("timeout" in found.answer.flags for found in taking.values()) else []
         lost = all(found.answer.problem for found in taking.values())
         answer = MethodAnswer(
             Method.HYBRID,
@@ -254,10 +257,12 @@ async def fill(
 
 def _shared(leg: Method, found: Found, legs: Mapping[Method, Found], knobs: Knobs) -> list[Ranked]:
     """A leg's ranking with what each document counts of its weight."""
-    if leg is not Method.FTS:
+    if leg is Method.SEMANTIC:
         return found.ranked
     meaning = legs.get(Method.SEMANTIC)
     alone = meaning is None or not meaning.ranked or "little_coverage" in meaning.answer.flags
+    if leg is Method.TRIGRAM:
+        return [replace(each, share=trigram.share(each.score, knobs, alone=alone)) for each in found.ranked]
     return [
         replace(each, share=fulltext.share(tier, knobs, alone=alone))
         for each, tier in zip(found.ranked, found.tiers, strict=True)

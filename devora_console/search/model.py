@@ -82,7 +82,8 @@ class Analysed:
 
     ``text`` is what was typed, cleaned and cut. ``strict`` is the tsquery that wants every word, ``two`` the one that
     wants any two of three or more, ``loose`` the one that wants any; all as text, empty when nothing is left to search
-    for. ``names`` is what trigrams are compared with.
+    for. ``names`` is what trigrams are compared with, ``meaning`` what is embedded: the text
+    without what is excluded.
     ``took_ms``: analysing is shared by all methods.
     """
 
@@ -90,6 +91,7 @@ class Analysed:
     strict: str
     loose: str
     names: str
+    meaning: str
     two: str = ""
     words: tuple[Word, ...] = ()
     notes: tuple[str, ...] = ()
@@ -112,8 +114,8 @@ class Knobs:
     each leg. ``ef_search`` is how widely the index of nearest neighbours looks. ``trigram_threshold`` (0 to 1) is the
     word similarity from which a name matches; ``least_similarity`` (-1 to 1) the cosine below which a neighbour is
     left out. ``exact``: without the index of nearest neighbours. ``two_weight`` and ``any_weight`` are what documents
-    count that hold only two of the words, or only one, beside 1 for those that hold all; the last one counts half where
-    nothing is known of the query's meaning.
+    count that hold only two of the words, or only one (or whose title is like one only), beside 1 for those that hold
+    all; the last one counts half where nothing is known of the query's meaning.
     """
 
     legs: tuple[Method, ...] = LEGS
@@ -121,7 +123,7 @@ class Knobs:
     k: int = 60
     candidates: int = 50
     ef_search: int = 200
-    trigram_threshold: float = 0.4
+    trigram_threshold: float = 0.5
     least_similarity: float = -1.0
     two_weight: float = 0.5
     any_weight: float = 0.0
@@ -198,7 +200,7 @@ class MethodAnswer:
     """What one method found. ``took_ms`` runs from the ask to its hits, with its snippets.
 
     ``problem`` says why there are no hits: nothing was searched then. ``notes`` are in words for people, ``flags`` the
-    same for scripts (short, loose, exact, index_short, stale, little_coverage, without_<leg>). ``sql`` with
+    same for scripts (short, loose, exact, index_short, stale, little_coverage, timeout, without_<leg>). ``sql`` with
     ``parameters`` is exactly what was run, after ``opening``; empty for the hybrid, which is fused here.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from devora_console.core.unknown import Unknown
@@ -9,9 +10,12 @@ from devora_console.postgres.names import quoted
 from devora_console.postgres.plans import Plan
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Question
+from devora_console.search.folding import folded
 from devora_console.search.ground import HERE, Ground
 from devora_console.search.model import Asked, Method
 
+_NOT_LETTERS = re.compile(r"[\W_]+")
+_MOST_TRIGRAM_WORDS = 5
 _MOST_VECTOR = 2000  # dimensions that an index takes at full precision
 _MANY_ROWS = 1000.0
 """Rows below which a sequential scan, or rows thrown away, are not worth a word."""
@@ -30,10 +34,14 @@ def inside(question: Question, asked: Asked, ground: Ground, *, tier: int, exact
         query = _quote(question.parameters[tier])
         text = sql(HERE, "inside_fulltext").format(query=query, conditions=conditions, most=most)
         return Question(Method.FTS, text, ())
-    words = f"public.devora_fold({_quote(question.parameters[0][:200])})"
-    text = sql(HERE, "inside_trigram").format(
-        words=words, conditions=conditions, most=most, place=quoted(ground.trigram_schema or "public")
-    )
+    words = [word for word in dict.fromkeys(_NOT_LETTERS.split(folded(question.parameters[0]))) if len(word) >= 3]
+    place = quoted(ground.trigram_schema or "public")
+    scans = [
+        sql(HERE, "inside_trigram").format(word=_quote(word), conditions=conditions, place=place)
+        for word in words[:_MOST_TRIGRAM_WORDS] or [""]
+    ]
+    body = sql(HERE, "inside_trigrams")
+    text = body.format(words=len(scans), scans="\n        UNION ALL\n".join(scans), most=most)
     threshold = str(asked.knobs.trigram_threshold)
     return Question(Method.TRIGRAM, text, (), (("pg_trgm.word_similarity_threshold", threshold),))
 

@@ -13,16 +13,16 @@ import asyncpg
 
 from devora_console.config.libpq import target
 from devora_console.config.settings import Settings
-from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import explain as explained
 from devora_console.postgres.plans import Plan
 from devora_console.postgres.target import Target
 from devora_console.search.asking import Pool
-from devora_console.search.embed.provider import Embedder, embedder_of
+from devora_console.search.embed.provider import Embedder
 from devora_console.search.engine import Engine
 from devora_console.search.knobs import asked_of, knobs_of
 from devora_console.search.looking import compare_neighbours, explain
+from devora_console.search.meaning import Known
 from devora_console.search.model import Asked, Method, SearchSnapshot
 from devora_console.search.trying import Neighbours, Tried, try_sql
 
@@ -39,29 +39,27 @@ class Playground:
         self._engine = engine
         self._current: asyncio.Task[SearchSnapshot] | None = None
         self._asks = 0
+        self._loading: asyncio.Future[Embedder | Unknown] | None = None
 
     @classmethod
-    async def open(cls, settings: Settings, *, embedder: Embedder | None = None) -> Playground:
-        """Connect, so that the first ask need not; the embedder is loaded meanwhile. Raises ConsoleError.
+    async def open(cls, settings: Settings, *, embedder: Embedder | None = None, early: bool = True) -> Playground:
+        """Connect, so that the first ask need not. Raises ConsoleError.
 
-        An embedder that cannot be had is not an error: the semantic leg says why it is missing.
+        The embedder is loaded meanwhile, unless ``early`` is false: then when it is first needed. One that cannot be
+        had is not an error: the semantic leg says why it is missing.
         """
-        found: Embedder | Unknown
-        try:
-            found = embedder if embedder is not None else await asyncio.to_thread(embedder_of, settings)
-        except ConsoleError as error:
-            found = Unknown(error.problem.message, error.problem.remedy)
         pool = await connected(settings)
-        try:
-            await warm(found)
-            return cls(pool, Engine(pool, settings.search, found))
-        except BaseException:
-            pool.terminate()
-            raise
+        known = Known(settings, embedder)
+        opened = cls(pool, Engine(pool, settings.search, known))
+        if early:
+            opened._loading = asyncio.ensure_future(known.get())
+        return opened
 
     async def close(self) -> None:
         """End what runs, and give the connections back."""
         await self.cancel()
+        if self._loading is not None:
+            await asyncio.wait([self._loading])
         try:
             await asyncio.wait_for(self._pool.close(), 2)
         except TimeoutError:
@@ -128,13 +126,8 @@ async def connected(settings: Settings) -> Pool:
             **({"timeout": settings.postgres.connect_timeout_seconds} | target(dsn).asyncpg(session)),
             min_size=_CONNECTIONS,
             max_size=_CONNECTIONS,
+            max_cached_statement_lifetime=0,  # as long as the connection lives
             reset=as_it_is,
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
         raise explained(error, dsn) from None
-
-
-async def warm(embedder: Embedder | Unknown) -> None:
-    """Load what an embedder that runs here loads on its first text."""
-    if not isinstance(embedder, Unknown) and embedder.local:
-        await embedder.embed(["chaud"])

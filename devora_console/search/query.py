@@ -79,7 +79,7 @@ async def analyse(
     began = time.perf_counter()
     text, notes = cleaned(text)
     if not text:
-        return Analysed("", "", "", "", notes=(*notes, "Nothing was typed."))
+        return Analysed("", "", "", "", "", notes=(*notes, "Nothing was typed."))
     words = typed_words(text)
     rows = await fetch(connection, caller, sql(HERE, "analyse"), text, words)
     asked = sorted({each.word for row in rows for each in lexemes(row["query"]) if not each.negated})
@@ -112,7 +112,8 @@ def made(
     if strict and not loose:  # all of them are common
         loose, judged = any_of(strict), tuple(_kept(word) for word in judged)
     two = two_of(strict, without=common)
-    return Analysed(text, strict, loose, _names(judged, text), two, judged, (*notes, *_said(judged, strict)))
+    said = (*notes, *_said(judged, strict))
+    return Analysed(text, strict, loose, _names(judged, text), _meaning(judged, text), two, judged, said)
 
 
 def _word(text: str, query: str, seen: bool, known: Mapping[str, Known], left: set[str]) -> Word:
@@ -147,6 +148,12 @@ def _names(words: Sequence[Word], text: str) -> str:
     return " ".join(left) if words else text
 
 
+def _meaning(words: Sequence[Word], text: str) -> str:
+    """What is embedded: as it was typed, but for what is excluded."""
+    out = {word.text for word in words if word.fate is Fate.EXCLUDED}
+    return " ".join(word for word in text.split() if word.strip(_EDGES) not in out) if out else text
+
+
 def _said(words: Sequence[Word], strict: str) -> list[str]:
     notes = []
     for fate, said in (
@@ -158,6 +165,8 @@ def _said(words: Sequence[Word], strict: str) -> list[str]:
             notes.append(said.format(", ".join(dict.fromkeys(these))))
     if these := [f"{word.text} ({word.became})" for word in words if word.fate is Fate.CORRECTED]:
         notes.append(f"Searched for also as the nearest known word: {', '.join(dict.fromkeys(these))}.")
+    if strict and any(word.fate is Fate.EXCLUDED for word in words):
+        notes.append("What is excluded is excluded from full text only: meaning and names do not know of it.")
     if not strict:
         only_no = words and all(word.fate is Fate.EXCLUDED for word in words)
         notes.append(

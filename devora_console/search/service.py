@@ -16,12 +16,13 @@ from uuid import UUID
 
 from devora_console.config.load import load
 from devora_console.config.settings import Settings
-from devora_console.core.problems import ConsoleError, Problem
+from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.asking import FAILURES, Pool
-from devora_console.search.embed.provider import Embedder, embedder_of
+from devora_console.search.embed.provider import Embedder
 from devora_console.search.engine import NOTHING, Engine
 from devora_console.search.knobs import asked_of
+from devora_console.search.meaning import Known
 from devora_console.search.model import (
     MARK_BEGIN,
     MARK_END,
@@ -55,9 +56,7 @@ class SearchService:
     def __init__(self, pool: Pool, settings: Settings, embedder: Embedder | None = None) -> None:
         self.pool = pool
         self._settings = settings
-        self._embedder = embedder
-        self._engine: Engine | None = None
-        self._starting = asyncio.Lock()
+        self._engine = Engine(pool, settings.search, Known(settings, embedder))
         self._recording: set[asyncio.Task[None]] = set()
 
     async def search(
@@ -78,7 +77,7 @@ class SearchService:
         """
         began = time.perf_counter()
         kind = SearchType(search_type)
-        engine = await self._started()
+        engine = self._engine
         wanted = method or Method(self._settings.search.method)
         asked = replace(
             asked_of(
@@ -102,20 +101,6 @@ class SearchService:
         """Wait for what is still being recorded. The pool stays open: it is the application's."""
         if self._recording:
             await asyncio.wait(self._recording)
-
-    async def _started(self) -> Engine:
-        async with self._starting:
-            if self._engine is None:
-                self._engine = Engine(self.pool, self._settings.search, await self._found_embedder())
-            return self._engine
-
-    async def _found_embedder(self) -> Embedder | Unknown:
-        if self._embedder is not None:
-            return self._embedder
-        try:
-            return await asyncio.to_thread(embedder_of, self._settings)
-        except ConsoleError as error:
-            return Unknown(error.problem.message, error.problem.remedy)
 
     def _record(self, user: str, found: SearchResults) -> None:
         """Beside the answer, which does not wait for it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ import asyncpg
 from devora_console import schema
 from devora_console.config.secret import Dsn
 from devora_console.config.settings import Settings
-from devora_console.core.problems import ConsoleError, refused, usage_error
+from devora_console.core.problems import refused, usage_error
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import LOST, connection, explain, other_database
 from devora_console.postgres.judging import comment, new_name, sweep
@@ -20,12 +19,12 @@ from devora_console.postgres.names import quoted
 from devora_console.postgres.target import Target
 from devora_console.schema.bootstrap import WANTED
 from devora_console.search.asking import Pool
-from devora_console.search.embed.provider import Embedder, embedder_of
 from devora_console.search.engine import Engine
 from devora_console.search.judging.corpus import Corpus, embed, load
 from devora_console.search.judging.run import SuiteRun, run_suite, versions_of
 from devora_console.search.judging.suite import Suite
 from devora_console.search.knobs import asked_of
+from devora_console.search.meaning import Known
 from devora_console.search.model import Asked, Knobs, Method
 from devora_console.search.playground import connected
 
@@ -66,17 +65,14 @@ async def judge(
 
 @asynccontextmanager
 async def _place(settings: Settings, suite: Suite, user: str | None) -> AsyncIterator[Place]:
-    embedder: Embedder | Unknown
-    try:
-        embedder = await asyncio.to_thread(embedder_of, settings)
-    except ConsoleError as error:
-        embedder = Unknown(error.problem.message, error.problem.remedy)
+    known = Known(settings)
+    embedder = await known.get()
     if not suite.documents:
         whose = user or suite.user
         if whose is None:
             raise usage_error("no_user", "the suite does not say as which user it is asked", "Give --as-user ID")
         async with _pool(settings) as pool:
-            yield Place(Engine(pool, settings.search, embedder), pool, whose, None)
+            yield Place(Engine(pool, settings.search, known), pool, whose, None)
         return
     async with _scratch(settings) as there:
         async with connection(_dsn(there), purpose="judging", read_only=False) as opened:
@@ -84,7 +80,7 @@ async def _place(settings: Settings, suite: Suite, user: str | None) -> AsyncIte
             if not isinstance(embedder, Unknown):
                 await embed(opened, embedder)
         async with _pool(there) as pool:
-            yield Place(Engine(pool, there.search, embedder), pool, corpus.owner, corpus)
+            yield Place(Engine(pool, there.search, known), pool, corpus.owner, corpus)
 
 
 @asynccontextmanager

@@ -1,7 +1,8 @@
 """A corpus for searches: users of very different size, messages with word frequencies as in real text, vectors.
 
 Words follow Zipf and Mandelbrot: 60,000 of them, the commonest being French function words; a fourth of the words of a
-message are of its user's own 300 favourites. Every user has some topics, each a point in space that vectors lie around.
+message are of its user's own 300 favourites. Every user has some topics, each a point in space; conversations lie
+around topics, and the vectors of messages around their conversation, as those of real texts do.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import operator
 import random
 import struct
 import uuid
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 WORDS = 60_000
 DIMENSIONS = 256
+PER_TALK = 20
 MODEL = "synthetic-256"
 _COMMON = (  # noqa: SIM905 - a text is what it is
     "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont avec ou son cette"
@@ -75,7 +78,9 @@ class Corpus:
         self._weights = list(itertools.accumulate(1 / (rank + 2.7) ** 1.07 for rank in range(len(self.words))))
         centre = self.random.gauss
         self.centres = [[centre(0, 1) for _ in range(DIMENSIONS)] for _ in range(400)]
-        self._noise = [centre(0, 0.9) for _ in range(_POOL)]
+        self._far = [centre(0, 0.8) for _ in range(_POOL)]
+        near = random.Random(self.seed + 2).gauss  # noqa: S311 - nothing secret
+        self._near = [near(0, 0.5) for _ in range(_POOL)]
         self.users = self._users()
 
     def _users(self) -> list[Person]:
@@ -109,11 +114,21 @@ class Corpus:
         draw = self.random
         return " ".join(draw.choices(person.favourites, k=draw.randint(3, 5))).capitalize()
 
-    def vector(self, person: Person) -> list[float]:
-        """Around one of the user's topics."""
+    def talk(self, person: Person, number: int) -> list[float]:
+        """Where the user's conversation of that number lies: around one of the user's topics, always at one place."""
+        start = zlib.crc32(person.id.bytes + number.to_bytes(4, "big")) % (_POOL - DIMENSIONS)
+        centre = self.centres[person.topics[number % len(person.topics)]]
+        return list(map(operator.add, centre, self._far[start : start + DIMENSIONS]))
+
+    def vector(self, talk: list[float]) -> list[float]:
+        """A message of the conversation that lies there."""
         start = self.random.randrange(_POOL - DIMENSIONS)
-        centre = self.centres[self.random.choice(person.topics)]
-        return list(map(operator.add, centre, self._noise[start : start + DIMENSIONS]))
+        return list(map(operator.add, talk, self._near[start : start + DIMENSIONS]))
+
+    def asked(self, person: Person) -> list[float]:
+        """The vector of a message that is in no table, of one of the user's conversations."""
+        talks = (person.messages + PER_TALK - 1) // PER_TALK
+        return self.vector(self.talk(person, self.random.randrange(talks)))
 
     def query(self, person: Person, *, typo: bool) -> str:
         """A message of this user's that is in no table, with a typing error in one of its longer words if wanted."""

@@ -51,7 +51,8 @@ $body$;
 CREATE FUNCTION devora_console.content_hash(context text, title text, body text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $body$
-    SELECT left(encode(sha256(convert_to(context || chr(31) || title || chr(31) || coalesce(body, ''), 'UTF8')), 'hex'), 32)
+    SELECT left(encode(sha256(convert_to(
+        context || chr(31) || title || chr(31) || coalesce(body, ''), 'UTF8')), 'hex'), 32)
 $body$;
 
 -- What the documents should be. head is the vector of title and context, place the row's place in its table.
@@ -112,42 +113,57 @@ BEGIN
         RETURN;
     ELSIF kind = 'message' THEN
         INSERT INTO public.search_documents AS d
-               (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector, content_hash)
-        SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at, s.search_vector, s.content_hash
+               (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector,
+                content_hash)
+        SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at,
+               s.search_vector, s.content_hash
           FROM devora_console.message_documents s WHERE s.entity_id = ANY (ids)
             ON CONFLICT (user_id, entity_type, entity_id) DO UPDATE
            SET (parent_id, title, context, language, happened_at, search_vector, content_hash)
-             = (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at, excluded.search_vector, excluded.content_hash)
+             = (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at,
+                excluded.search_vector, excluded.content_hash)
          WHERE (d.parent_id, d.title, d.context, d.language, d.happened_at, d.content_hash, d.search_vector)
-               IS DISTINCT FROM (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at, excluded.content_hash, excluded.search_vector);
+               IS DISTINCT FROM (excluded.parent_id, excluded.title, excluded.context, excluded.language,
+                                 excluded.happened_at, excluded.content_hash, excluded.search_vector);
     ELSIF kind = 'conversation' THEN
         INSERT INTO public.search_documents AS d
-               (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector, content_hash)
-        SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at, s.search_vector, s.content_hash
+               (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector,
+                content_hash)
+        SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at,
+               s.search_vector, s.content_hash
           FROM devora_console.conversation_documents s WHERE s.entity_id = ANY (ids)
             ON CONFLICT (user_id, entity_type, entity_id) DO UPDATE
            SET (parent_id, title, context, language, happened_at, search_vector, content_hash)
-             = (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at, excluded.search_vector, excluded.content_hash)
+             = (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at,
+                excluded.search_vector, excluded.content_hash)
          WHERE (d.parent_id, d.title, d.context, d.language, d.happened_at, d.content_hash, d.search_vector)
-               IS DISTINCT FROM (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at, excluded.content_hash, excluded.search_vector);
+               IS DISTINCT FROM (excluded.parent_id, excluded.title, excluded.context, excluded.language,
+                                 excluded.happened_at, excluded.content_hash, excluded.search_vector);
     ELSIF kind = 'file' THEN
         INSERT INTO public.search_documents AS d
-               (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector, content_hash)
-        SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at, s.search_vector, s.content_hash
+               (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector,
+                content_hash)
+        SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at,
+               s.search_vector, s.content_hash
           FROM devora_console.file_documents s WHERE s.entity_id = ANY (ids)
             ON CONFLICT (user_id, entity_type, entity_id) DO UPDATE
            SET (parent_id, title, context, language, happened_at, search_vector, content_hash)
-             = (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at, excluded.search_vector, excluded.content_hash);
+             = (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at,
+                excluded.search_vector, excluded.content_hash);
     ELSE
         INSERT INTO public.search_documents AS d
-               (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector, content_hash)
-        SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at, s.search_vector, s.content_hash
+               (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector,
+                content_hash)
+        SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at,
+               s.search_vector, s.content_hash
           FROM devora_console.project_documents s WHERE s.entity_id = ANY (ids)
             ON CONFLICT (user_id, entity_type, entity_id) DO UPDATE
            SET (parent_id, title, context, language, happened_at, search_vector, content_hash)
-             = (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at, excluded.search_vector, excluded.content_hash)
+             = (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at,
+                excluded.search_vector, excluded.content_hash)
          WHERE (d.parent_id, d.title, d.context, d.language, d.happened_at, d.content_hash, d.search_vector)
-               IS DISTINCT FROM (excluded.parent_id, excluded.title, excluded.context, excluded.language, excluded.happened_at, excluded.content_hash, excluded.search_vector);
+               IS DISTINCT FROM (excluded.parent_id, excluded.title, excluded.context, excluded.language,
+                                 excluded.happened_at, excluded.content_hash, excluded.search_vector);
     END IF;
 END
 $body$;
@@ -423,7 +439,8 @@ DECLARE
     part    uuid[];
 BEGIN
     FOR entity_type, source, base IN
-        VALUES ('project', 'project_documents', 'projects'), ('conversation', 'conversation_documents', 'conversations'),
+        VALUES ('project', 'project_documents', 'projects'),
+               ('conversation', 'conversation_documents', 'conversations'),
                ('message', 'message_documents', 'messages'), ('file', 'file_documents', 'project_files')
     LOOP
         written := 0;
@@ -431,7 +448,8 @@ BEGIN
                         ELSE 'false' END;
         EXECUTE format(
             'DELETE FROM public.search_documents d WHERE d.entity_type = %1$L AND %3$s
-                AND NOT EXISTS (SELECT FROM devora_console.%2$I s WHERE s.entity_id = d.entity_id AND s.user_id = d.user_id)',
+                AND NOT EXISTS (SELECT FROM devora_console.%2$I s
+                                 WHERE s.entity_id = d.entity_id AND s.user_id = d.user_id)',
             entity_type, source, format(scope, 'd'));
         GET DIAGNOSTICS removed = ROW_COUNT;
         EXECUTE format(
@@ -465,8 +483,10 @@ DECLARE
 BEGIN
     EXECUTE format(
         'INSERT INTO public.search_documents AS d
-                (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector, content_hash)
-         SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at, s.search_vector, s.content_hash
+                (user_id, entity_type, entity_id, parent_id, title, context, language, happened_at, search_vector,
+                content_hash)
+         SELECT s.user_id, s.entity_type, s.entity_id, s.parent_id, s.title, s.context, s.language, s.happened_at,
+               s.search_vector, s.content_hash
            FROM devora_console.%I s WHERE s.place >= $1 AND s.place < $2
              ON CONFLICT (user_id, entity_type, entity_id) DO NOTHING', kind || '_documents') USING first, past;
     GET DIAGNOSTICS done = ROW_COUNT;

@@ -39,8 +39,8 @@ AS $body$
 $body$;
 
 -- Lexemes of the documents, folded, and in how many documents each is; refreshed from time to time. Long ones are left
--- out, and of many documents the words of one only (half of all words, mostly numbers and typing errors).
--- The empty word stands for all documents.
+-- out, and of many documents the words of one only (half of all words, mostly numbers and typing errors). The empty
+-- word stands for all documents.
 CREATE TABLE public.search_vocabulary (
     word      text   NOT NULL,
     documents bigint NOT NULL,
@@ -69,28 +69,32 @@ END
 $body$;
 REVOKE EXECUTE ON FUNCTION public.devora_refresh_vocabulary() FROM PUBLIC;
 
--- About how many documents the scope holds, as the planner reckons: that takes a fraction of a millisecond.
+-- About how many documents the scope holds, as the planner reckons, which takes a fraction of a millisecond; and for
+-- one user the partition, whose statistics tell what is common for this user.
 -- (VOLATILE only because no other function may EXPLAIN.)
-CREATE FUNCTION devora_console.search_size(scope text) RETURNS bigint
+CREATE FUNCTION devora_console.search_size(scope text, OUT documents bigint, OUT partition text)
     LANGUAGE plpgsql VOLATILE
 AS $body$
 DECLARE
     plan json;
 BEGIN
     EXECUTE 'EXPLAIN (FORMAT JSON) SELECT FROM public.search_documents d WHERE ' || scope INTO plan;
-    RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::numeric::bigint;
+    documents := (plan -> 0 -> 'Plan' ->> 'Plan Rows')::numeric::bigint;
+    partition := plan -> 0 -> 'Plan' ->> 'Relation Name';
 END
 $body$;
 
--- What a person typed as two queries: all_words must all be there; any_words looks for the words that tell documents
--- apart, rarest first. A question of ten words has no document with all of them, and ranking looks at every match:
--- words in more than a tenth of the documents are left out of any_words, and so are those beyond what the matches of
--- about 3,000 documents pay for, but two stay in any case. Words that no document has are typing errors: similar words
--- that documents of the asker do have stand in for them in both queries (this takes version 17). Negated words stay
--- negated. words tells of each: lexeme, documents that have it (null: none or one), use (asked, common or crowded) and
--- corrections.
+-- What a person typed as three queries, to be asked one after the other until there are enough documents: all_words
+-- must all be there; any_words looks for the words that tell documents apart, rarest first; loose_words for any word.
+-- A question of ten words has no document with all of them, and ranking looks at every match: words in more than a
+-- tenth of the documents are left out of any_words, and so are those beyond some 2,500 matches, but one known word stays
+-- in any case. How often a word is in the documents of the asker is reckoned by the vocabulary, and for those who have
+-- much by the statistics of their partition: a large user's favourite words may be rare elsewhere.
+-- Words that no document has are typing errors: similar words that documents of the asker do have stand in for them
+-- (this takes version 17). Negated words stay negated. words tells of each: lexeme, documents that have it (null: none,
+-- or one), use (asked, common or crowded) and corrections.
 CREATE FUNCTION public.devora_search_query(typed text)
-    RETURNS TABLE (all_words tsquery, any_words tsquery, words jsonb)
+    RETURNS TABLE (all_words tsquery, any_words tsquery, words jsonb, loose_words tsquery)
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp SET jit = off
 AS $body$
 DECLARE
@@ -98,6 +102,7 @@ DECLARE
     scope    text := devora_console.search_scope();
     total    bigint;
     share    double precision;
+    size     record;
     negative text;
     known    boolean := to_regprocedure('devora_console.search_corrections(text,text)') IS NOT NULL;
     part     record;
@@ -105,24 +110,37 @@ DECLARE
     choice   text;
     use      text;
     wanted   text[] := '{}';
+    every    text[] := '{}';
     told     jsonb := '[]';
     matches  double precision := 0;
     tried    integer := 0;
+    kept     integer := 0;
 BEGIN
     all_words := public.devora_query(left(typed, 10000));
     SELECT v.documents INTO total FROM public.search_vocabulary v WHERE v.word = '';
-    share := devora_console.search_size(scope) / greatest(total, 1)::double precision;
+    -- Without a vocabulary nothing is known to be common.
+    size := devora_console.search_size(scope);
+    share := CASE WHEN total > 0 THEN size.documents::double precision / total ELSE 0 END;
     SELECT string_agg(m[1], ' & ') INTO negative
       FROM regexp_matches(all_words::text, format('(!\s*(?:\([^()]*\)|%s))', quoted), 'g') AS m;
     FOR part IN
-        SELECT found.written, found.lexeme, v.documents
+        SELECT found.written, found.lexeme, v.documents,
+               greatest(v.documents * share, often.part * size.documents, 1) AS expected
           FROM (SELECT m[1] AS written, (tsvector_to_array(m[1]::tsvector))[1] AS lexeme,
                        min(place) AS place
-                  FROM regexp_matches(regexp_replace(all_words::text, format('!\s*(?:\([^()]*\)|%s)', quoted), '', 'g'),
+                  FROM regexp_matches(regexp_replace(all_words::text, format('!\s*(?:\([^()]*\)|%s)', quoted),
+                                                     '', 'g'),
                                       format('(%s)', quoted), 'g') WITH ORDINALITY AS r (m, place)
                  GROUP BY 1) found
           LEFT JOIN public.search_vocabulary v ON v.word = public.devora_fold(found.lexeme)
-         ORDER BY coalesce(v.documents, 0), found.place
+          LEFT JOIN LATERAL (
+              SELECT e.lexeme, max(e.part) AS part
+                FROM pg_stats p
+               CROSS JOIN unnest(p.most_common_elems::text::text[], p.most_common_elem_freqs) AS e (lexeme, part)
+               WHERE size.documents > 2500 AND p.schemaname = 'devora_console' AND p.tablename = size.partition
+                 AND p.attname = 'search_vector' AND e.lexeme IS NOT NULL
+               GROUP BY e.lexeme) often USING (lexeme)
+         ORDER BY v.documents IS NOT NULL, expected, found.place
     LOOP
         instead := '{}';
         IF part.documents IS NULL AND known AND total > 0 AND tried < 4 AND char_length(part.lexeme) >= 4
@@ -130,17 +148,21 @@ BEGIN
             tried := tried + 1;
             instead := devora_console.search_corrections(part.lexeme, scope);
         END IF;
-        matches := matches + coalesce(part.documents, 1) * share;
-        use := CASE WHEN cardinality(wanted) < 2 THEN 'asked'
-                    WHEN part.documents > total / 10 THEN 'common'
-                    WHEN matches > 3000 OR cardinality(wanted) >= 24 THEN 'crowded'
+        matches := matches + part.expected;
+        use := CASE WHEN part.documents IS NULL
+                    THEN CASE WHEN cardinality(wanted) < 12 THEN 'asked' ELSE 'crowded' END
+                    WHEN kept = 0 THEN 'asked'
+                    WHEN part.documents > total / 10 OR part.expected > size.documents / 10.0 THEN 'common'
+                    WHEN matches > 2500 OR cardinality(wanted) >= 24 THEN 'crowded'
                     ELSE 'asked' END;
         choice := part.written;
         FOR corrected IN 1 .. cardinality(instead) LOOP
             choice := choice || ' | ' || quote_literal(instead[corrected]);
         END LOOP;
+        every := every || choice;
         IF use = 'asked' THEN
             wanted := wanted || choice;
+            kept := kept + (part.documents IS NOT NULL)::integer;
         END IF;
         IF choice <> part.written THEN
             all_words := ts_rewrite(all_words, part.written::tsquery, choice::tsquery);
@@ -149,9 +171,17 @@ BEGIN
                                            'corrections', to_jsonb(instead));
     END LOOP;
     words := told;
+    IF cardinality(wanted) = 0 THEN
+        any_words := all_words;  -- nothing, or only negations
+        loose_words := all_words;
+        RETURN NEXT;
+        RETURN;
+    END IF;
     any_words := array_to_string(wanted, ' | ')::tsquery;
+    loose_words := array_to_string(every, ' | ')::tsquery;
     IF negative IS NOT NULL THEN
         any_words := any_words && negative::tsquery;
+        loose_words := loose_words && negative::tsquery;
     END IF;
     RETURN NEXT;
 END
@@ -159,8 +189,9 @@ $body$;
 REVOKE EXECUTE ON FUNCTION public.devora_search_query(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.devora_search_query(text) TO app_user, admin_role;
 
--- The best documents for a query, best first. A query without a word that must be there (only negations) finds
--- nothing: it would match nearly everything.
+-- The best documents for a query, best first. Ranking looks at every match, some 4 µs each: of more than 5,000 matches
+-- those are ranked that come first, which no query of devora_search_query but a loose one is likely to have.
+-- A query without a word that must be there (only negations) finds nothing: it would match nearly everything.
 CREATE FUNCTION public.devora_search_fulltext(
     query tsquery, kinds text[] DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
     language text DEFAULT NULL, most integer DEFAULT 50)
@@ -172,16 +203,20 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY EXECUTE format(
-        'SELECT d.entity_type, d.entity_id, ts_rank(''{0.3, 0.15, 0.6, 1.0}'', d.search_vector, %3$L::tsquery, 1) AS score
-           FROM public.search_documents d
-          WHERE %1$s AND %2$s AND d.search_vector @@ %3$L::tsquery
-          ORDER BY score DESC, d.entity_type, d.entity_id
+        'SELECT m.entity_type, m.entity_id,
+                ts_rank(''{0.3, 0.15, 0.6, 1.0}'', m.search_vector, %3$L::tsquery, 1) AS score
+           FROM (SELECT d.entity_type, d.entity_id, d.search_vector
+                   FROM public.search_documents d
+                  WHERE %1$s AND %2$s AND d.search_vector @@ %3$L::tsquery
+                  LIMIT 5000) m
+          ORDER BY score DESC, m.entity_type, m.entity_id
           LIMIT %4$s',
         devora_console.search_scope(), devora_console.search_filter(kinds, since, until, language), query,
         greatest(most, 0));
 END
 $body$;
-REVOKE EXECUTE ON FUNCTION public.devora_search_fulltext(tsquery, text[], timestamptz, timestamptz, text, integer) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION public.devora_search_fulltext(tsquery, text[], timestamptz, timestamptz, text, integer)
+    FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.devora_search_fulltext(tsquery, text[], timestamptz, timestamptz, text, integer)
     TO app_user, admin_role;
 

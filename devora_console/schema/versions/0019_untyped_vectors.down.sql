@@ -18,7 +18,7 @@ BEGIN
     END IF;
     FOR found IN SELECT c.relname FROM pg_class c
                   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'I'
-                    AND c.relname ~ '^idx_embeddings_ann_[0-9a-f]{8}_[0-9]+$' LOOP
+                    AND c.relname ~ '^idx_embeddings_ann_[0-9a-f]{8}_[0-9]+(_p[0-9]+)?$' LOOP
         EXECUTE format('DROP INDEX public.%I', found.relname);
     END LOOP;
     EXECUTE format(

@@ -23,7 +23,8 @@ $body$;
 -- users of nine rows and of a million. Up to exact_rows vectors of the user are all compared, which is exact and takes
 -- less time than a walk through a graph that holds mostly others' vectors; beyond that the index is walked until
 -- enough vectors of the user are found (iterative scan in strict order: it never returns fewer while there are more).
--- exactly compares all of them in any case.
+-- exactly compares all of them in any case. The more vectors a user has, the more of the graph has to be seen for the
+-- same recall: ef_search grows with them unless it is given.
 DO $create$
 DECLARE
     place text;
@@ -35,31 +36,38 @@ BEGIN
 CREATE FUNCTION public.devora_search_semantic(
     query %1$s.vector, model text, kinds text[] DEFAULT NULL, since timestamptz DEFAULT NULL,
     until timestamptz DEFAULT NULL, language text DEFAULT NULL, most integer DEFAULT 50,
-    exactly boolean DEFAULT false, ef_search integer DEFAULT 200, exact_rows integer DEFAULT 10000)
+    exactly boolean DEFAULT false, ef_search integer DEFAULT NULL, exact_rows integer DEFAULT 10000)
     RETURNS TABLE (entity_type text, entity_id uuid, score real, chunk integer)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 50
     SET search_path = pg_catalog, pg_temp SET jit = off SET max_parallel_workers_per_gather = 0
 AS $body$
 DECLARE
     scope   text := devora_console.search_scope();
     spot    text;
     vectors bigint;
+    plan    json;
     filters text := devora_console.search_filter(kinds, since, until, language);
 BEGIN
     IF query IS NULL OR model IS NULL OR %1$s.vector_norm(query) = 0 THEN
         RETURN;
     END IF;
     -- Over 2,000 dimensions an index takes half-precision numbers only.
-    spot := format('e.embedding_vector::%1$s.%%s(%%s)', CASE WHEN %1$s.vector_dims(query) > 2000 THEN 'halfvec' ELSE 'vector' END,
-                   %1$s.vector_dims(query));
+    spot := format('e.embedding_vector::%1$s.%%s(%%s)',
+                   CASE WHEN %1$s.vector_dims(query) > 2000 THEN 'halfvec' ELSE 'vector' END, %1$s.vector_dims(query));
     IF NOT exactly THEN
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM public.embeddings e WHERE %%s AND e.model_name = %%L LIMIT %%s) s',
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM public.embeddings e
+                                               WHERE %%s AND e.model_name = %%L LIMIT %%s) s',
                        replace(scope, 'd.user_id', 'e.user_id'), model, exact_rows + 1) INTO vectors;
         exactly := vectors <= exact_rows;
+        IF ef_search IS NULL AND NOT exactly THEN
+            EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM public.embeddings e WHERE %%s AND e.model_name = %%L',
+                           replace(scope, 'd.user_id', 'e.user_id'), model) INTO plan;
+            ef_search := 200 + (plan -> 0 -> 'Plan' ->> 'Plan Rows')::numeric / 800;
+        END IF;
     END IF;
     PERFORM set_config('hnsw.iterative_scan', 'strict_order', true),
             set_config('hnsw.max_scan_tuples', '400000', true),
-            set_config('hnsw.ef_search', least(greatest(ef_search, most, 10), 1000)::text, true),
+            set_config('hnsw.ef_search', least(greatest(coalesce(ef_search, 200), most, 10), 800)::text, true),
             -- The index gives the order; joined with the documents by key, it stays.
             set_config('enable_sort', CASE WHEN exactly THEN 'on' ELSE 'off' END, true),
             set_config('enable_hashjoin', CASE WHEN exactly THEN 'on' ELSE 'off' END, true),
@@ -83,8 +91,10 @@ BEGIN
 END
 $body$ $function$, place);
     EXECUTE format('REVOKE EXECUTE ON FUNCTION public.devora_search_semantic(
-        %s.vector, text, text[], timestamptz, timestamptz, text, integer, boolean, integer, integer) FROM PUBLIC', place);
+        %s.vector, text, text[], timestamptz, timestamptz, text, integer, boolean, integer, integer)
+        FROM PUBLIC', place);
     EXECUTE format('GRANT EXECUTE ON FUNCTION public.devora_search_semantic(
-        %s.vector, text, text[], timestamptz, timestamptz, text, integer, boolean, integer, integer) TO app_user, admin_role', place);
+        %s.vector, text, text[], timestamptz, timestamptz, text, integer, boolean, integer, integer)
+        TO app_user, admin_role', place);
 END
 $create$;

@@ -26,7 +26,7 @@ from devora_console.search.embed.models import MOST_TEXTS, Price
 from devora_console.search.embed.progress import Ending, Progress, Result
 from devora_console.search.embed.provider import Embedder
 from devora_console.search.embed.tokens import counter_for
-from devora_console.search.embed.work import HERE, NOTHING, Connection, Key
+from devora_console.search.embed.work import HERE, NOTHING, Connection, Key, Leaf
 
 Connect = Callable[[str], Awaitable[Connection]]
 
@@ -79,8 +79,8 @@ class Backfill:
         self._budget = Budget(self._wanted.ceiling, self._price, count)
         self._used = 0  # tokens of the provider that are settled
         self._recorded = 0  # and that stand in the record
-        self._read: asyncio.Queue[Batch] = asyncio.Queue(1)
-        self._write: asyncio.Queue[Outcome] = asyncio.Queue(1)
+        self._read: asyncio.Queue[tuple[Leaf, Batch]] = asyncio.Queue(1)
+        self._write: asyncio.Queue[tuple[Leaf, Outcome]] = asyncio.Queue(1)
 
     @property
     def run_id(self) -> UUID:
@@ -127,6 +127,7 @@ class Backfill:
 
     async def _work(self, guide: Connection) -> None:
         reader, writer = await self._connect("embed read"), await self._connect("embed write")
+        await work.prepare(reader)
         await writing.prepare(writer)
         workers = 1 if self._embedder.local else _REMOTE_AT_ONCE
         helpers = [
@@ -166,19 +167,19 @@ class Backfill:
                 return
             await reader.execute(sql(HERE, "release_dead"), EMBEDDING)
 
-    async def _leaf(self, reader: Connection, leaf: work.Leaf) -> int:
+    async def _leaf(self, reader: Connection, leaf: Leaf) -> int:
         """A partition: how many of its documents were ours to embed."""
         after: Key | None = None
         found, rows = 0, _LOCAL_ROWS if self._embedder.local else MOST_TEXTS
         while page := await work.candidates(reader, self._embedder.model, leaf, after):
             after = page[-1]
             for start in range(0, len(page), rows):
-                found += await self._claim(reader, page[start : start + rows])
+                found += await self._claim(reader, leaf, page[start : start + rows])
                 if self._ending is not Ending.DONE:
                     return found
         return found
 
-    async def _claim(self, reader: Connection, keys: Sequence[Key]) -> int:
+    async def _claim(self, reader: Connection, leaf: Leaf, keys: Sequence[Key]) -> int:
         await self._unpaused()
         allowed = self._budget.rows(len(keys))
         if allowed < len(keys):
@@ -188,9 +189,9 @@ class Backfill:
         model = self._embedder.model
         mine = await work.claim(reader, model, self.run_id, keys[:allowed], self._wanted.lease_seconds)
         self._budget.took(len(mine))
-        for portion in await work.portions(reader, mine) if mine else ():
-            for batch in self._budget.cut(await work.read(reader, portion)):
-                await self._read.put(batch)
+        async for texts in work.read(reader, model, leaf, mine):
+            for batch in self._budget.cut(texts):
+                await self._read.put((leaf, batch))
             if self._budget.reached:
                 self._over(Ending.CEILING)
                 break
@@ -208,7 +209,7 @@ class Backfill:
 
     async def _embedding(self) -> None:
         while True:
-            batch = await self._read.get()
+            leaf, batch = await self._read.get()
             await self._unpaused()
             if self._ending is not Ending.REFUSED:  # else nothing more is asked of the provider
                 before = self._spent
@@ -217,7 +218,7 @@ class Backfill:
                 self._budget.settle(batch.tokens, used or batch.tokens)
                 self._used += used or batch.tokens
                 self._judge(outcome)
-                await self._write.put(outcome)
+                await self._write.put((leaf, outcome))
             self._read.task_done()
 
     @property
@@ -236,9 +237,9 @@ class Backfill:
     async def _writing(self, writer: Connection) -> None:
         model = self._embedder.model
         while True:
-            outcome = await self._write.get()
+            leaf, outcome = await self._write.get()
             tokens, self._recorded = self._used - self._recorded, self._used
-            written = await writing.write(writer, model, self.run_id, outcome.done, outcome.failed, tokens)
+            written = await writing.write(writer, model, leaf, self.run_id, outcome, tokens)
             empty = sum(each.reason == NOTHING for each in outcome.failed)
             told = self._progress
             self._tell(

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from devora_console.search.embed.provider import Embedder, Vector
 from devora_console.search.embed.refusals import EmbeddingRefused, Refusal
 from devora_console.search.embed.work import NOTHING, Text
-from devora_console.search.embed.writing import Embedded, Failed
 
 _TRIES = 2  # of a batch whose answer is not what was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A document and a vector for each of its pieces."""
+
+    text: Text
+    vectors: tuple[Vector, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A document that has no vector, and why."""
+
+    text: Text
+    reason: str
 
 
 @dataclass(slots=True)
@@ -73,6 +88,4 @@ def _share(texts: Sequence[Text], vectors: Sequence[Vector | None], outcome: Out
             outcome.failed.append(Failed(text, NOTHING))
         else:
             pieces = tuple(piece for piece, _ in kept)
-            outcome.done.append(
-                Embedded(Text(text.key, text.content_hash, pieces), tuple(vector for _, vector in kept))
-            )
+            outcome.done.append(Embedded(replace(text, pieces=pieces), tuple(vector for _, vector in kept)))

@@ -14,7 +14,7 @@ from devora_console.search.embed.models import MOST_TOKENS_OF_A_TEXT, Price
 from devora_console.search.embed.provider import Embedder
 from devora_console.search.embed.refusals import EmbeddingRefused
 from devora_console.search.embed.tokens import counter_for
-from devora_console.search.embed.work import HERE, Connection, Leaf, Text
+from devora_console.search.embed.work import HERE, WHOLE, Connection, Leaf, Text
 
 _SAMPLE = 2000  # documents; up to so many, tokens are counted and not extrapolated
 _ASKED = 50  # documents of the sample that a provider is asked for, when that is wanted
@@ -89,8 +89,8 @@ async def _sample(connection: Connection, model: str, leaves: Sequence[Leaf]) ->
     most = each if sum(map(len, pages)) > _SAMPLE else _SAMPLE
     for page in pages:
         step = max(1, len(page) // most)
-        for portion in await work.portions(connection, page[::step][:most]):
-            texts += await work.read(connection, portion)
+        async for portion in work.read(connection, model, WHOLE, page[::step][:most]):
+            texts += portion
     return texts
 
 

@@ -81,6 +81,9 @@ def base_forms(word: str) -> Iterator[str]:
         if word.endswith("s"):
             yield word[:-1]
         return
+    if word.endswith(("ees", "ee")):  # chiffrees is chiffrer before it is chiffre; annees stays an annee
+        yield word.removesuffix("s")
+        yield word.removesuffix("s")[:-2] + "er"
     yield from _nouns(word)
     yield from _verbs(word)
     if word.endswith("ment") and len(word) > 7:  # rapidement, regulierement, evidemment
@@ -133,25 +136,33 @@ _IR = _listed(
 _RE = _listed("raient rait rais ront rons rez rai ras ra aient ait ais ions iez ons ent ant ez ues ue us u s")
 
 
+def _infinitives() -> dict[str, tuple[tuple[str, int], ...]]:
+    """For each ending of a verb the infinitives it may stand for, and the least letters in front of it."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for endings, infinitive, least in ((_ER, "er", 2), (_IR, "ir", 2), (_RE, "re", 3)):
+        for ending in endings:
+            found.setdefault(ending, []).append((infinitive, least))
+    return {ending: tuple(each) for ending, each in found.items()}
+
+
+_INFINITIVES = _infinitives()
+_LONGEST = max(map(len, _INFINITIVES))
+
+
 def _verbs(word: str) -> Iterator[str]:
     """Infinitives; participles as adjectives come out the same way."""
-    for ending in _ER:
-        stem = word.removesuffix(ending)
-        if stem != word and len(stem) >= 2:
-            yield stem + "er"
-            if stem.endswith("ge"):  # changeons
-                yield stem[:-1] + "er"
-            elif stem.endswith("i"):  # envoie
-                yield stem[:-1] + "yer"
-            elif len(stem) > 3 and stem[-1] == stem[-2]:  # appelle
-                yield stem[:-1] + "er"
+    for size in range(min(_LONGEST, len(word) - 2), 0, -1):
+        for infinitive, least in _INFINITIVES.get(word[-size:], ()):
+            stem = word[:-size]
+            if len(stem) < least:
+                continue
+            yield stem + infinitive
+            if infinitive == "er":
+                if stem.endswith("ge"):  # changeons
+                    yield stem[:-1] + "er"
+                elif stem.endswith("i"):  # envoie
+                    yield stem[:-1] + "yer"
+                elif len(stem) > 3 and stem[-1] == stem[-2]:  # appelle
+                    yield stem[:-1] + "er"
     if word.endswith("s") and len(word) > 5:  # bloques, crees
         yield word[:-1] + "r"
-    for ending in _IR:
-        stem = word.removesuffix(ending)
-        if stem != word and len(stem) >= 2:
-            yield stem + "ir"
-    for ending in _RE:
-        stem = word.removesuffix(ending)
-        if stem != word and len(stem) >= 3:
-            yield stem + "re"

@@ -18,6 +18,7 @@ from devora_console.core.problems import usage_error
 from devora_console.search.embed.french import base_forms, folded, unelided
 
 _DATA: Final = "glossary_fr.tsv"
+_PARTICIPLES = ("ées", "ée", "és", "é")
 _MOST = 8  # words of an entry
 
 
@@ -36,24 +37,27 @@ class Glossary:
     words: dict[str, Entry] = field(default_factory=dict)
     accented: dict[str, Entry] = field(default_factory=dict)
     phrases: dict[str, list[tuple[tuple[str, ...], Entry]]] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
     digest: str = ""
     entries: int = 0
 
-    def word(self, lowered: str) -> Entry | None:
+    def forms(self, plain: str) -> tuple[str, ...]:
+        """The base forms of a folded word that some entry has, the likelier before the less likely."""
+        return tuple(dict.fromkeys(form for form in base_forms(plain) if form in self.listed))
+
+    def word(self, lowered: str, forms: tuple[str, ...]) -> Entry | None:
         """The entry of a word as written (lower case), through its accents first and its base forms then."""
         found = self.accented.get(lowered)
         if found is not None:
             return found
-        plain = folded(lowered)
-        for form in base_forms(plain):
-            found = self.words.get(form)
-            if found is not None:
-                return found
-        return None
-
-    def stems(self, lowered: str) -> tuple[str, ...]:
-        """The forms under which a word of a phrase may be listed."""
-        return tuple(dict.fromkeys(base_forms(folded(lowered))))
+        for ending in _PARTICIPLES:
+            if lowered.endswith(ending):  # chiffrées is chiffré or chiffrer, never chiffre
+                stem = lowered.removesuffix(ending)
+                found = self.accented.get(stem + "é") or self.words.get(folded(stem) + "er")
+                if found is not None:
+                    return found
+                break
+        return next((self.words[form] for form in forms if form in self.words), None)
 
 
 def _lines(text: str, origin: str) -> list[tuple[str, str]]:
@@ -83,12 +87,14 @@ def _add(glossary: Glossary, french: str, english: str, *, override: bool) -> No
         # Written without an accent by its own right, a word goes before one that lost it.
         if override or plain not in glossary.words or exact == plain:
             glossary.words[plain] = entry
+            glossary.listed.add(plain)
     elif len(words) <= _MOST:
         key = tuple(folded(word) for word in words)
         listed = glossary.phrases.setdefault(key[0], [])
         if override:
             listed[:] = [each for each in listed if each[0] != key]
         listed.append((key, entry))
+        glossary.listed.update(key)
 
 
 @lru_cache(maxsize=4)

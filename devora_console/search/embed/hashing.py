@@ -30,9 +30,10 @@ class HashEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> list[Vector | None]:
         """One vector for each text; None for one without words."""
-        return await asyncio.to_thread(lambda: [self._one(text) for text in texts])
+        return await asyncio.to_thread(lambda: [self.embed_one(text) for text in texts])
 
-    def _one(self, text: str) -> Vector | None:
+    def embed_one(self, text: str) -> Vector | None:
+        """The vector of one text; None for one without words."""
         sums = np.zeros(self.dims, dtype=np.float32)
         for word in _WORD.findall(folded_text(text)):
             if word not in FUNCTION_WORDS:

@@ -27,7 +27,7 @@ from devora_console.search.embed.weights import WordVectors, word_vectors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_READING = "1"  # another number for another way of reading: the name of the model changes with it
+_READING = "3"  # another number for another way of reading: the name of the model changes with it
 _WORD = re.compile(r"[^\W\d_]\+\+|[^\W\d_]#|[^\W\d_]+|\d+(?:[.,]\d+)*")
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-ZÀ-Þ])(?=[A-ZÀ-Þ][a-zà-ÿ])")
 _TOKENS_AT_ONCE = 16_384  # 16 MB of vectors
@@ -103,16 +103,13 @@ class OfflineEmbedder:
     def _means(self, read: list[list[int]]) -> Iterator[NDArray[np.float32] | None]:
         """The vectors at length 1; None where they cancel out."""
         sums = np.zeros((len(read), self.dims), dtype=np.float32)
-        short = [at for at, ids in enumerate(read) if len(ids) <= _TOKENS_AT_ONCE]
-        if short:
-            flat = np.fromiter((each for at in short for each in read[at]), dtype=np.int32)
-            lengths = np.fromiter((len(read[at]) for at in short), dtype=np.int64, count=len(short))
-            starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
-            sums[short] = np.add.reduceat(self._vectors.table[flat], starts, axis=0)
+        table = self._vectors.table
         for at, ids in enumerate(read):
-            if len(ids) > _TOKENS_AT_ONCE:  # each token once, times how often it comes
+            if len(ids) <= _TOKENS_AT_ONCE:  # one by one: np.add.reduceat takes four times as long
+                table.take(ids, axis=0).sum(axis=0, out=sums[at])
+            else:  # each token once, times how often it comes
                 tokens, times = np.unique(np.asarray(ids, dtype=np.int32), return_counts=True)
-                sums[at] = times.astype(np.float32) @ self._vectors.table[tokens]
+                sums[at] = times.astype(np.float32) @ table[tokens]
         norms = np.linalg.norm(sums, axis=1)
         for row, norm in zip(sums, norms, strict=True):
             yield row / norm if norm > 1e-6 else None
@@ -142,7 +139,7 @@ class OfflineEmbedder:
         for piece in text.split():
             found = cache.get(piece)
             if found is None:
-                found = tuple(self._unit(word) for word in _words(piece))
+                found = tuple(self._unit(word) for word in self._words(piece))
                 if len(piece) <= _CACHED_LENGTH:
                     if len(cache) >= _CACHED:
                         cache.clear()
@@ -150,33 +147,46 @@ class OfflineEmbedder:
             units += found
         return units
 
+    def _words(self, piece: str) -> Iterator[str]:
+        """The words of a piece without white space: identifiers are taken apart, names such as JavaScript are not."""
+        for part in unelided(piece).split():
+            for word in _WORD.findall(part):
+                if len(word) <= 3 or word.islower() or self._vectors.is_token(word):
+                    yield word
+                    continue
+                parts = _CAMEL.split(word)
+                yield from parts if len(parts) == 1 else (each.lower() for each in parts)
+
     def _unit(self, word: str) -> _Unit:
         lowered = word.lower()
         plain = folded(lowered)
-        forms = self._glossary.stems(lowered)
-        phrases = tuple(
+        listed = self._glossary.forms(plain)
+        forms = frozenset(listed)
+        phrases = [
             (key, self._tokens(entry), entry.doubtful)
-            for form in forms
+            for form in listed
             for key, entry in self._glossary.phrases.get(form, ())
-        )
+        ]
         longest_first = tuple(sorted(phrases, key=lambda each: -len(each[0])))
         if plain in FUNCTION_WORDS and lowered not in self._glossary.accented:
             # An English text keeps its "on" and "me"; they weigh little there.
             english = plain in ENGLISH_WORDS or not says_french(plain)
             ids = self._vectors.ids(word) if english else ()
-            return _Unit(ids, (), frozenset(forms), longest_first, int(says_french(plain)), None)
+            return _Unit(ids, (), forms, longest_first, int(says_french(plain)), None)
         if plain in ENGLISH_WORDS:
-            return _Unit(self._vectors.ids(word), None, frozenset(forms), longest_first, -1, None)
-        entry = self._glossary.word(lowered)
+            return _Unit(self._vectors.ids(word), None, forms, longest_first, -1, None)
+        entry = self._glossary.word(lowered, listed)
         written = self._vectors.ids(word)
         if entry is None:
             known = None if not word.isalpha() or len(word) < 3 else len(written) == 1
             sign = int(not lowered.isascii())
-            return _Unit(written, None, frozenset(forms), longest_first, sign, known)
+            return _Unit(written, None, forms, longest_first, sign, known)
         glossed = self._tokens(entry)
-        if entry.doubtful:
-            return _Unit(written, glossed, frozenset(forms), longest_first, 0, True)
-        return _Unit(glossed, None, frozenset(forms), longest_first, int(not lowered.isascii()), True)
+        # "rates" may be a form of "rater", but as it is a token of its own, it is an English word as well.
+        derived = len(written) == 1 and plain == lowered and plain not in self._glossary.words
+        if entry.doubtful or derived:
+            return _Unit(written, glossed, forms, longest_first, 0, True)
+        return _Unit(glossed, None, forms, longest_first, int(not lowered.isascii()), True)
 
     def _tokens(self, entry: Entry) -> tuple[int, ...]:
         return self._vectors.ids(entry.english)
@@ -188,13 +198,6 @@ class OfflineEmbedder:
 
     async def close(self) -> None:
         """Nothing to give back."""
-
-
-def _words(piece: str) -> Iterator[str]:
-    """The words of a piece without white space: identifiers are taken apart, ``c++`` and ``c#`` are not."""
-    for part in unelided(piece).split():
-        for word in _WORD.findall(part):
-            yield from _CAMEL.split(word) if len(word) > 3 and not word.islower() else (word,)
 
 
 def _phrase(units: list[_Unit], at: int, french: bool) -> tuple[int, tuple[int, ...]] | None:

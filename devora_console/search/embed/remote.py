@@ -21,6 +21,7 @@ from devora_console.search.embed.provider import Vector
 from devora_console.search.embed.refusals import EmbeddingRefused, Refusal
 from devora_console.search.embed.retry import Asked, Judged, judge, pause_after
 from devora_console.search.embed.tokens import requests
+from devora_console.search.endpoint import client_of, endpoint
 
 if TYPE_CHECKING:
     from openai.types import CreateEmbeddingResponse
@@ -148,23 +149,12 @@ class RemoteEmbedder:
 def remote_embedder(settings: Settings, patience: Patience | None = None) -> RemoteEmbedder:
     """The embedder of the settings. Raises ConsoleError (exit 2) without a usable key or with unknown dimensions."""
     wanted = settings.embed
-    key, setting = wanted.api_key, "embed.api_key"
-    if key is None:
-        key, setting = settings.search.openai_api_key, "search.openai_api_key (OPENAI_API_KEY)"
-    if key is None and wanted.base_url is None:
-        raise usage_error("embed_key", "no key for OpenAI", f'Set {setting}, or embed.provider = "offline"')
-    if key is not None and not key.reveal().isascii():
-        raise usage_error("embed_key", f"the key in {setting} holds letters beyond ASCII", "Copy it again")
+    found = endpoint(settings, "embed", wanted, 'embed.provider = "offline"')
     dims, shorten = _dims(wanted.model, wanted.dimensions)
-    client = openai.AsyncOpenAI(
-        api_key=key.reveal() if key is not None else "none",
-        base_url=wanted.base_url,
-        timeout=wanted.timeout_seconds,
-        max_retries=0,
-    )
-    asked = Asked(wanted.model, wanted.base_url or "OpenAI", setting)
+    client = client_of(found, wanted.timeout_seconds)
+    asked = Asked(wanted.model, found.name, found.key_setting)
     patience = patience or Patience(wanted.patience_seconds)
-    return RemoteEmbedder(client, asked, dims, shorten=shorten, patience=patience, key=key)
+    return RemoteEmbedder(client, asked, dims, shorten=shorten, patience=patience, key=found.key)
 
 
 def _dims(model: str, wanted: int | None) -> tuple[int, bool]:

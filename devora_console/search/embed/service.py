@@ -18,7 +18,7 @@ from devora_console.postgres.sqlfiles import sql
 from devora_console.search.embed import ready, work
 from devora_console.search.embed.batches import embed_batch
 from devora_console.search.embed.provider import Embedder, embedder_of
-from devora_console.search.embed.work import HERE, NOTHING, Connection, Key
+from devora_console.search.embed.work import HERE, NOTHING, WHOLE, Connection, Key
 
 
 class Pool(Protocol):
@@ -86,8 +86,7 @@ class EmbeddingService:
         rows = await connection.fetch(sql(HERE, "entity_keys"), kind, wanted)
         keys = [Key(row["user_id"], row["entity_type"], row["entity_id"]) for row in rows]
         chunks, errors, found = 0, [], False
-        for portion in await work.portions(connection, keys) if keys else ():
-            texts = await work.read(connection, portion)
+        async for texts in work.read(connection, model, WHOLE, keys):
             found = found or any(text.key.entity_id == wanted for text in texts)
             outcome = await embed_batch(self._embedder, texts)
             for each in outcome.done:

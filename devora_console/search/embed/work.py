@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
@@ -19,7 +19,9 @@ NOTHING = "nothing to embed"
 
 _ZERO = UUID(int=0)
 _PAGE = 20_000  # keys looked up at once
-_READ_BYTES = 4_000_000  # bodies in memory at once
+_READ_BYTES = 4_000_000  # long bodies in memory at once
+_LONG = 16_000  # bytes of a body from which on it is read apart
+_ANY = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A document with the pieces to embed, and the hash of what they were made of. No pieces: nothing to embed."""
+    """A document with the pieces to embed, and the hash of what they were made of. No pieces: nothing to embed.
+    ``again``: it has vectors already.
+    """
 
     key: Key
     content_hash: str
     pieces: tuple[str, ...]
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,19 @@ class Leaf:
     embeddings: str
 
 
+WHOLE = Leaf("public.search_documents", "public.embeddings")
+"""All partitions together."""
+
+
 def columns(keys: Sequence[Key]) -> tuple[list[UUID], list[str], list[UUID]]:
     """Keys as the arrays that the statements take."""
     return [key.user_id for key in keys], [key.entity_type for key in keys], [key.entity_id for key in keys]
+
+
+async def prepare(connection: Connection) -> None:
+    """Have every document looked up by the indexes: statistics of tables that are being filled say nothing."""
+    await connection.execute("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
+    await connection.execute("SET enable_bitmapscan = off; SET jit = off")
 
 
 async def leaves(connection: Connection) -> list[Leaf]:
@@ -90,13 +105,36 @@ async def release(connection: Connection, model: str, run: UUID, keys: Sequence[
     await connection.execute(sql(HERE, "release"), model, run, *columns(keys))
 
 
-async def portions(connection: Connection, keys: Sequence[Key]) -> Iterator[list[Key]]:
-    """``keys`` in portions whose bodies fit into memory together; one that is larger stands alone."""
-    rows = await connection.fetch(sql(HERE, "sizes"), *columns(keys))
-    return _portions([(Key(row[0], row[1], row[2]), int(row[3])) for row in rows])
+async def read(connection: Connection, model: str, leaf: Leaf, keys: Sequence[Key]) -> AsyncIterator[list[Text]]:
+    """The documents as they are now, cut into pieces: the usual ones together, long ones in portions that fit into
+    memory. Those that are gone are left out.
+    """
+    found, long = await _read(connection, model, leaf, keys, _LONG)
+    if found:
+        yield found
+    for portion in _portions(long):
+        found, _ = await _read(connection, model, leaf, portion, _ANY)
+        yield found
+
+
+async def _read(
+    connection: Connection, model: str, leaf: Leaf, keys: Sequence[Key], most: int
+) -> tuple[list[Text], list[tuple[Key, int]]]:
+    """Documents with bodies of up to ``most`` bytes, and how long the others are."""
+    texts: list[Text] = []
+    longer: list[tuple[Key, int]] = []
+    for row in await connection.fetch(placed("texts", leaf), *columns(keys), model, most):
+        key = Key(row["user_id"], row["entity_type"], row["entity_id"])
+        if row["bytes"] > most:
+            longer.append((key, row["bytes"]))
+        else:
+            pieces = tuple(chunks(row["context"], row["title"], row["body"] or ""))
+            texts.append(Text(key, row["content_hash"], pieces, row["again"]))
+    return texts, longer
 
 
 def _portions(sized: Sequence[tuple[Key, int]]) -> Iterator[list[Key]]:
+    """Keys in portions whose bodies fit into memory together; one that is larger stands alone."""
     portion: list[Key] = []
     held = 0
     for key, size in sized:
@@ -107,16 +145,3 @@ def _portions(sized: Sequence[tuple[Key, int]]) -> Iterator[list[Key]]:
         held += size
     if portion:
         yield portion
-
-
-async def read(connection: Connection, keys: Sequence[Key]) -> list[Text]:
-    """The documents as they are now, cut into pieces. Those that are gone are left out."""
-    rows = await connection.fetch(sql(HERE, "texts"), *columns(keys))
-    return [
-        Text(
-            Key(row["user_id"], row["entity_type"], row["entity_id"]),
-            row["content_hash"],
-            tuple(chunks(row["context"], row["title"], row["body"] or "")),
-        )
-        for row in rows
-    ]

@@ -11,8 +11,9 @@ import asyncpg
 import numpy as np
 
 from devora_console.postgres.sqlfiles import sql
-from devora_console.search.embed.provider import Vector
-from devora_console.search.embed.work import HERE, NOTHING, Connection, Text, columns
+from devora_console.search.embed import work
+from devora_console.search.embed.batches import Embedded, Outcome
+from devora_console.search.embed.work import HERE, NOTHING, Connection, Leaf, columns, placed
 
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 _END = struct.pack(">h", -1)
@@ -30,22 +31,6 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
-    """A document and a vector for each of its pieces."""
-
-    text: Text
-    vectors: tuple[Vector, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A document that has no vector, and why."""
-
-    text: Text
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
     """What became of a batch: documents and vectors written, and documents that were edited or deleted meanwhile."""
 
@@ -56,32 +41,24 @@ class Written:
 
 async def prepare(connection: Connection) -> None:
     """Make ready a connection to write with. What was committed last may be lost with the server: it is stale then."""
-    await connection.execute("SET synchronous_commit = off; SET enable_hashjoin = off; SET enable_mergejoin = off")
+    await work.prepare(connection)
+    await connection.execute("SET synchronous_commit = off")
     await connection.execute(sql(HERE, "batch_table"))
 
 
-async def write(
-    connection: Connection, model: str, run: UUID, done: Sequence[Embedded], failed: Sequence[Failed], tokens: int
-) -> Written:
+async def write(connection: Connection, model: str, leaf: Leaf, run: UUID, outcome: Outcome, tokens: int) -> Written:
     """Write a batch, record what failed and give the claims back, all in one transaction."""
     try:
-        return await _write(connection, model, run, done, failed, tokens)
+        return await _write(connection, model, leaf, run, outcome, tokens)
     except asyncpg.ForeignKeyViolationError:  # a user was deleted between the look and the write: look again
-        return await _write(connection, model, run, done, failed, tokens)
+        return await _write(connection, model, leaf, run, outcome, tokens)
 
 
-async def _write(
-    connection: Connection, model: str, run: UUID, done: Sequence[Embedded], failed: Sequence[Failed], tokens: int
-) -> Written:
+async def _write(connection: Connection, model: str, leaf: Leaf, run: UUID, outcome: Outcome, tokens: int) -> Written:
+    done, failed = outcome.done, outcome.failed
     keys = [each.text.key for each in done] + [each.text.key for each in failed]
     async with connection.transaction():
-        documents = vectors = 0
-        if done:
-            await connection.copy_to_table("embed_batch", source=_binary(done), columns=_COLUMNS, format="binary")
-            row = await connection.fetchrow(sql(HERE, "write_batch"), model)
-            assert row is not None
-            documents, vectors = int(row["documents"]), int(row["vectors"])
-            await connection.execute(sql(HERE, "drop_chunks"), model)
+        written = await _vectors(connection, model, leaf, done) if done else Written(0, 0, 0)
         if failed:
             await connection.execute(
                 sql(HERE, "fail"),
@@ -95,11 +72,20 @@ async def _write(
             "UPDATE devora_console.embedding_run SET embedded = embedded + $2, failed = failed + $3,"
             " tokens = tokens + $4 WHERE id = $1",
             run,
-            documents,
+            written.documents,
             sum(each.reason != NOTHING for each in failed),
             tokens,
         )
-    return Written(documents, vectors, len(done) - documents)
+    return written
+
+
+async def _vectors(connection: Connection, model: str, leaf: Leaf, done: Sequence[Embedded]) -> Written:
+    await connection.copy_to_table("embed_batch", source=_binary(done), columns=_COLUMNS, format="binary")
+    row = await connection.fetchrow(placed("write_batch", leaf), model)
+    assert row is not None
+    if any(each.text.again for each in done):
+        await connection.execute(placed("drop_chunks", leaf), model)
+    return Written(int(row["documents"]), int(row["vectors"]), len(done) - int(row["documents"]))
 
 
 async def _binary(done: Sequence[Embedded]) -> AsyncIterator[bytes]:

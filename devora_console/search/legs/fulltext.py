@@ -36,9 +36,9 @@ def remarks(rows: Sequence[Any], asked: Asked) -> tuple[tuple[str, ...], tuple[s
     every, two, one = (shown.count(tier) for tier in (EVERY, TWO, ONE))
     if every >= asked.limit:
         return (), ()
-    parts = [f"{every or 'No'} document{'' if every == 1 else 's'} hold{'s' if every == 1 else ''} every word"]
-    parts += [f"{count} hold {words}" for count, words in ((two, "two of them"), (one, "one of them")) if count]
-    return (f"{', '.join(parts)}.",), ("loose",) if two or one else ()
+    parts = [f"{every or 'none'} with every word"]
+    parts += [f"{count} {words}" for count, words in ((two, "with two of them"), (one, "with one of them")) if count]
+    return (f"Documents: {', '.join(parts)}.",), ("loose",) if two or one else ()
 
 
 def share(tier: int, knobs: Knobs, *, alone: bool) -> float:

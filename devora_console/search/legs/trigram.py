@@ -9,7 +9,7 @@ from devora_console.core.problems import Problem
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Question
 from devora_console.search.ground import HERE, Ground
-from devora_console.search.model import Analysed, Asked, Method
+from devora_console.search.model import Analysed, Asked, Knobs, Method
 
 
 def question(analysed: Analysed, asked: Asked, most: int, ground: Ground) -> Question | Problem:
@@ -38,3 +38,12 @@ def remarks(rows: Sequence[Any], asked: Asked) -> tuple[tuple[str, ...], tuple[s
     if rows:
         return (), ()
     return (f"No title or name reaches a word similarity of {asked.knobs.trigram_threshold:g}.",), ()
+
+
+def share(score: float, knobs: Knobs, *, alone: bool) -> float:
+    """What a document counts in the hybrid: all of it where its title is like the words on the whole, and not only like
+    one of them. ``alone``: nothing is known of the query's meaning.
+    """
+    if score >= knobs.trigram_threshold:
+        return 1.0
+    return max(knobs.any_weight, 0.5) if alone else knobs.any_weight

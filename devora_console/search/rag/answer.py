@@ -18,9 +18,10 @@ import openai
 from devora_console.config.settings import Settings
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
+from devora_console.search.endpoint import Endpoint, client_of
 from devora_console.search.rag.model import Answer, AnswerState, RagResponse, Usage
 from devora_console.search.rag.price import cost_of, price_of
-from devora_console.search.rag.provider import Endpoint, client_of, endpoint_of, no_answer, refusal, said_no
+from devora_console.search.rag.provider import endpoint_of, no_answer, refusal, said_no
 
 _NUMBERS = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
 _UNTOLD = "the provider tells it at the end of an answer, which did not come"

@@ -73,14 +73,20 @@ class _Packing:
         self.turns: list[Turn] = []
         self.chosen: list[_Chosen] = []
         self.out: list[LeftOut] = []
+        self._counted: tuple[tuple[int, int], int] | None = None
+        self._said: list[tuple[Turn, Shingles]] = []
 
     def left(self) -> int:
         """Tokens of the budget that nothing has taken yet."""
         return self.limits.budget - self.reserve - self.added()
 
     def added(self) -> int:
-        """Tokens of everything but the question, counted as one text."""
-        return self.counter.count(self.prompt("")) if self.turns or self.chosen else self.frame
+        """Tokens of everything but the question, counted as one text; counted again only when it has changed."""
+        state = (len(self.turns), len(self.chosen))
+        if self._counted is None or self._counted[0] != state:
+            tokens = self.counter.count(self.prompt("")) if any(state) else self.frame
+            self._counted = state, tokens
+        return self._counted[1]
 
     def prompt(self, question: str) -> str:
         """What is sent."""
@@ -115,6 +121,7 @@ class _Packing:
             if not piece or self._turns_tokens() > room:
                 self.turns.pop(0)
                 break
+        self._said = [(turn, Shingles(turn.text)) for turn in self.turns]
 
     def _turns_tokens(self) -> int:
         return self.counter.count(f"{_TURNS}\n{_turns_block(self.word, self.turns)}") if self.turns else 0
@@ -151,8 +158,8 @@ class _Packing:
             return Reason.EMPTY, "nothing is written in it"
         if self.asked and folded(material.text) == self.asked:
             return Reason.QUESTION, "it is what was asked"
-        for turn in self.turns:
-            if turn.message_id == found.entity_id or (not turn.cut and Shingles(turn.text).like(shingles)):
+        for turn, said in self._said:
+            if turn.message_id == found.entity_id or (not turn.cut and said.like(shingles)):
                 return Reason.DUPLICATE, "it is among the latest turns of the conversation"
         for each in self.chosen:
             if each.shingles.like(shingles):

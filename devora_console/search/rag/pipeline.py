@@ -53,7 +53,7 @@ class RagPipeline:
     def __init__(self, pool: Pool, settings: Settings, retriever: Retriever, note: str = "") -> None:
         self._all, self._settings, self._retriever = settings, settings.rag, retriever
         self._notes = (note,) if note else ()
-        self._reader = Reader(pool, settings.search.role, settings.search.timeout_seconds)
+        self._reader = Reader(pool, settings.search.role, settings.search.statement_seconds)
 
     async def augment_query(
         self,

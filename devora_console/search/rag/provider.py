@@ -2,72 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import openai
 
-from devora_console.config.secret import Secret, scrub
+from devora_console.config.secret import scrub
 from devora_console.config.settings import Settings
-from devora_console.core.problems import Problem, usage_error
+from devora_console.core.problems import Problem
 from devora_console.core.safetext import one_line
 from devora_console.search.embed.retry import asked_wait
+from devora_console.search.endpoint import Endpoint, endpoint
 
-OPENAI = "https://api.openai.com/v1"
-_CONNECT_SECONDS = 10.0
 _QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"})
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where to ask, with which key (None: one that wants none), and where that key is set, for the words."""
-
-    base_url: str
-    key: Secret | None
-    key_setting: str
-    model: str
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return "OpenAI" if self.base_url == OPENAI else one_line(self.base_url, 100)
-
-
 def endpoint_of(settings: Settings) -> Endpoint:
-    """The endpoint of the settings. Raises ConsoleError (exit 2) when OpenAI's own has no usable key.
-
-    OpenAI's key goes to OpenAI only: another endpoint gets the key that is set for it, or none.
-    """
-    wanted = settings.rag
-    key, name = wanted.api_key, "rag.api_key"
-    base = wanted.base_url or OPENAI
-    if key is None and base == OPENAI:
-        key, name = settings.search.openai_api_key, "search.openai_api_key (OPENAI_API_KEY)"
-        if key is None:
-            raise usage_error("rag_key", "no key for OpenAI", f"Set {name}, or rag.base_url for another endpoint")
-    if key is not None and not key.reveal().isascii():
-        raise usage_error("rag_key", f"the key in {name} holds letters beyond ASCII", "Copy it again")
-    return Endpoint(base, key, name, wanted.model)
-
-
-def client_of(endpoint: Endpoint, silence_seconds: float) -> openai.AsyncOpenAI:
-    """A client that never tries again by itself, and gives up on a server that says nothing for so long.
-
-    Raises ConsoleError (exit 2) for an address that is none.
-    """
-    # OPENAI_LOG=debug would write prompts and answers to the log.
-    logging.getLogger("openai").setLevel(logging.WARNING)
-    try:
-        return openai.AsyncOpenAI(
-            api_key=endpoint.key.reveal() if endpoint.key is not None else "none",
-            base_url=endpoint.base_url,
-            timeout=openai.Timeout(silence_seconds, connect=min(_CONNECT_SECONDS, silence_seconds)),
-            max_retries=0,
-        )
-    except Exception as error:  # noqa: BLE001 - of its own kinds for an address, none of them the client's public ones
-        words = f"rag.base_url is no address ({type(error).__name__})"
-    raise usage_error("rag_base_url", words, "Write it as https://host/v1")
+    """The endpoint of the settings. Raises ConsoleError (exit 2) when OpenAI's own has no usable key."""
+    return endpoint(settings, "rag", settings.rag, "rag.base_url for another endpoint")
 
 
 def refusal(error: Exception, endpoint: Endpoint, *, begun: bool) -> Problem:

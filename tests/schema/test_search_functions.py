@@ -1,0 +1,179 @@
+"""The search functions of the schema: queries that are analysed, typing errors, titles, vectors; as the application."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+
+from devora_console.config.secret import Dsn
+from devora_console.schema import apply, check
+from tests.schema.conftest import Database, MakePerson
+
+HOSTILE = [
+    "",
+    "   ",
+    "le la les",
+    "-secret",
+    "c++",
+    "'; drop table users; --",
+    "\\",
+    '"',
+    '"guillemets ouverts',
+    "a & | ! <-> (",
+    '-(a b) or -"c d"',
+    "😀",
+    "x" * 10_000,
+    "mot " * 3_000,
+    "aujourd'hui l'été",
+]
+
+
+async def _corpus(database: Database, person: MakePerson) -> Any:
+    """One user with forty messages, another with one word of their own; the vocabulary is fresh."""
+    owner = await database.as_owner()
+    ana, bob = await person(owner, "ana"), await person(owner, "bob")
+    talk = await owner.fetchval("SELECT id FROM conversations WHERE user_id = $1", ana.user)
+    other = await owner.fetchval("SELECT id FROM conversations WHERE user_id = $1", bob.user)
+    await owner.execute("UPDATE conversations SET title = 'Géolocalisation des camions' WHERE id = $1", talk)
+    await owner.executemany(
+        "INSERT INTO messages (conversation_id, role, content) VALUES ($1, 'user', $2)",
+        [(talk, f"bonjour, le serveur {n} répond lentement") for n in range(38)]
+        + [(talk, "la facturation mensuelle du client est fausse"), (talk, "facturation : relance des impayés")]
+        + [(other, "le projet ultraconfidentiel"), (other, "encore ultraconfidentiel")],
+    )
+    await owner.execute("SELECT devora_refresh_vocabulary(); ANALYZE search_documents")
+    return ana
+
+
+async def _as(database: Database, user: uuid.UUID) -> asyncpg.Connection:
+    connection = await database.connect("app_user")
+    await connection.execute("SELECT set_config('app.user_id', $1, false)", str(user))
+    return connection
+
+
+async def _analysed(connection: asyncpg.Connection, typed: str) -> tuple[str, str, dict[str, Any]]:
+    row = await connection.fetchrow(
+        "SELECT all_words::text, any_words::text, words FROM devora_search_query($1)", typed
+    )
+    assert row is not None
+    return row[0], row[1], {each["lexeme"]: each for each in json.loads(row[2])}
+
+
+async def test_a_question_is_taken_apart(applied: Database, person: MakePerson) -> None:
+    ana = await _corpus(applied, person)
+    application = await _as(applied, ana.user)
+    every, some, words = await _analysed(application, "bonjour, le serveur de la facturation mensuelle des impayés")
+    assert every.count("&") == 4
+    assert "factur" in some
+    assert "serveur" not in some  # nearly every message has it
+    assert words["serveur"]["use"] == "common"
+    assert words["factur"]["documents"] == 2
+    rows = await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", every)
+    assert rows == []
+    rows = await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", some)
+    assert len(rows) == 2
+    assert rows[0]["score"] >= rows[1]["score"] > 0
+
+
+async def test_a_typing_error_is_corrected_by_words_of_ones_own(applied: Database, person: MakePerson) -> None:
+    ana = await _corpus(applied, person)
+    application = await _as(applied, ana.user)
+    every, _, words = await _analysed(application, "factruation")
+    assert words["factruat"]["corrections"] == ["factur"]
+    assert await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", every) != []
+    # What only others have written is not given away.
+    _, _, words = await _analysed(application, "ultraconfidentil")
+    assert [each["corrections"] for each in words.values()] == [[]]
+
+
+async def test_negated_words_stay_so(applied: Database, person: MakePerson) -> None:
+    ana = await _corpus(applied, person)
+    application = await _as(applied, ana.user)
+    _, some, words = await _analysed(application, "facturation -impayés")
+    assert list(words) == ["factur"]
+    assert "!" in some
+    assert len(await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", some)) == 1
+
+
+@pytest.mark.parametrize("typed", HOSTILE, ids=range(len(HOSTILE)))
+async def test_nothing_typed_is_an_error(applied: Database, person: MakePerson, typed: str) -> None:
+    ana = await _corpus(applied, person)
+    application = await _as(applied, ana.user)
+    every, some, _ = await _analysed(application, typed)
+    for query in (every, some):
+        await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", query)
+    await application.fetch("SELECT * FROM devora_search_trigram($1)", typed)
+
+
+async def test_titles_are_found_with_typing_errors(applied: Database, person: MakePerson) -> None:
+    ana = await _corpus(applied, person)
+    application = await _as(applied, ana.user)
+    for typed in ("geolocalistion", "où est la géolocalistion du gros camoin rouge qui roule ce matin"):
+        rows = await application.fetch("SELECT * FROM devora_search_trigram($1)", typed)
+        assert [row["entity_type"] for row in rows] == ["conversation"], typed
+    assert await application.fetch("SELECT * FROM devora_search_trigram('camions', kinds => '{file}')") == []
+    assert await application.fetch("SELECT * FROM devora_search_trigram('ge')") == []
+
+
+@pytest.fixture
+async def with_vectors(applied: Database, person: MakePerson) -> tuple[Database, Any]:
+    """Every message of the corpus has a vector of three dimensions, and one of them two chunks."""
+    ana = await _corpus(applied, person)
+    superuser, owner = await applied.connect(), await applied.as_owner()
+    await superuser.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    await apply(owner)
+    await owner.execute(
+        "INSERT INTO embeddings (user_id, entity_type, entity_id, text_content, model_name, embedding_vector)"
+        " SELECT user_id, entity_type, entity_id, '', 'm', format('[%s,1,0]', row_number() OVER ())::vector"
+        " FROM search_documents WHERE entity_type = 'message'"
+    )
+    await owner.execute(
+        "INSERT INTO embeddings (user_id, entity_type, entity_id, chunk, text_content, model_name, embedding_vector)"
+        " SELECT user_id, entity_type, entity_id, 1, '', 'm', '[0,1,0]' FROM search_documents"
+        " WHERE entity_type = 'message' AND user_id = $1 LIMIT 1",
+        ana.user,
+    )
+    return applied, ana
+
+
+async def _nearest(connection: asyncpg.Connection, vector: Sequence[int], more: str = "") -> list[asyncpg.Record]:
+    text = f"SELECT * FROM devora_search_semantic($1::text::vector, 'm' {more})"  # noqa: S608 - our own words
+    return await connection.fetch(text, str(list(vector)))
+
+
+async def test_vectors_are_searched_for_one_user(with_vectors: tuple[Database, Any]) -> None:
+    database, ana = with_vectors
+    application = await _as(database, ana.user)
+    mine = await application.fetchval("SELECT count(DISTINCT entity_id) FROM embeddings WHERE model_name = 'm'")
+    for more in ("", ", exactly => true", ", exact_rows => 0"):
+        rows = await _nearest(application, (0, 1, 0), more)
+        assert len(rows) == mine
+        assert (rows[0]["chunk"], round(rows[0]["score"], 5)) == (1, 1.0)
+        assert len({row["entity_id"] for row in rows}) == mine
+        assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
+    assert await _nearest(application, (0, 0, 0)) == []
+    assert len(await _nearest(application, (0, 1, 0), ", most => 3")) == 3
+    assert await _nearest(application, (0, 1, 0), ", kinds => '{file}'") == []
+    await application.execute("SELECT set_config('app.user_id', '', false)")
+    assert await _nearest(application, (0, 1, 0)) == []
+    # What is deleted has no document, and is not found by the vector it may still have.
+    owner = await database.as_owner()
+    await owner.execute("UPDATE conversations SET deleted_at = now() WHERE user_id = $1", ana.user)
+    await owner.execute("SELECT set_config('app.user_id', $1, false)", str(ana.user))
+    assert await _nearest(owner, (0, 1, 0)) == []
+
+
+async def test_an_index_of_a_model_is_no_drift(with_vectors: tuple[Database, Any], empty_database: Dsn) -> None:
+    owner = await with_vectors[0].as_owner()
+    await owner.execute(
+        "CREATE INDEX idx_embeddings_ann_0a1b2c3d_3 ON embeddings USING hnsw"
+        " ((embedding_vector::vector(3)) vector_cosine_ops) WHERE model_name = 'm'"
+    )
+    assert (await check(owner)).verdict == "ok"
+    await owner.execute("CREATE INDEX idx_embeddings_other ON embeddings (created_at)")
+    assert [each.object for each in (await check(owner)).drift] == ["public.idx_embeddings_other"]
