@@ -31,7 +31,7 @@ _WORTH = (Kind.DUPLICATE, Kind.PREFIX, Kind.MISSING_FK, Kind.BLOATED, Kind.UNUSE
 
 def watched_lines(seen: Mapping[str, Seen], server: ServerState) -> tuple[OverviewLine, ...]:
     """A line for each place; while the server cannot be asked, why, and nothing that was seen before stays good."""
-    lines = tuple(_line(kind, title, place, seen.get(kind)) for kind, title, place in _PLACES)
+    lines = tuple(_line(title, place, seen.get(kind)) for kind, title, place in _PLACES)
     return lines if server.link is Link.OK else tuple(_long_ago(line, server) for line in lines)
 
 
@@ -43,13 +43,15 @@ def _long_ago(line: OverviewLine, server: ServerState) -> OverviewLine:
     return replace(line, verdict=Verdict.UNKNOWN, text=text, remedy=remedy)
 
 
-def _line(kind: str, title: str, place: str, seen: Seen) -> OverviewLine:
+def _line(title: str, place: str, seen: Seen) -> OverviewLine:
     if seen is None:
-        return OverviewLine(kind, title, Verdict.NONE, "not looked at yet", "the first look is under way", screen=place)
+        return OverviewLine(
+            place, title, Verdict.NONE, "not looked at yet", "the first look is under way", screen=place
+        )
     if isinstance(seen, Problem):
-        return OverviewLine(kind, title, Verdict.UNKNOWN, "needs PostgreSQL", seen.message, seen.remedy, place)
+        return OverviewLine(place, title, Verdict.UNKNOWN, "needs PostgreSQL", seen.message, seen.remedy, place)
     if isinstance(seen, Unknown):
-        return OverviewLine(kind, title, Verdict.UNKNOWN, seen.reason, "it cannot be known", seen.remedy, place)
+        return OverviewLine(place, title, Verdict.UNKNOWN, seen.reason, "it cannot be known", seen.remedy, place)
     if isinstance(seen, Embedded):
         return _embedded(seen)
     if isinstance(seen, QueriesSnapshot):
@@ -96,14 +98,14 @@ def _embedded(seen: Embedded) -> OverviewLine:
     if isinstance(seen.current, Unknown) or isinstance(seen.stale, Unknown):
         missing = seen.current if isinstance(seen.current, Unknown) else Unknown("stale is not known")
         text += f" · embeddings ? {missing.reason}"
-        return OverviewLine("embedded", "Search", Verdict.UNKNOWN, text, why, missing.remedy, "search")
+        return OverviewLine("search", "Search", Verdict.UNKNOWN, text, why, missing.remedy, "search")
     text += f" · embeddings {part(seen.current, seen.documents)}"
     if seen.stale:
         text += f" ({part(seen.stale, seen.documents)} stale)"
     well = seen.current >= _WELL * seen.documents
     why += f"; {seen.current} of {seen.documents} are embedded as they are now, {seen.stale} as they were before"
     return OverviewLine(
-        "embedded", "Search", Verdict.OK if well else Verdict.WARN, text, why, "" if well else run, "search"
+        "search", "Search", Verdict.OK if well else Verdict.WARN, text, why, "" if well else run, "search"
     )
 
 

@@ -128,6 +128,7 @@ class ConsoleServices:
 
     def _ended(self) -> None:
         self._watching.look_at_schema()
+        self._observing.hasten("embedded")
         self._refresh()
 
     def _looked(self, kind: str) -> None:

@@ -225,7 +225,7 @@ def test_every_line_is_there_and_says_how_it_was_reached(case: tuple[Known, str]
     lines = overview(case[0]).lines
     assert [line.id for line in lines] == [
         *("mongo", "postgres", "schema", "copy", "verify", "quarantine"),
-        *("queries", "indexes", "health", "activity"),
+        *("queries", "indexes", "health", "activity", "search"),
     ]
     for line in lines:
         assert line.text

@@ -84,6 +84,7 @@ async def walk(
         await here.until(lambda: services.header().postgres.link == "ok" and services.header().mongo.link == "ok")
         if only_search:
             await services_copied(here, services)
+            await embedded(servers)
             await searches(here, pilot)
             return
         await here.press("2", "d")
@@ -116,6 +117,7 @@ async def walk(
         await pilot.pause(3)
         await here.picture("statement")
         await here.press("escape")
+        await embedded(servers)
         await searches(here, pilot)
         await here.press("8")
         await pilot.pause(2)
@@ -131,6 +133,13 @@ async def walk(
         await here.until(lambda: services.header().postgres.link == "lost")
         await pilot.pause(1)
         await here.picture("lost")
+
+
+async def embedded(servers: DemoServers) -> None:
+    """Embeddings, by the command a person would give."""
+    words = ("-m", "devora_console", "--config", str(servers.home / "console.toml"), "embed", "run")
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.DEVNULL)
+    await process.wait()
 
 
 async def searches(here: Walk, pilot: Pilot[int]) -> None:

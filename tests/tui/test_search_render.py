@@ -54,7 +54,7 @@ def drawn(lines: list[Text]) -> str:
 
 def test_the_headline_says_the_worst_first() -> None:
     words = headline(view(), WIDE)
-    assert words.startswith("semantic is unknown: there are no vectors of wl256. devora-console embed run.")
+    assert words.startswith("semantic is unknown: there are no vectors of wl256. Next: devora-console embed run.")
     assert words.endswith("hybrid finds 3, first: Fuite mémoire b (message), as in trigram.")
     away = Problem("connect.lost", "the server closed the connection", "Start it")
     assert headline(view(seen=SearchSeen(problem=away)), WIDE).startswith("Nothing can be searched: the server closed")
@@ -207,10 +207,10 @@ def test_filters_are_understood_or_refused_by_name() -> None:
 
 def test_embeddings_are_counted_or_explained() -> None:
     now = Embedded(AT, "wl256", 1000, 1000, 840, 160)
-    assert embedded_line(now, WIDE).startswith("search vectors 100 % · embeddings 84 % (16 % stale) of 1")
+    assert embedded_line(now, WIDE, AT).startswith("search vectors 100 % · embeddings 84 % (16 % stale) of 1")
     missing = replace(now, current=Unknown("the extension pgvector is not here"))
-    assert "embeddings ? the extension pgvector is not here" in embedded_line(missing, WIDE)
-    assert embedded_line(None, WIDE) == "embeddings … being counted"
+    assert "embeddings ? the extension pgvector is not here" in embedded_line(missing, WIDE, AT)
+    assert embedded_line(None, WIDE, AT) == "embeddings … being counted"
 
 
 def test_a_statement_is_pasted_with_its_values() -> None:

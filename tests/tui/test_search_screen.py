@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from tests.conftest import DatabaseFrom, TemplateDatabase
 from tests.search.world import ALICE, BOB, execute, prepare
 from tests.tui.fake import FakeServices
 from tests.tui.fake_search import EVIL
-from tests.tui.test_screens import LARGE, SIZES, SMALL, make, press, said, shown, until
+from tests.tui.test_screens import LARGE, SMALL, SMALL_FIRST, make, press, said, shown, until
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def ranks(folder: Path) -> list[int]:
     return [each["rank"] for each in written["methods"]["hybrid"]["hits"]]
 
 
-@SIZES
+@SMALL_FIRST
 async def test_typing_searches_and_keys_go_deeper(
     services: FakeServices, size: tuple[int, int], tmp_path: Path
 ) -> None:
@@ -138,6 +139,10 @@ async def test_a_real_server_answers_as_each_user(real: ConsoleServices, world: 
         snapshot = real.searching.seen.snapshot
         return snapshot is not None and snapshot.complete and real.searching.seen.asking is None
 
+    def answered(text: str) -> bool:
+        snapshot = real.searching.seen.snapshot
+        return complete() and snapshot is not None and snapshot.asked.text == text
+
     async with app.run_test(size=LARGE) as pilot:
         await press(pilot, "u")
         await until(pilot, lambda: "bob@devora.invalid" in said(app), 20)
@@ -145,9 +150,7 @@ async def test_a_real_server_answers_as_each_user(real: ConsoleServices, world: 
         for text in ("fuite mémoire", "fuite memoir", "c++", "'; drop table users; --", "le la", "-cache", EVIL,
                      "x\x00y", "é" * 10_000, "🚲"):  # fmt: skip
             await typed(pilot, text)
-            await until(
-                pilot, lambda text=text: complete() and real.searching.seen.snapshot.asked.text == safe(text), 20
-            )  # type: ignore[misc, union-attr]
+            await until(pilot, partial(answered, safe(text)), 20)
             assert "\x1b" not in shown(app)
         await typed(pilot, "fuite mémoire")
         await until(pilot, lambda: complete() and "all this user's" in said(app))

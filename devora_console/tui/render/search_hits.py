@@ -174,8 +174,8 @@ def _alone(view: View, shown: SearchSnapshot, method: Method, look: Look, width:
             line.append_text(marked(hit.snippet, look, 2 * width, look.muted))
             out.append(_fixed(line, width, look))
     if gone:
-        words = f" -gone {len(gone)}: {', '.join(_titles(view, gone))}"
-        out.append(Text(look.fit(look.text(words, 300), width), style=look.muted, no_wrap=True, end=""))
+        words = f"-gone {len(gone)}: {', '.join(_titles(view, gone))}"
+        out.append(Text(" " + look.fit(look.text(words, 300), width - 1), style=look.muted, no_wrap=True, end=""))
     return _trimmed(out)
 
 

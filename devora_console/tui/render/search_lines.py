@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from rich.text import Text
 
+from devora_console.core.clock import span
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.model import KINDS, LEGS, Asked, Isolation, Knobs, Method, SearchSnapshot
@@ -27,6 +29,7 @@ _SHORT = {
     "limit": "top",
 }
 _WIDE = 112
+_FRESH = timedelta(seconds=5)
 _LEAST, _MOST = 1, 1000
 
 
@@ -156,12 +159,14 @@ def _isolation(shown: SearchSnapshot, look: Look) -> tuple[str, str]:
     return f"role {role} · isolation ✗ {len(found.strangers)} hits of somebody else", look.fail
 
 
-def embedded_line(found: object, look: Look) -> str:
+def embedded_line(found: object, look: Look, now: datetime) -> str:
     """Coverage of search vectors and embeddings, with what is stale; ``found`` is what was seen of it."""
     if isinstance(found, Unknown | Problem):
         return look.plain(f"embeddings ? {why(found, look)}")
     if not isinstance(found, Embedded):
         return look.plain("embeddings … being counted")
+    if not found.documents:
+        return "no documents to search in yet: copy first (2), or devora-console search refresh"
     words = f"search vectors {share(found.vectors, found.documents)}"
     if isinstance(found.current, Unknown):
         return look.plain(f"{words} · embeddings ? {look.text(found.current.reason, 200)}")
@@ -169,7 +174,9 @@ def embedded_line(found: object, look: Look) -> str:
     stale = found.stale
     if isinstance(stale, int) and stale:
         words += f" ({share(stale, found.documents)} stale)"
-    return look.plain(f"{words} of {whole(found.documents)} documents · {look.text(found.model, 60)}")
+    age = span(max(0.0, (now - found.as_of).total_seconds()))
+    counted = f"counted {age} ago" if now - found.as_of > _FRESH else "counted just now"
+    return look.plain(f"{words} of {whole(found.documents)} documents, {counted} · {look.text(found.model, 60)}")
 
 
 def order_of(names: Sequence[str], now: str, by: int) -> str:

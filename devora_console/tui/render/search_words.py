@@ -105,7 +105,11 @@ def whom(asked: Asked, person: str, look: Look) -> str:
 
 def why(problem: Problem | Unknown, look: Look, limit: int = 300) -> str:
     """A problem in one line."""
-    words = f"{problem.reason}. {problem.remedy}" if isinstance(problem, Unknown) else str(problem)
+    reason, remedy = (problem.reason if isinstance(problem, Unknown) else problem.message), problem.remedy
+    if remedy.startswith("devora-console"):
+        remedy = f"Next: {remedy}"
+    end = "" if reason.endswith(("?", "!", ".")) else "."
+    words = f"{reason}{end} {remedy}"
     return look.text(words.rstrip(" ."), limit) + "."
 
 

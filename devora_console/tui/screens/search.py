@@ -14,6 +14,7 @@ from textual.events import Resize
 from textual.timer import Timer
 from textual.widgets import Input
 
+from devora_console.core.clock import utc_now
 from devora_console.core.safetext import safe
 from devora_console.search.model import Asked, Method
 from devora_console.tui.keys import screen_bindings
@@ -34,7 +35,7 @@ from devora_console.tui.screens.search_deeper import Deeper
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.page import Page
 
-_PAUSE, _LEAST_PAUSE = 0.04, 0.02
+_PAUSE, _LEAST_PAUSE = 0.03, 0.015
 """Seconds without a key before it is searched: as long as the server needs for an answer, within these limits."""
 _SLOW = 0.4  # seconds after which it is said that an ask is under way
 _LONGEST = 12_000
@@ -108,7 +109,13 @@ class SearchScreen(Deeper):
     def on_mount(self) -> None:
         """Get ready while the person types."""
         self.query_one("#query-sign", Line).show(" / ")
-        self.host.act("get ready to search", self.port.open)
+        self.host.bridge.start(self.port.open())
+        self.read_grades()
+
+    def on_screen_resume(self) -> None:
+        """Count again what is embedded: it may have been brought up to date meanwhile."""
+        self.host.bridge.start(self.host.services.look("embedded"))
+        super().on_screen_resume()
 
     # --- what is shown ----------------------------------------------------------------------------
 
@@ -153,7 +160,7 @@ class SearchScreen(Deeper):
         hits, notes = self.query_one(Hits), self.query_one("#notes", Page)
         hits.show(hits_lines(view, look, hits.size.width, hits.size.height))
         notes.show(notes_lines(view, look, notes.size.width)[: notes.size.height])
-        found = look.fit(embedded_line(self.host.services.seen("embedded"), look), width - 2)
+        found = look.fit(embedded_line(self.host.services.seen("embedded"), look, utc_now()), width - 2)
         self.query_one("#embedded", Line).show(Text(f" {found}", style=look.muted))
         self.draw_beside()
 
@@ -192,7 +199,7 @@ class SearchScreen(Deeper):
         if self.close_beside():
             return True
         if self.port.seen.asking is not None:
-            self.host.act("end the search", self.port.end)
+            self.host.bridge.start(self.port.end())
             return True
         return False
 
@@ -237,12 +244,12 @@ class SearchScreen(Deeper):
                 self.baseline = Method.FTS.value
         asked = self.asked
         if not asked.text.strip():
-            self.host.act("forget the search", self.port.forget)
+            self.host.bridge.start(self.port.forget())
             self.catch_up()
             return
         if self.port.seen.problem is not None:
             self.catch_up()
-        self.host.act("search", lambda: self.port.ask(asked))
+        self.host.bridge.start(self.port.ask(asked))
         self.set_timer(_SLOW, self.catch_up)
 
     def ask_differently(self, changed: Asked) -> None:
