@@ -21,6 +21,7 @@ from devora_console.search.model import Asked, Method, SearchSnapshot
 from devora_console.search.seen import Person, SearchSeen
 
 if TYPE_CHECKING:
+    from devora_console.search.meaning import Known
     from devora_console.search.playground import Playground
     from devora_console.search.rag.answer import Answering
     from devora_console.search.rag.model import RagResponse
@@ -81,16 +82,16 @@ class Searching:
             self._show(problem=error.problem)
 
     async def _ready(self) -> Playground:
-        from devora_console.search.engine import Engine  # noqa: PLC0415 - loads numpy
-        from devora_console.search.playground import Playground, connected, warm  # noqa: PLC0415
+        from devora_console.search.engine import Engine  # noqa: PLC0415
+        from devora_console.search.meaning import Known  # noqa: PLC0415
+        from devora_console.search.playground import Playground, connected  # noqa: PLC0415
 
         async with self._opening:
             if self._playground is None:
-                pool = await connected(self._settings)
-                embedder = await asyncio.to_thread(_embedder, self._settings)
-                await warm(embedder)
-                self._pool = pool
-                self._playground = Playground(pool, Engine(pool, self._settings.search, embedder))
+                self._pool = pool = await connected(self._settings)
+                known = Known(self._settings)
+                self._playground = Playground(pool, Engine(pool, self._settings.search, known))
+                self._spawn(_load(known))
             return self._playground
 
     async def stop(self) -> None:
@@ -168,7 +169,7 @@ class Searching:
         from devora_console.search.people import people  # noqa: PLC0415
 
         await self._ready()
-        caller = Caller(None, None, self._settings.search.timeout_seconds)
+        caller = Caller(None, None, self._settings.search.statement_seconds)
         try:
             async with asking(self._pool, caller) as connection:
                 return await people(connection, caller, text, MOST_PEOPLE)
@@ -237,11 +238,6 @@ class Searching:
             self._answering.cancel()
 
 
-def _embedder(settings: Settings) -> Any:
-    """The embedder, or why there is none: then the semantic leg says so."""
-    from devora_console.search.embed.provider import embedder_of  # noqa: PLC0415 - loads numpy
-
-    try:
-        return embedder_of(settings)
-    except ConsoleError as error:
-        return Unknown(error.problem.message, error.problem.remedy)
+async def _load(known: Known) -> None:
+    """Load the embedder before it is needed. One that cannot be had is told by the semantic leg."""
+    await known.get()

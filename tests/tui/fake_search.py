@@ -63,7 +63,9 @@ def answers(asked: Asked, **methods: Any) -> SearchSnapshot:
             problem=None if isinstance(given, tuple) else given, opening="BEGIN READ ONLY;",
         )  # fmt: skip
     words = (Word("fuite", Fate.KEPT, "fuit", 9), Word("le", Fate.STOP))
-    analysed = Analysed(asked.text, "'fuit'", "'fuit'", "fuite", words=words, notes=("Left out as stop words: le.",))
+    analysed = Analysed(
+        asked.text, "'fuit'", "'fuit'", "fuite", asked.text, words=words, notes=("Left out as stop words: le.",)
+    )
     return SearchSnapshot(
         asked, analysed, found, AT, "app_user", Isolation(6, ()), "offline: English, French", "wl256", 0.82, True
     )

@@ -20,7 +20,8 @@ from devora_console.search.trying import Neighbours, Tried
 from devora_console.tui.render.look import Look
 from devora_console.tui.render.search_closer import neighbours_text, pasted, plans_text, statement_text, tried_text
 from devora_console.tui.render.search_command import command_of
-from devora_console.tui.render.search_hits import hit_depth, hits_lines
+from devora_console.tui.render.search_depth import hit_depth
+from devora_console.tui.render.search_hits import hits_lines
 from devora_console.tui.render.search_lines import (
     KNOBS,
     context_line,

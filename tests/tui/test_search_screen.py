@@ -123,7 +123,7 @@ async def world(template_database: TemplateDatabase, database_from: DatabaseFrom
 @pytest.fixture
 def real(world: Dsn, tmp_path: Path) -> Iterator[ConsoleServices]:
     effective = load(
-        overrides={"postgres.dsn": world.reveal(), "search.timeout_seconds": "2"},
+        overrides={"postgres.dsn": world.reveal(), "search.statement_seconds": "2"},
         environ={"DEVORA_CONSOLE_HOME": str(tmp_path)},
         cwd=tmp_path,
     )

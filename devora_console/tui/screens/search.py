@@ -20,7 +20,8 @@ from devora_console.search.model import Asked, Method
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.ports_search import SearchPort
 from devora_console.tui.render.search_command import command_of
-from devora_console.tui.render.search_hits import hit_depth, hits_lines
+from devora_console.tui.render.search_depth import hit_depth
+from devora_console.tui.render.search_hits import hits_lines
 from devora_console.tui.render.search_lines import (
     KNOBS,
     context_line,
@@ -34,38 +35,12 @@ from devora_console.tui.render.search_words import BASELINES, BEFORE, View, base
 from devora_console.tui.screens.search_deeper import Deeper
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.page import Page
+from devora_console.tui.widgets.search import Hits, KnobBar
 
 _PAUSE, _LEAST_PAUSE = 0.03, 0.015
 """Seconds without a key before it is searched: as long as the server needs for an answer, within these limits."""
 _SLOW = 0.4  # seconds after which it is said that an ask is under way
 _LONGEST = 12_000
-
-
-class Hits(Page, can_focus=True):
-    """The hits; arrows move the cursor among them."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "screen.step(-1)", show=False),
-        Binding("down", "screen.step(1)", show=False),
-        Binding("pageup", "screen.step(-10)", show=False),
-        Binding("pagedown", "screen.step(10)", show=False),
-        Binding("home", "screen.step(-1000)", show=False),
-        Binding("end", "screen.step(1000)", show=False),
-        Binding("left", "screen.sideways(-1)", show=False),
-        Binding("right", "screen.sideways(1)", show=False),
-    ]
-
-
-class KnobBar(Line, can_focus=True):
-    """The knobs; while it has the focus, left and right choose one, up and down turn it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "screen.choose(-1)", show=False),
-        Binding("right", "screen.choose(1)", show=False),
-        Binding("up,plus", "screen.turn(1)", show=False),
-        Binding("down,minus", "screen.turn(-1)", show=False),
-        Binding("enter", "screen.to_hits", show=False),
-    ]
 
 
 class SearchScreen(Deeper):

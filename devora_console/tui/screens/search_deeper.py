@@ -16,7 +16,7 @@ from devora_console.search.judging.suite import Suite, read_suite
 from devora_console.search.model import Asked, Method
 from devora_console.tui.ports_search import SearchPort
 from devora_console.tui.render.search_closer import neighbours_text, plans_text
-from devora_console.tui.render.search_hits import hit_depth
+from devora_console.tui.render.search_depth import hit_depth
 from devora_console.tui.render.search_words import NAMES, View
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.search_forms import FiltersScreen, JudgeScreen, UserScreen
