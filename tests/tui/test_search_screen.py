@@ -160,6 +160,8 @@ async def test_a_real_server_answers_as_each_user(real: ConsoleServices, world: 
         await until(pilot, lambda: "Nothing is wrong" in said(app) or "rows expected" in said(app))
         await press(pilot, "escape", "r")
         await until(pilot, lambda: "No model was asked" in said(app), 20)
+        await press(pilot, "A")
+        await until(pilot, lambda: "no key for OpenAI" in said(app), 20)
         assert (await execute(world, "SELECT count(*) FROM public.users"))[0][0] == 2
         assert {ALICE, BOB}  # both are still there
 

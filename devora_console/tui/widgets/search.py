@@ -1,4 +1,4 @@
-"""The search screen's own widgets: hits with a cursor, knobs that are turned. What their keys do is the screen's."""
+"""Widgets of the search screen: hits with a cursor, knobs that are turned. What their keys do is the screen's."""
 
 from __future__ import annotations
 
