@@ -17,27 +17,18 @@ from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.asking import FAILURES, Caller, Pool, Question, asking, fetch, refusal
 from devora_console.search.details import Standing, described
+from devora_console.search.found import Found, alone, shared, wants_any_word
 from devora_console.search.fusion import Ranked, fuse
 from devora_console.search.ground import Ground, look
 from devora_console.search.isolation import isolation
 from devora_console.search.legs import fulltext, semantic, trigram
 from devora_console.search.meaning import Known, Meaning, meaning_of, why_none
-from devora_console.search.model import LEGS, Analysed, Asked, Hit, Knobs, Method, MethodAnswer, SearchSnapshot
+from devora_console.search.model import LEGS, Analysed, Asked, Hit, Method, MethodAnswer, SearchSnapshot
 from devora_console.search.query import analyse
 
 Key = tuple[str, str]
 Tell = Callable[[SearchSnapshot], None]
 NOT_NEEDED = Problem("empty_query", "nothing was typed", "Type what to search for")
-
-
-@dataclass(slots=True)
-class Found:
-    """What a leg brought: its whole ranking for the fusion, and its answer. ``strange``: not readable by the caller."""
-
-    ranked: list[Ranked]
-    answer: MethodAnswer
-    strange: tuple[Key, ...] = ()
-    tiers: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -53,6 +44,7 @@ class Round:
     meaning: Meaning | Unknown | Problem = field(default_factory=lambda: Unknown("not asked"))
     answers: dict[Method, MethodAnswer] = field(default_factory=dict)
     strange: set[Key] = field(default_factory=set)
+    any_word: bool = True
 
     def ms(self) -> float:
         """Since the ask."""
@@ -81,7 +73,7 @@ class Engine:
 
     async def search(self, asked: Asked, tell: Tell | None = None) -> SearchSnapshot:
         """Answer. Never raises for what was typed or for what the server says; a cancellation goes through."""
-        now = Round(asked, self.caller(asked), time.perf_counter(), tell)
+        now = Round(asked, self.caller(asked), time.perf_counter(), tell, any_word=wants_any_word(asked))
         stopped = await self._prepare(now)
         if stopped is not None:
             now.answers = {
@@ -96,7 +88,11 @@ class Engine:
             for done in asyncio.as_completed(tasks.values()):
                 self._keep(now, await done)
             if Method.HYBRID in asked.methods:
-                self._keep(now, await self._hybrid(now, {leg: await task for leg, task in tasks.items()}))
+                legs = {leg: await task for leg, task in tasks.items()}
+                if Method.FTS in legs and not now.any_word and alone(legs):
+                    now.any_word = True
+                    legs[Method.FTS] = await self._leg(now, Method.FTS)
+                self._keep(now, await self._hybrid(now, legs))
         finally:
             for task in tasks.values():
                 task.cancel()
@@ -161,7 +157,7 @@ class Engine:
         """The leg's statement, or why there is none."""
         assert now.ground is not None
         if leg is Method.FTS:
-            return fulltext.question(now.analysed, now.asked, most)
+            return fulltext.question(now.analysed, now.asked, most, any_word=now.any_word)
         if leg is Method.TRIGRAM:
             return trigram.question(now.analysed, now.asked, most, now.ground)
         now.meaning = await meaning_of(await self.embedder.get(), now.analysed)
@@ -177,7 +173,9 @@ class Engine:
             ranked = [Ranked((row["entity_type"], str(row["entity_id"])), float(row["score"])) for row in rows]
             shown = [Standing(each.key, each.score) for each in ranked]
             model = now.meaning.model if isinstance(now.meaning, Meaning) else ""
-            hits, missing = await described(connection, now.caller, now.analysed, shown[: asked.limit], model)
+            # Of a leg that is only fused nothing is shown.
+            wanted = shown[: asked.limit] if question.method in asked.methods else []
+            hits, missing = await described(connection, now.caller, now.analysed, wanted, model)
         notes, flags = self._remarks(now, question, rows, hits)
         problem = None
         if not rows and question.method is Method.SEMANTIC and isinstance(now.meaning, Meaning):
@@ -216,7 +214,7 @@ class Engine:
         asked, knobs = now.asked, now.asked.knobs
         taking = {leg: found for leg, found in legs.items() if leg in knobs.legs and knobs.weights.get(leg, 0) > 0}
         known = {hit.key: hit for found in legs.values() for hit in found.answer.hits}
-        fused = fuse({leg: _shared(leg, found, legs, knobs) for leg, found in taking.items()}, knobs)
+        fused = fuse({leg: shared(leg, found, legs, knobs) for leg, found in taking.items()}, knobs)
         shown = [Standing(each.key, each.score, each.parts) for each in fused[: asked.limit]]
         try:
             hits, missing = await fill(self.pool, now.caller, now.analysed, shown, known)
@@ -253,20 +251,6 @@ async def fill(
     return tuple(
         replace(every[each.key], score=each.score, rank=rank, legs=each.parts) for rank, each in enumerate(there, 1)
     ), missing
-
-
-def _shared(leg: Method, found: Found, legs: Mapping[Method, Found], knobs: Knobs) -> list[Ranked]:
-    """A leg's ranking with what each document counts of its weight."""
-    if leg is Method.SEMANTIC:
-        return found.ranked
-    meaning = legs.get(Method.SEMANTIC)
-    alone = meaning is None or not meaning.ranked or "little_coverage" in meaning.answer.flags
-    if leg is Method.TRIGRAM:
-        return [replace(each, share=trigram.share(each.score, knobs, alone=alone)) for each in found.ranked]
-    return [
-        replace(each, share=fulltext.share(tier, knobs, alone=alone))
-        for each, tier in zip(found.ranked, found.tiers, strict=True)
-    ]
 
 
 NOTHING = frozenset({"empty_query", "nothing_to_search", "nothing_to_embed"})

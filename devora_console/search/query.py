@@ -111,7 +111,8 @@ def made(
     loose = any_of(strict, without=common)
     if strict and not loose:  # all of them are common
         loose, judged = any_of(strict), tuple(_kept(word) for word in judged)
-    two = two_of(strict, without=common)
+    nowhere = {word for word, each in known.items() if each.documents == 0 and not each.near}
+    two = two_of(strict, without=common, rarest=[word for word in known if word not in nowhere])
     said = (*notes, *_said(judged, strict))
     return Analysed(text, strict, loose, _names(judged, text), _meaning(judged, text), two, judged, said)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -87,7 +87,7 @@ def any_of(query: str, without: Collection[str] = ()) -> str:
     return " & ".join((f"( {either} )" if len(wanted) > 1 else either, *(f"!{each}" for each in excluded)))
 
 
-_MOST_GROUPS = 10
+_MOST_GROUPS = 7
 
 
 def groups(query: str) -> tuple[str, ...]:
@@ -111,8 +111,11 @@ def groups(query: str) -> tuple[str, ...]:
     return tuple(" ".join(each).replace("! ", "!") for each in found if each)
 
 
-def two_of(query: str, without: Collection[str] = ()) -> str:
+def two_of(query: str, without: Collection[str] = (), rarest: Sequence[str] = ()) -> str:
     """The query that wants any two of three or more wanted words. Empty where that is not fewer than all of them.
+
+    Of many words those are paired that come first in ``rarest``: there are as many matches to look at, and to compare
+    with every pair, as the commonest of them has.
 
     >>> two_of("'a' & 'b' & 'c' & !'d'")
     "( 'a' & 'b' | 'a' & 'c' | 'b' & 'c' ) & !'d'"
@@ -123,7 +126,10 @@ def two_of(query: str, without: Collection[str] = ()) -> str:
     wanted = [each for each in every if _wanted(each, without)]
     if len(wanted) < 3:
         return ""
-    wanted = sorted(wanted, key=len, reverse=True)[:_MOST_GROUPS] if len(wanted) > _MOST_GROUPS else wanted
+    if len(wanted) > _MOST_GROUPS:
+        place = {word: at for at, word in enumerate(rarest)}
+        wanted.sort(key=lambda group: min(place.get(each.word, len(place)) for each in lexemes(group)))
+        wanted = wanted[:_MOST_GROUPS]
     either = " | ".join(" & ".join(pair) for pair in combinations(wanted, 2))
     return " & ".join((f"( {either} )", *(each for each in every if each.startswith("!"))))
 

@@ -1,13 +1,15 @@
 """How fast searches are: ``uv run python tests/benchmarks/search_latency.py [--messages N] [--quick] [--keep DIR]``.
 
-A million messages of 2,000 users are searched as app_user under row security by four of them, who have 18 %, 7 % and
-0.1 % of all messages, and 9. Queries are messages of the same user that are in no table, a third of them with a typing
-error. full text: all words, then, if that brought fewer than ten, the words that tell documents apart, then any; with
-typing errors corrected out of the vocabulary. trigram: over titles and names. semantic: synthetic vectors of 256
-dimensions around topics of each user. hybrid: the three at the same time on three connections, and their fusion;
-computing the query's vector is not part of it. short_results counts searches that returned fewer rows than asked while
-the user has more: of full text against the documents with any word of the query, of semantic and hybrid against all.
-ann_recall compares the ten nearest with an exact search. *_cold_* is the first time each query is asked.
+A million messages of 2,000 users are searched by four of them, who have 18 %, 7 % and 0.1 % of all messages, and 9.
+What is timed is one ask of the playground, from the typed text to the hits with their snippets, on a login that is a
+member of app_user and nothing more: the analysis of the query, the legs under row security, the fusion, the reading of
+what is shown. Queries are messages of the same user that are in no table, a third of them with a typing error. The
+vectors are synthetic, of 256 dimensions, around topics of each user; that of a query is there already, so that making
+it is not part of the time. Each method is asked alone; the hybrid asks its three legs at the same time.
+
+short_results counts searches that returned fewer hits than asked while the user has more: of full text against the
+documents with any word of the query, of semantic and hybrid against all. ann_recall compares the ten nearest with an
+exact search. analysis_* is the analysis' part of the asks. *_cold_* is the first time each query is asked.
 
 ``--keep DIR`` leaves the database there and uses what it finds. The server has 1 GB of shared buffers.
 """
@@ -17,164 +19,169 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from devora_console.config.secret import Dsn
+from devora_console.config.settings import PostgresSettings, Settings
 from devora_console.core.unknown import Unknown
 from devora_console.demo.servers import DemoServers, for_database, temporary_home
-from devora_console.search.bench import Latency, Percentiles, become, measure
+from devora_console.search.bench import Latency, Percentiles, measure, percentiles
+from devora_console.search.knobs import asked_of
+from devora_console.search.model import Method, MethodAnswer
+from devora_console.search.playground import Playground
+from devora_console.search.query import cleaned
 from tests.benchmarks.migration import say
-from tests.benchmarks.search_corpus import MODEL, Corpus, Person, vector_text
+from tests.benchmarks.search_corpus import DIMENSIONS, MODEL, Corpus, Person
 from tests.benchmarks.search_world import build
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SIZES = ("18pct", "7pct", "0.1pct", "9rows")
-ROLE = "app_user"
+METHODS = {Method.FTS: "fulltext", Method.TRIGRAM: "trigram", Method.SEMANTIC: "semantic", Method.HYBRID: "hybrid"}
 LIMIT = 10
-CANDIDATES = 50
+LOGIN = "search_latency"
 _DATABASE = "searched"
-_FULLTEXT = "SELECT entity_type, entity_id FROM devora_search_fulltext($1::text::tsquery, most => $2)"
-_TRIGRAM = "SELECT entity_type, entity_id FROM devora_search_trigram($1, most => $2)"
-_SEMANTIC = "SELECT entity_type, entity_id FROM devora_search_semantic($1::text::vector, $2, most => $3, exactly => $4)"
-_ANALYSED = "SELECT all_words::text, any_words::text, loose_words::text FROM devora_search_query($1)"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A query: its text, its vector as text, and whether the user's documents have a word of it."""
+@dataclass
+class Prepared:
+    """An embedder that knows the vectors of the queries beforehand."""
 
-    text: str
-    vector: str
+    vectors: dict[str, Sequence[float]]
+    model: str = MODEL
+    dims: int = DIMENSIONS
+    label: str = "vectors made beforehand"
+    local: bool = True
+
+    async def embed(self, texts: Sequence[str]) -> list[Sequence[float] | None]:
+        """Those of these texts."""
+        return [self.vectors.get(text) for text in texts]
+
+    def coverage(self, text: str) -> float | None:
+        """All of it."""
+        return float(text in self.vectors)
+
+    async def close(self) -> None:
+        """Nothing to give back."""
 
 
 @dataclass
 class Searcher:
-    """One user's three sessions, as the application has them."""
+    """One user at the playground."""
 
-    connections: Sequence[Connection]
+    playground: Playground
+    settings: Settings
+    user: str
+    analysis: list[float] = field(default_factory=list)
 
-    async def fulltext(self, asked: Asked) -> int:
-        """All words, then any of those that tell documents apart."""
-        return len(await self._fulltext(asked))
+    def method(self, method: Method) -> Callable[[str], Awaitable[int]]:
+        """Asks it and says how many hits came."""
 
-    async def _fulltext(self, asked: Asked) -> list[tuple[str, object]]:
-        connection = self.connections[0]
-        both = await connection.fetchrow(_ANALYSED, asked.text)
-        assert both is not None
-        found: dict[tuple[str, object], None] = {}
-        for query in dict.fromkeys(both):
-            rows = await connection.fetch(_FULLTEXT, query, CANDIDATES)
-            found |= dict.fromkeys((row[0], row[1]) for row in rows)
-            if len(found) >= LIMIT:
-                break
-        return list(found)
+        async def ask(text: str) -> int:
+            return len((await self.answer(text, method)).hits)
 
-    async def trigram(self, asked: Asked) -> int:
-        """Titles and names that are like the query."""
-        return len(await self._trigram(asked))
+        return ask
 
-    async def _trigram(self, asked: Asked) -> list[tuple[str, object]]:
-        rows = await self.connections[1].fetch(_TRIGRAM, asked.text, CANDIDATES)
-        return [(row[0], row[1]) for row in rows]
-
-    async def semantic(self, asked: Asked, *, exactly: bool = False) -> int:
-        """Nearest messages."""
-        return len(await self.nearest(asked, CANDIDATES, exactly=exactly))
-
-    async def nearest(self, asked: Asked, most: int, *, exactly: bool = False) -> list[tuple[str, object]]:
-        """Nearest messages, nearest first."""
-        rows = await self.connections[2].fetch(_SEMANTIC, asked.vector, MODEL, most, exactly)
-        return [(row[0], row[1]) for row in rows]
-
-    async def hybrid(self, asked: Asked) -> int:
-        """The three legs at the same time, fused by rank."""
-        legs = await asyncio.gather(self._fulltext(asked), self._trigram(asked), self.nearest(asked, CANDIDATES))
-        scores: dict[tuple[str, str], float] = {}
-        for leg in legs:
-            for rank, row in enumerate(leg, start=1):
-                key = (row[0], str(row[1]))
-                scores[key] = scores.get(key, 0.0) + 1 / (60 + rank)
-        return len(sorted(scores, key=lambda key: (-scores[key], key))[:LIMIT])
+    async def answer(self, text: str, method: Method, *, exactly: bool = False) -> MethodAnswer:
+        """The answer of one method; an error where it has none because something is wrong."""
+        asked = asked_of(self.settings, text, user=self.user, limit=LIMIT)
+        asked = replace(asked, methods=(method,), knobs=replace(asked.knobs, exact=exactly))
+        snapshot = await self.playground.ask(asked)
+        assert snapshot is not None
+        self.analysis.append(snapshot.analysed.took_ms)
+        answer = snapshot.methods[method]
+        left_out = [flag for flag in answer.flags if flag == "timeout" or flag.startswith("without_")]
+        if "timeout" in left_out:
+            raise TimeoutError
+        if isinstance(answer.problem, Unknown) or left_out:
+            raise RuntimeError(f"{method} could not answer {text!r}: {answer.problem} {answer.notes}")
+        return answer
 
 
-async def run(dsn: Dsn, corpus: Corpus, queries: int, rounds: int) -> dict[str, object]:
+async def run(dsn: Dsn, login: Dsn, corpus: Corpus, queries: int, rounds: int) -> dict[str, object]:
     """Every user size, one after the other."""
     answer: dict[str, object] = {}
     short = 0
     hybrid: list[float] = []
+    settings = Settings(postgres=PostgresSettings(dsn=login))
     for size, person in zip(SIZES, corpus.users, strict=False):
         asked = _queries(corpus, person, queries)
-        connections = [await asyncpg.connect(dsn.reveal()) for _ in range(3)]
-        for connection in connections:
-            await become(connection, ROLE, str(person.id), 10.0)
-        searcher = Searcher(connections)
-        methods: dict[str, Callable[[Asked], Awaitable[int]]] = {
-            "fulltext": searcher.fulltext,
-            "trigram": searcher.trigram,
-            "semantic": searcher.semantic,
-            "hybrid": searcher.hybrid,
-        }
-        known = {"semantic": min(CANDIDATES, person.messages), "hybrid": min(LIMIT, person.messages)}
-        took = await measure(methods, asked, rounds=rounds, possible=_possible(known))
-        short += sum(each.short for each in took.values()) + await _missed(searcher, asked, dsn, person)
+        playground = await Playground.open(
+            settings, embedder=Prepared({cleaned(text)[0]: vector for text, vector in asked.items()})
+        )
+        searcher = Searcher(playground, settings, str(person.id))
+        few = min(LIMIT, person.messages)
+        took = await measure(
+            {name: searcher.method(method) for method, name in METHODS.items()},
+            list(asked),
+            rounds=rounds,
+            possible=_possible({"semantic": few, "hybrid": few}),
+        )
+        analysis = percentiles(searcher.analysis)
+        short += sum(each.short for each in took.values()) + await _missed(searcher, list(asked), dsn, person)
         for name, latency in took.items():
             answer |= _figures(f"{name}_{size}", latency)
+        assert not isinstance(analysis, Unknown)
+        answer |= {f"analysis_{size}_p50_ms": analysis.p50, f"analysis_{size}_p95_ms": analysis.p95}
         hybrid.append(_warm(took["hybrid"]).p95)
-        answer[f"ann_recall_{size}"] = await _recall(searcher, asked)
-        for connection in connections:
-            await connection.close()
-        say(f"{size}: " + ", ".join(f"{name} {_line(latency)}" for name, latency in took.items()))
+        answer[f"ann_recall_{size}"] = await _recall(searcher, list(asked))
+        await playground.close()
+        say(
+            f"{size}: analysis {analysis.p50:.1f}/{analysis.p95:.1f} ms, "
+            + ", ".join(f"{name} {_line(latency)}" for name, latency in took.items())
+            + f", recall {answer[f'ann_recall_{size}']:.3f}"
+        )
     answer["hybrid_p95_ms"] = max(hybrid)
     answer["ann_recall"] = min(float(str(answer[f"ann_recall_{size}"])) for size in SIZES)
     answer["short_results"] = short
     return answer
 
 
-def _possible(known: Mapping[str, int]) -> Callable[[str, Asked], int | None]:
+def _possible(known: Mapping[str, int]) -> Callable[[str, str], int | None]:
     return lambda method, _: known.get(method)
 
 
-def _queries(corpus: Corpus, person: Person, count: int) -> list[Asked]:
-    return [
-        Asked(corpus.query(person, typo=at % 3 == 0), vector_text(corpus.asked(person)))
-        for at in range(count)
-    ]  # fmt: skip
+def _queries(corpus: Corpus, person: Person, count: int) -> dict[str, Sequence[float]]:
+    """Queries with their vectors."""
+    return {corpus.query(person, typo=at % 3 == 0): corpus.asked(person) for at in range(count)}
 
 
-async def _missed(searcher: Searcher, asked: Sequence[Asked], dsn: Dsn, person: Person) -> int:
+async def _missed(searcher: Searcher, asked: Sequence[str], dsn: Dsn, person: Person) -> int:
     """Queries for which full text found fewer than ten, though the user has more documents with one of their words."""
     missed = 0
     owner = await asyncpg.connect(dsn.reveal())
     for each in asked:
-        found = await searcher.fulltext(each)
+        found = len((await searcher.answer(each, Method.FTS)).hits)
         if found >= LIMIT:
             continue
         missed += found < await owner.fetchval(
             "SELECT count(*) FROM (SELECT FROM search_documents WHERE user_id = $1 AND search_vector @@"
             " replace(devora_query($2)::text, ' & ', ' | ')::tsquery LIMIT $3) s",
             person.id,
-            each.text,
+            cleaned(each)[0],
             LIMIT,
         )
     await owner.close()
     return missed
 
 
-async def _recall(searcher: Searcher, asked: Sequence[Asked]) -> float:
+async def _recall(searcher: Searcher, asked: Sequence[str]) -> float:
     """Share of the ten nearest that the search without ``exactly`` finds, over the first 40 queries."""
     found = wanted = 0
     for each in asked[:40]:
-        exact = set(await searcher.nearest(each, LIMIT, exactly=True))
-        found += len(exact & set(await searcher.nearest(each, LIMIT)))
+        exact, near = [
+            {hit.key for hit in (await searcher.answer(each, Method.SEMANTIC, exactly=exactly)).hits}
+            for exactly in (True, False)
+        ]
+        found += len(exact & near)
         wanted += len(exact)
     return found / wanted if wanted else 1.0
 
@@ -199,6 +206,18 @@ def _figures(name: str, latency: Latency) -> dict[str, float]:
         if part.timeouts:
             found[f"{name}_{word}timeouts"] = part.timeouts
     return found
+
+
+async def application(dsn: Dsn) -> Dsn:
+    """The same database by a login that has the application's rights and no others."""
+    connection = await asyncpg.connect(dsn.reveal())
+    password = secrets.token_hex(16)
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", LOGIN):
+        await connection.execute(f"CREATE ROLE {LOGIN} LOGIN NOINHERIT IN ROLE app_user")
+    await connection.execute(f"ALTER ROLE {LOGIN} PASSWORD '{password}'")
+    await connection.close()
+    address = urlsplit(dsn.reveal())
+    return Dsn(f"{address.scheme}://{LOGIN}:{password}@{address.path}?{address.query}")
 
 
 async def prepare(servers: DemoServers, corpus: Corpus, memory_mb: int) -> tuple[Dsn, dict[str, float]]:
@@ -241,7 +260,8 @@ def main() -> None:
         answer |= {name: round(value, 1) for name, value in built.items()}
         # Of a seed of their own: none of these messages is in the tables.
         corpus.random.seed(corpus.seed + 1000)
-        answer |= asyncio.run(run(dsn, corpus, options.queries, options.rounds))
+        login = asyncio.run(application(dsn))
+        answer |= asyncio.run(run(dsn, login, corpus, options.queries, options.rounds))
         answer["seconds"] = round(time.perf_counter() - began, 1)
     finally:
         servers.stop()

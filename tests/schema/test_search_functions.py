@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -56,57 +55,55 @@ async def _as(database: Database, user: uuid.UUID) -> asyncpg.Connection:
     return connection
 
 
-async def _analysed(connection: asyncpg.Connection, typed: str) -> tuple[str, str, dict[str, Any]]:
-    row = await connection.fetchrow(
-        "SELECT all_words::text, any_words::text, words FROM devora_search_query($1)", typed
-    )
-    assert row is not None
-    return row[0], row[1], {each["lexeme"]: each for each in json.loads(row[2])}
+async def _words(connection: asyncpg.Connection, *lexemes: str) -> dict[str, asyncpg.Record]:
+    rows = await connection.fetch("SELECT * FROM devora_search_words($1)", list(lexemes))
+    return {row["lexeme"]: row for row in rows}
 
 
-async def test_a_question_is_taken_apart(applied: Database, person: MakePerson) -> None:
+async def test_words_that_tell_documents_apart(applied: Database, person: MakePerson) -> None:
     ana = await _corpus(applied, person)
     application = await _as(applied, ana.user)
-    every, some, words = await _analysed(application, "bonjour, le serveur de la facturation mensuelle des impayés")
-    assert every.count("&") == 4
-    assert "factur" in some
-    assert "serveur" not in some  # nearly every message has it
-    assert words["serveur"]["use"] == "common"
-    assert words["factur"]["documents"] == 2
-    rows = await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", every)
-    assert rows == []
-    rows = await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", some)
-    assert len(rows) == 2
-    assert rows[0]["score"] >= rows[1]["score"] > 0
+    words = await _words(application, "bonjour", "serveur", "factur", "impai")
+    assert list(words)[:2] == ["factur", "impai"]  # the rarest first
+    assert [word for word, row in words.items() if row["common"]] == ["bonjour", "serveur"]  # nearly every message
+    assert all(row["held"] and not row["near"] for word, row in words.items() if word != "impai")
+    assert {row["documents"] for row in words.values()} == {None}  # is not for everybody to know
+    owner = await applied.as_owner()
+    assert (await _words(owner, "factur"))["factur"]["documents"] == 2
 
 
 async def test_a_typing_error_is_corrected_by_words_of_ones_own(applied: Database, person: MakePerson) -> None:
     ana = await _corpus(applied, person)
     application = await _as(applied, ana.user)
-    every, _, words = await _analysed(application, "factruation")
-    assert words["factruat"]["corrections"] == ["factur"]
-    assert await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", every) != []
+    word = (await _words(application, "factruat"))["factruat"]
+    assert (word["held"], word["near"][0]) == (False, "factur")
     # What only others have written is not given away.
-    _, _, words = await _analysed(application, "ultraconfidentil")
-    assert [each["corrections"] for each in words.values()] == [[]]
+    word = (await _words(application, "ultraconfidentil"))["ultraconfidentil"]
+    assert (word["held"], word["near"]) == (False, [])
+    # A lexeme is no query, whatever is in it.
+    hostile = ["'", "\\", "a & | !", "''); drop", "b:*"]
+    assert list(await _words(application, *hostile)) == hostile
 
 
 async def test_negated_words_stay_so(applied: Database, person: MakePerson) -> None:
     ana = await _corpus(applied, person)
     application = await _as(applied, ana.user)
-    _, some, words = await _analysed(application, "facturation -impayés")
-    assert list(words) == ["factur"]
-    assert "!" in some
-    assert len(await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", some)) == 1
+    assert len(await _matches(application, "facturation")) == 2
+    assert len(await _matches(application, "facturation -impayés")) == 1
+    assert await _matches(application, "-impayés") == []  # nearly everything
+    rows = await _matches(application, "facturation or mensuelle")
+    assert rows[0]["score"] > rows[1]["score"] > 0
+
+
+async def _matches(connection: asyncpg.Connection, typed: str) -> list[asyncpg.Record]:
+    return await connection.fetch("SELECT * FROM devora_search_fulltext(devora_query($1))", typed)
 
 
 @pytest.mark.parametrize("typed", HOSTILE, ids=range(len(HOSTILE)))
 async def test_nothing_typed_is_an_error(applied: Database, person: MakePerson, typed: str) -> None:
     ana = await _corpus(applied, person)
     application = await _as(applied, ana.user)
-    every, some, _ = await _analysed(application, typed)
-    for query in (every, some):
-        await application.fetch("SELECT * FROM devora_search_fulltext($1::text::tsquery)", query)
+    await _matches(application, typed)
     await application.fetch("SELECT * FROM devora_search_trigram($1)", typed)
 
 

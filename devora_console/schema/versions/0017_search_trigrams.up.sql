@@ -74,40 +74,6 @@ REVOKE EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestampt
 GRANT EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer)
     TO app_user, admin_role;
 
--- Up to three words of the vocabulary that are like a lexeme and are in documents of the scope: nobody learns a word
--- from what others have written. Bitmap scans only: a plain scan of the user's rows promises the planner to come upon
--- the word soon, and looks at all of them when it is rare (100 ms for 70,000 rows, against less than one).
-CREATE FUNCTION devora_console.search_corrections(lexeme text, scope text) RETURNS text[]
-    LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off
-AS $body$
-DECLARE
-    folded text := public.devora_fold(lexeme);
-    place  text;
-    other  text;
-    there  boolean;
-    found  text[] := '{}';
-BEGIN
-    SELECT quote_ident(n.nspname) INTO STRICT place
-      FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm';
-    PERFORM set_config('pg_trgm.similarity_threshold', '0.3', true);
-    FOR other IN EXECUTE format(
-        'SELECT v.word FROM public.search_vocabulary v
-          WHERE v.word OPERATOR(%1$s.%%) $1 AND char_length(v.word) BETWEEN $2 - 2 AND $2 + 2
-          ORDER BY %1$s.similarity(v.word, $1) DESC, v.documents DESC, v.word LIMIT 6', place)
-        USING folded, char_length(folded)
-    LOOP
-        EXECUTE format(
-            'SELECT EXISTS (SELECT FROM public.search_documents d WHERE %s AND d.search_vector @@ %L::tsquery)',
-            scope, quote_literal(other)) INTO there;
-        IF there THEN
-            found := found || other;
-            EXIT WHEN cardinality(found) = 3;
-        END IF;
-    END LOOP;
-    RETURN found;
-END
-$body$;
-
 -- A lexeme as a tsquery writes it, which is not how SQL writes a text.
 CREATE FUNCTION devora_console.as_query(lexeme text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -118,53 +84,61 @@ $body$;
 -- What is known of the lexemes of a query, the rarest first. held: whether documents that the caller may find hold it.
 -- common: left out where any word may match, because it is in more than so many percent of all documents, or because
 -- ranking would have to look at more than some 3,000 matches; two words stay in any case. near: where none holds it,
--- words like it that they do hold, the likeliest first. Only the owner and administrators are told the counts.
+-- words like it that they do hold, the likeliest first: nobody learns a word from what others have written. Only the
+-- owner and administrators are told the counts.
+-- How often a word is in the documents of the caller is reckoned by the vocabulary, and for those who have much by the
+-- statistics of their partition: a large user's favourite words may be rare elsewhere.
+-- Bitmap scans only: a plain scan of the user's rows promises the planner to come upon a word soon, and looks at all of
+-- them when it is rare (100 ms for 70,000 rows, against less than one).
 CREATE FUNCTION public.devora_search_words(lexemes text[], common_percent real DEFAULT 10)
     RETURNS TABLE (lexeme text, held boolean, common boolean, documents bigint, near text[])
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off
+    SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off
 AS $body$
 DECLARE
-    there   constant text := 'SELECT EXISTS (SELECT FROM public.search_documents d WHERE %s AND d.search_vector @@ %L::tsquery)';
+    there   constant text := 'EXISTS (SELECT FROM public.search_documents d
+                                      WHERE %s AND d.search_vector @@ devora_console.as_query(%s)::tsquery)';
     scope   text := devora_console.search_scope();
     total   bigint := (SELECT v.documents FROM public.search_vocabulary v WHERE v.word = '');
-    share   double precision := (devora_console.search_size(scope)).documents / greatest(total, 1)::double precision;
+    size    record := devora_console.search_size(scope);
+    likely  double precision;
     matches double precision := 0;
     kept    integer := 0;
     place   text;
-    other   text;
-    found   boolean;
     folded  text;
 BEGIN
     SELECT quote_ident(n.nspname) INTO STRICT place
       FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm';
     PERFORM set_config('pg_trgm.similarity_threshold', '0.25', true);
-    FOR lexeme, folded, documents IN
-        SELECT asked.word, public.devora_fold(asked.word), v.documents
-          FROM unnest(lexemes[1:64]) WITH ORDINALITY AS asked(word, place)
-          LEFT JOIN public.search_vocabulary v ON v.word = public.devora_fold(asked.word) AND v.word <> ''
-         ORDER BY coalesce(v.documents, 0), asked.place
+    -- A word of many documents is taken to be in the caller's too: to look would take longer than it is worth.
+    FOR lexeme, folded, documents, likely, held IN EXECUTE format(
+        'SELECT asked.word, public.devora_fold(asked.word), v.documents,
+                greatest(coalesce(v.documents, 1) * $2, often.part * $3), coalesce(v.documents, 0) > 1000 OR %s
+           FROM unnest($1[1:64]) WITH ORDINALITY AS asked(word, place)
+           LEFT JOIN public.search_vocabulary v ON v.word = public.devora_fold(asked.word) AND v.word <> ''''
+           LEFT JOIN (
+               SELECT e.word, max(e.part) AS part
+                 FROM pg_stats p
+                CROSS JOIN unnest(p.most_common_elems::text::text[], p.most_common_elem_freqs) AS e (word, part)
+                WHERE $3 > 3000 AND p.schemaname = ''devora_console'' AND p.tablename = $4
+                  AND p.attname = ''search_vector'' AND e.word = ANY ($1)
+                GROUP BY e.word) often ON often.word = asked.word
+          ORDER BY v.documents IS NOT NULL, 4, asked.place', format(there, scope, 'asked.word'))
+        USING lexemes, size.documents / greatest(total, 1)::double precision, size.documents, size.partition
     LOOP
         near := '{}';
-        -- A word of many documents is taken to be in the caller's too: to look would take longer than it is worth.
-        held := coalesce(documents, 0) > 1000;
-        matches := matches + coalesce(documents, 1) * share;
+        matches := matches + likely;
         common := kept >= 2 AND (matches > 3000 OR held AND documents > total * common_percent / 100);
         kept := kept + (NOT common)::integer;
-        IF NOT held THEN
-            EXECUTE format(there, scope, devora_console.as_query(lexeme)) INTO held;
-        END IF;
         IF NOT held AND char_length(folded) BETWEEN 4 AND 40 AND folded !~ '[0-9]' THEN
-            FOR other IN EXECUTE format(
-                'SELECT v.word FROM public.search_vocabulary v
-                  WHERE v.word OPERATOR(%1$s.%%) $1 AND v.word <> $1 AND v.word !~ ''[0-9]''
-                  ORDER BY %1$s.similarity(v.word, $1) DESC, v.documents DESC, v.word LIMIT 24', place) USING folded
-            LOOP
-                EXECUTE format(there, scope, devora_console.as_query(other)) INTO found;
-                IF found THEN
-                    near := near || other;
-                END IF;
-                EXIT WHEN cardinality(near) = 8;
-            END LOOP;
+            EXECUTE format(
+                'SELECT coalesce(array_agg(found.word), ''{}'')
+                   FROM (SELECT alike.word
+                           FROM (SELECT v.word FROM public.search_vocabulary v
+                                  WHERE v.word OPERATOR(%1$s.%%) $1 AND v.word <> $1 AND v.word !~ ''[0-9]''
+                                  ORDER BY %1$s.similarity(v.word, $1) DESC, v.documents DESC, v.word LIMIT 24) alike
+                          WHERE %2$s LIMIT 8) found', place, format(there, scope, 'alike.word'))
+                INTO near USING folded;
         END IF;
         IF scope <> 'true' THEN
             documents := NULL;

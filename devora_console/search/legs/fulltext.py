@@ -15,12 +15,12 @@ EVERY, TWO, ONE = 0, 1, 2
 """How many of the words a document holds."""
 
 
-def question(analysed: Analysed, asked: Asked, most: int) -> Question | Problem:
-    """Its statement; or why there is nothing to search for."""
+def question(analysed: Analysed, asked: Asked, most: int, *, any_word: bool = True) -> Question | Problem:
+    """Its statement; or why there is nothing to search for. ``any_word``: also for documents that hold only one."""
     if not analysed.loose:
         return Problem("nothing_to_search", "no word is left that a document could hold", _why(analysed))
     kept = asked.filters
-    queries = (analysed.strict, analysed.two, analysed.loose)
+    queries = (analysed.strict, analysed.two, analysed.loose if any_word else "")
     values = (*queries, list(kept.kinds), kept.since, kept.until, kept.language, asked.limit, most)
     return Question(Method.FTS, sql(HERE, "fulltext"), values)
 
