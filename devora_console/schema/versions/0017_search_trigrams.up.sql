@@ -130,7 +130,7 @@ BEGIN
     LOOP
         near := '{}';
         matches := matches + likely;
-        common := kept >= 2 AND (matches > 3000 OR held AND documents > total * common_percent / 100);
+        common := kept >= 2 AND (matches > 3000 OR documents > greatest(1000, total * common_percent / 100));
         kept := kept + (NOT common)::integer;
         IF NOT held AND tried < 4 AND coalesce(documents, 0) <= 20
            AND char_length(folded) BETWEEN 4 AND 40 AND folded !~ '[0-9]' THEN
