@@ -119,6 +119,8 @@ def two_of(query: str, without: Collection[str] = (), rarest: Sequence[str] = ()
 
     >>> two_of("'a' & 'b' & 'c' & !'d'")
     "( 'a' & 'b' | 'a' & 'c' | 'b' & 'c' ) & !'d'"
+    >>> two_of(" & ".join(f"'{word}'" for word in "abcdefgh"), rarest="hgfedcb").count("'a'")
+    0
     >>> two_of("'a' & 'b'")
     ''
     """

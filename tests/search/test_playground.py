@@ -43,6 +43,17 @@ def ids(snapshot: SearchSnapshot, method: Method) -> list[str]:
     return [hit.entity_id for hit in snapshot.methods[method].hits]
 
 
+@pytest.mark.parametrize("text", ["fuite mémoire", "fuite de la mémoire du cache expliquée", "xyzzy", "jeton"])
+async def test_a_hybrid_alone_finds_what_it_finds_beside_its_legs(
+    world: World, playground: Playground, text: str
+) -> None:
+    every = await ask(playground, asked(world, text))
+    alone = await ask(playground, asked(world, text, methods=(Method.HYBRID,)))
+    assert list(alone.methods) == [Method.HYBRID]
+    one, other = alone.methods[Method.HYBRID].hits, every.methods[Method.HYBRID].hits
+    assert [(hit.key, hit.score, hit.title) for hit in one] == [(hit.key, hit.score, hit.title) for hit in other]
+
+
 async def test_every_method_answers_as_the_user_gets_it(world: World, playground: Playground) -> None:
     told: list[SearchSnapshot] = []
     found = await playground.ask(asked(world, "fuite mémoire"), told.append)

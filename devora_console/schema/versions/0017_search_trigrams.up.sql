@@ -84,7 +84,8 @@ $body$;
 -- What is known of the lexemes of a query, the rarest first. held: whether documents that the caller may find hold it.
 -- common: left out where any word may match, because it is in more than so many percent of all documents, or because
 -- ranking would have to look at more than some 3,000 matches; two words stay in any case. near: where none holds it,
--- words like it that they do hold, the likeliest first: nobody learns a word from what others have written. Only the
+-- words like it that they do hold, the likeliest first: nobody learns a word from what others have written. Some 2 ms
+-- each, so the four rarest are looked up, and none that is in more than 20 documents: others spell it so. Only the
 -- owner and administrators are told the counts.
 -- How often a word is in the documents of the caller is reckoned by the vocabulary, and for those who have much by the
 -- statistics of their partition: a large user's favourite words may be rare elsewhere.
@@ -104,6 +105,7 @@ DECLARE
     likely  double precision;
     matches double precision := 0;
     kept    integer := 0;
+    tried   integer := 0;
     place   text;
     folded  text;
 BEGIN
@@ -128,9 +130,11 @@ BEGIN
     LOOP
         near := '{}';
         matches := matches + likely;
-        common := kept >= 2 AND (matches > 3000 OR held AND documents > total * common_percent / 100);
+        common := kept >= 2 AND (matches > 3000 OR documents > greatest(1000, total * common_percent / 100));
         kept := kept + (NOT common)::integer;
-        IF NOT held AND char_length(folded) BETWEEN 4 AND 40 AND folded !~ '[0-9]' THEN
+        IF NOT held AND tried < 4 AND coalesce(documents, 0) <= 20
+           AND char_length(folded) BETWEEN 4 AND 40 AND folded !~ '[0-9]' THEN
+            tried := tried + 1;
             EXECUTE format(
                 'SELECT coalesce(array_agg(found.word), ''{}'')
                    FROM (SELECT alike.word
