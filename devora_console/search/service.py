@@ -11,11 +11,13 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from devora_console.config.load import load
 from devora_console.config.settings import Settings
+from devora_console.core.clock import utc_now
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.asking import FAILURES, Pool
@@ -37,8 +39,9 @@ from devora_console.search.model import (
 
 _log = logging.getLogger(__name__)
 _MOST = 200
-_RECORD = """INSERT INTO public.search_queries (user_id, query_text, search_type, results_count, execution_time_ms)
-             VALUES ($1, $2, $3, $4, $5)"""
+_RECORD = """INSERT INTO public.search_queries
+                    (user_id, query_text, search_type, results_count, execution_time_ms, timestamp)
+             VALUES ($1, $2, $3, $4, $5, $6)"""
 _UNMARKED = str.maketrans("", "", MARK_BEGIN + MARK_END)
 
 
@@ -103,21 +106,20 @@ class SearchService:
             await asyncio.wait(self._recording)
 
     def _record(self, user: str, found: SearchResults) -> None:
-        """Beside the answer, which does not wait for it."""
-        task = asyncio.ensure_future(self._write(user, found))
+        """Beside the answer, which does not wait for it: the moment is that of the answer, not of the writing."""
+        task = asyncio.ensure_future(self._write(user, found, utc_now()))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
 
-    async def _write(self, user: str, found: SearchResults) -> None:
+    async def _write(self, user: str, found: SearchResults, at: datetime) -> None:
         text = found.query.replace("\0", "").encode("utf-8", "replace").decode()[:10_000]
         try:
             async with self.pool.acquire() as connection, connection.transaction():
                 await connection.execute("SET TRANSACTION READ WRITE")
                 await connection.execute(f'SET LOCAL ROLE "{self._settings.search.role}"')  # a checked name
                 await connection.execute("SELECT set_config('app.user_id', $1, true)", user)
-                await connection.execute(
-                    _RECORD, UUID(user), text, found.search_type.value, found.total_count, found.execution_time_ms
-                )
+                kind, took = found.search_type.value, found.execution_time_ms
+                await connection.execute(_RECORD, UUID(user), text, kind, found.total_count, took, at)
         except FAILURES as error:
             _log.warning("a search was not recorded: %s", type(error).__name__)
 
