@@ -23,6 +23,9 @@ SERVER.set_forkserver_preload(
         "devora_console.cli.cutover_people",
         "devora_console.services.cutting",
         "devora_console.services.gates",
+        "devora_console.search.rag.answer",  # the provider's client takes half a second
+        "devora_console.search.rag.searching",
+        "tests.search.loaded",
         "tests.cutover.consoles",
     ]
 )

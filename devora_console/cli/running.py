@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from devora_console.cli.door import Door
 from devora_console.cli.migration_view import progress_line
@@ -15,6 +17,7 @@ from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.migration.job import Job
 from devora_console.migration.progress import CollectionState, MigrationSnapshot
 
+T = TypeVar("T")
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -68,6 +71,27 @@ async def _run(job: Job) -> ConsoleError | None:
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
     return None
+
+
+async def until_signal(work: Coroutine[Any, Any, T]) -> T:
+    """Do ``work``; a signal that ends us cancels it, and it tidies up. Raises ConsoleError (exit 130) then."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    # Signals reach the main thread alone.
+    heard = _ENDINGS if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.getsignal(number) for number in heard}
+    for number in heard:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise ConsoleError.of(
+            ExitCode.INTERRUPTED, "interrupted", "interrupted; what was committed is kept", "Run it again to go on"
+        ) from None
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 class _Watch:

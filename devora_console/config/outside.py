@@ -56,16 +56,6 @@ class AnalyticsSettings(Section):
     )
 
 
-class SearchSettings(Section):
-    """Semantic search and RAG (OpenAI). Optional."""
-
-    openai_api_key: ApiKey | None = Field(
-        default=None,
-        description="The OpenAI API key for embeddings. Also OPENAI_API_KEY. Better kept in the environment than here.",
-        examples=["sk-your_key"],
-    )
-
-
 class CutoverSettings(Section):
     """The cutover: which runbook, and what of it belongs to this site."""
 

@@ -13,9 +13,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from devora_console.config.conninfo import ConninfoError, wrong_scheme
+from devora_console.config.embed import EmbedSettings
 from devora_console.config.libpq import normalise
-from devora_console.config.outside import AnalyticsSettings, CutoverSettings, SearchSettings
+from devora_console.config.outside import AnalyticsSettings, CutoverSettings
 from devora_console.config.quarantine import QuarantineBudget
+from devora_console.config.rag import RagSettings
+from devora_console.config.searching import SearchSettings
 from devora_console.config.secret import Dsn, Secret
 from devora_console.config.sections import Section
 from devora_console.config.thresholds import (
@@ -235,6 +238,8 @@ class Settings(Section):
     migration: MigrationSettings = MigrationSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
     search: SearchSettings = SearchSettings()
+    embed: EmbedSettings = EmbedSettings()
+    rag: RagSettings = RagSettings()
     cutover: CutoverSettings = CutoverSettings()
     terminal: TerminalSettings = TerminalSettings()
     queries: QueriesSettings = QueriesSettings()
@@ -260,5 +265,7 @@ class Settings(Section):
             self.analytics.posthog_personal_api_key,
             self.cutover.notify_url,
             self.search.openai_api_key,
+            self.embed.api_key,
+            self.rag.api_key,
         )
         return (*(secret for secret in own if secret is not None), *self.extra_secrets)

@@ -60,6 +60,7 @@ PLACES: tuple[Place, ...] = (
     Place("indexes", "4", "Indexes", "Indx", "Indexes that are unused, double, missing, invalid or bloated."),
     Place("health", "5", "Health", "Hlth", "Cache, bloat, vacuum, wraparound, sequences, sizes."),
     Place("activity", "6", "Activity", "Actv", "Sessions, what they wait for, and who blocks whom."),
+    Place("search", "7", "Search", "Srch", "One query, every method's answer side by side, judged and explained."),
     Place("cutover", "8", "Cutover", "Cut", "The runbook step by step: gates, GO, the walk, and the way back."),
 )
 
@@ -68,8 +69,11 @@ _QUARANTINE = ("quarantine",)
 _WATCHED = ("queries", "indexes", "health", "activity", "locks")
 _LISTS = ("migration", "quarantine", *_WATCHED)
 _CUTOVER = ("cutover",)
-_COMMANDS = (*_LISTS, "cutover")
-_COPIED = ("overview", "document", "statement", "cutover_depth", *_COMMANDS)
+_SEARCH = ("search",)
+_SQL = ("search_sql",)
+_PROMPT = ("search_prompt",)
+_COMMANDS = (*_LISTS, "cutover", "search")
+_COPIED = ("overview", "document", "statement", "cutover_depth", "search_sql", "search_prompt", *_COMMANDS)
 
 ACTIONS: tuple[Action, ...] = (
     Action(
@@ -184,6 +188,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("cutover.object", "J", "object", "Object, with a reason: the GO is taken back.", _CUTOVER, rank=15),
     Action("cutover.note", "N", "note", "Add a note to the timeline.", _CUTOVER, rank=15),
     Action("cutover.stop_step", "X", "stop step", "End the program of the step; it failed then.", _CUTOVER, True, 14),
+    Action("search.type", "/", "type", "Type a query; it is searched for as you type.", _SEARCH, rank=10),
+    Action("search.open", "enter", "in depth", "The hit under the cursor: where each method has it.", _SEARCH, rank=16),
+    Action("search.method", "m", "method", "All methods side by side, or the next one alone.", _SEARCH, rank=11),
+    Action("search.user", "u", "user", "Search as a user, with row-level security, or as owner.", _SEARCH, rank=12),
+    Action("search.plan", "x", "explain", "Run it again for its plan, and what is wrong with that.", _SEARCH, rank=13),
+    Action("search.judge", "j", "judge", "Grade the hit 0, 1 or 2 in a suite's file.", _SEARCH, rank=14),
+    Action("search.baseline", "b", "baseline", "Compare with another method, or with before.", _SEARCH, rank=15),
+    Action("search.knobs", "w", "weights", "Turn weights, limits and thresholds: arrows turn.", _SEARCH, rank=15),
+    Action("search.filters", "f", "filters", "Only some types, days or a language; how many hits.", _SEARCH, rank=17),
+    Action("search.sql", "s", "SQL", "The exact statement: copy it, edit it, run it read-only.", _SEARCH, rank=17),
+    Action("search.exact", "a", "exact", "Exact neighbours beside those of the index.", _SEARCH, rank=19),
+    Action("search.rag", "r", "RAG prompt", "The prompt this question becomes; no model is asked.", _SEARCH, rank=16),
+    Action("search_sql.run", "r", "run", "Run it read-only, as the one who asked; at most 200 rows.", _SQL, rank=10),
+    Action("search_sql.edit", "i", "edit", "Edit the statement; its parameters stay.", _SQL, rank=11),
+    Action("search_sql.method", "m", "method", "The statement of the next method.", _SQL, rank=12),
+    Action("search_sql.undo", "u", "undo", "The statement as it was.", _SQL, rank=13),
+    Action("search_prompt.ask_model", "A", "ask", "Send it to the model, after a confirmation.", _PROMPT, rank=10),
     Action("list.look", "r", "look now", "Look now instead of in a while.", _WATCHED, rank=19),
     Action("list.earlier", "<", "earlier", "Show what was seen before, as far back as an hour.", _WATCHED, rank=26),
     Action("list.later", ">", "later", "Show what was seen after that; Esc goes back to now.", _WATCHED, rank=27),

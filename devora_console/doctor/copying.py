@@ -24,6 +24,7 @@ _COUNTED = {
     Phase.SURVEY: "document",
     Phase.WRITE: "row",
     Phase.VECTORS: "row",
+    Phase.DOCUMENTS: "document",
     Phase.INDEXES: "step",
     Phase.CONSTRAINTS: "step",
     Phase.ANALYZE: "step",

@@ -11,7 +11,7 @@ import asyncpg
 from devora_console.config.load import Effective
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.cutover.journal import home
-from devora_console.doctor import machine, mongo, postgres, schema
+from devora_console.doctor import embeddings, machine, mongo, postgres, schema
 from devora_console.doctor.check import (
     NOT_CONFIGURED,
     Answer,
@@ -66,7 +66,7 @@ async def _machine(effective: Effective, environ: Mapping[str, str]) -> list[Che
 async def _postgres(effective: Effective) -> tuple[list[Check], int | None]:
     """The checks of PostgreSQL and of the schema in it, and the server's version for the client tools."""
     settings, secrets = effective.settings.postgres, effective.settings.secrets()
-    questions = (*postgres.QUESTIONS, *schema.QUESTIONS)
+    questions = (*postgres.QUESTIONS, *schema.QUESTIONS, *embeddings.questions(effective.settings))
     title = "PostgreSQL can be reached"
     if settings.dsn is None and not settings.from_libpq:
         return [_absent("postgres.reachable", title, NO_POSTGRES), *without(questions, "postgres.reachable")], None

@@ -74,6 +74,8 @@ def _holds_secrets(effective: Effective, path: Path) -> bool:
         "analytics.posthog_personal_api_key": effective.settings.analytics.posthog_personal_api_key,
         "cutover.notify_url": effective.settings.cutover.notify_url,
         "search.openai_api_key": effective.settings.search.openai_api_key,
+        "embed.api_key": effective.settings.embed.api_key,
+        "rag.api_key": effective.settings.rag.api_key,
     }
     found = [key for key, secret in holders.items() if secret is not None and secret.secrets()]
     if effective.settings.extra_secrets:

@@ -8,22 +8,30 @@ from dataclasses import replace
 from devora_console.core.console import Link, OverviewLine, ServerState, Verdict
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
-from devora_console.doctor.words import at, plural, size
+from devora_console.doctor.words import at, part, plural, size
 from devora_console.postgres.activity.snapshot import ActivitySnapshot
 from devora_console.postgres.activity.words import activity_headline
 from devora_console.postgres.health.snapshot import HealthSnapshot, badness
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Kind
 from devora_console.postgres.statements import QueriesSnapshot
 from devora_console.postgres.watch.ring import Dated
+from devora_console.search.seen import Embedded
 
 Seen = Dated | Unknown | Problem | None
-_PLACES = (("queries", "Queries"), ("indexes", "Indexes"), ("health", "Health"), ("activity", "Activity"))
+_PLACES = (
+    ("queries", "Queries", "queries"),
+    ("indexes", "Indexes", "indexes"),
+    ("health", "Health", "health"),
+    ("activity", "Activity", "activity"),
+    ("embedded", "Search", "search"),
+)
+_WELL = 0.99  # of the documents are embedded as they are now: what was written a moment ago is no cause for a warning
 _WORTH = (Kind.DUPLICATE, Kind.PREFIX, Kind.MISSING_FK, Kind.BLOATED, Kind.UNUSED)
 
 
 def watched_lines(seen: Mapping[str, Seen], server: ServerState) -> tuple[OverviewLine, ...]:
     """A line for each place; while the server cannot be asked, why, and nothing that was seen before stays good."""
-    lines = tuple(_line(place, title, seen.get(place)) for place, title in _PLACES)
+    lines = tuple(_line(title, place, seen.get(kind)) for kind, title, place in _PLACES)
     return lines if server.link is Link.OK else tuple(_long_ago(line, server) for line in lines)
 
 
@@ -35,7 +43,7 @@ def _long_ago(line: OverviewLine, server: ServerState) -> OverviewLine:
     return replace(line, verdict=Verdict.UNKNOWN, text=text, remedy=remedy)
 
 
-def _line(place: str, title: str, seen: Seen) -> OverviewLine:
+def _line(title: str, place: str, seen: Seen) -> OverviewLine:
     if seen is None:
         return OverviewLine(
             place, title, Verdict.NONE, "not looked at yet", "the first look is under way", screen=place
@@ -44,6 +52,8 @@ def _line(place: str, title: str, seen: Seen) -> OverviewLine:
         return OverviewLine(place, title, Verdict.UNKNOWN, "needs PostgreSQL", seen.message, seen.remedy, place)
     if isinstance(seen, Unknown):
         return OverviewLine(place, title, Verdict.UNKNOWN, seen.reason, "it cannot be known", seen.remedy, place)
+    if isinstance(seen, Embedded):
+        return _embedded(seen)
     if isinstance(seen, QueriesSnapshot):
         return _queries(seen)
     if isinstance(seen, IndexesSnapshot):
@@ -72,6 +82,30 @@ def _queries(seen: QueriesSnapshot) -> OverviewLine:
         verdict, text = Verdict.UNKNOWN, f"{plural(found.window.unknown, 'statement')} without figures for the interval"
     return OverviewLine(
         "queries", "Queries", verdict, text, why, "See the slowest (3, l)" if found.slow else "", "queries"
+    )
+
+
+def _embedded(seen: Embedded) -> OverviewLine:
+    """How much of the documents can be searched for by words and by meaning."""
+    why = f"search_documents and embeddings of model {seen.model or '?'}, counted at {at(seen.as_of)}"
+    if not seen.documents:
+        text = "no documents to search in yet"
+        return OverviewLine(
+            "embedded", "Search", Verdict.NONE, text, why, "Copy first (2), or search refresh", "search"
+        )
+    text = f"vectors {part(seen.vectors, seen.documents)}"
+    run = "devora-console embed run"
+    if isinstance(seen.current, Unknown) or isinstance(seen.stale, Unknown):
+        missing = seen.current if isinstance(seen.current, Unknown) else Unknown("stale is not known")
+        text += f" · embeddings ? {missing.reason}"
+        return OverviewLine("search", "Search", Verdict.UNKNOWN, text, why, missing.remedy, "search")
+    text += f" · embeddings {part(seen.current, seen.documents)}"
+    if seen.stale:
+        text += f" ({part(seen.stale, seen.documents)} stale)"
+    well = seen.current >= _WELL * seen.documents
+    why += f"; {seen.current} of {seen.documents} are embedded as they are now, {seen.stale} as they were before"
+    return OverviewLine(
+        "search", "Search", Verdict.OK if well else Verdict.WARN, text, why, "" if well else run, "search"
     )
 
 

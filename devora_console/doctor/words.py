@@ -42,6 +42,16 @@ def size(count: int) -> str:
     return f"{shown} {units[0]}"
 
 
+def part(some: int, of: int) -> str:
+    """A percentage that says 100 only when it is all, and 0 only when it is none.
+
+    >>> part(0, 10), part(1, 1000), part(999, 1000), part(10, 10)
+    ('0 %', '<1 %', '99 %', '100 %')
+    """
+    percent = 100 * some // of if of else 0
+    return "<1 %" if some and not percent else f"{min(percent, 100)} %"
+
+
 def at(moment: datetime) -> str:
     """The moment to the second, UTC."""
     return iso(moment.replace(microsecond=0))

@@ -13,6 +13,7 @@ import asyncpg
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.unknown import Unknown
 from devora_console.migration.control import Control, Tracker
+from devora_console.migration.documents import with_documents
 from devora_console.migration.finishing import Finishing
 from devora_console.migration.lease import Lease
 from devora_console.migration.ledger import Ledger
@@ -86,11 +87,12 @@ class Execution:
         names, plans = self._chosen(surveyed)
         under_way = bool(await waiting(self._connection))
         tables = [table.table for plan in plans for table in plan.tables()]
+        aside = await with_documents(self._connection, tables)
         if under_way:
             if self._orders.only:
                 raise _only_under_way()
             # Some may be back already: rows are about to be replaced, and no foreign key may take others along.
-            await set_aside(self._connection, tables)
+            await set_aside(self._connection, aside)
         pruned = await self._reconcile(surveyed, names, plans)
         stages = [await self._stage(plan, under_way) for plan in plans]
         bulk = under_way or self._wants_bulk(stages)
@@ -102,7 +104,7 @@ class Execution:
             if under_way:  # only such a load may be trusted to have left alone what it committed
                 done = await committed(self._connection, fingerprint, self._run)
             else:
-                await set_aside(self._connection, tables)
+                await set_aside(self._connection, aside)
             await keep_fingerprint(self._connection, self._run, fingerprint)
         writer = self._writer(done)
         self._tracker.phase(Phase.WRITE, self._rows(names))

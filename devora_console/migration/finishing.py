@@ -1,4 +1,4 @@
-"""After the copy: search vectors, unique keys, indexes, foreign keys, triggers, statistics; each can be repeated."""
+"""After the copy: search vectors and documents, keys, indexes, triggers, statistics; each can be repeated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from devora_console.migration import vectors
+from devora_console.migration import documents, vectors
 from devora_console.migration.control import Control, Tracker
 from devora_console.migration.fenced import Fenced
 from devora_console.migration.progress import Phase
@@ -42,6 +42,13 @@ class Finishing:
             await self._bring_back(Phase.INDEXES, [t for t in things if t.kind in ("unique", "index")])
             await self._bring_back(Phase.CONSTRAINTS, [t for t in things if t.kind == "foreign_key"])
             await self._bring_back(Phase.CONSTRAINTS, [t for t in things if t.kind == "trigger"])
+        tables = await documents.with_documents(self._main, tables)
+        if documents.TABLE in tables:
+            if things or await documents.without_words(self._main):
+                # Later it is refreshed from time to time; without any, searches correct no typing error.
+                async with Fenced(self._main, self._context.epoch):
+                    await documents.refresh_words(self._main)
+            tables = [*tables, documents.VOCABULARY]
         self._tracker.phase(Phase.ANALYZE, len(tables))
         for table in tables:
             # Fresh statistics, so that the first queries of the application are planned on facts.
@@ -54,6 +61,7 @@ class Finishing:
         for thing in await waiting(self._main):
             if thing.kind == "trigger" and thing.name in aside:
                 await bring_back(self._main, thing)
+        kinds = await documents.aside(self._main)
         self._tracker.phase(Phase.VECTORS, sum(table.left for table in found))
         for table in found:
             pieces = await vectors.pieces(self._main, table)
@@ -70,6 +78,29 @@ class Finishing:
 
             await self._side_by_side([step(piece) for piece in pieces])
             await vectors.tidy(self._main, table.table, last=True)
+        await self._documents(kinds)
+
+    async def _documents(self, kinds: Sequence[documents.Kind]) -> None:
+        """From their beginning, whatever a load that was cut off has left: nobody has kept them meanwhile."""
+        if not kinds:
+            return
+        for thing in await waiting(self._main):
+            if thing.kind == "trigger" and thing.name in documents.TRIGGERS:
+                await bring_back(self._main, thing)
+        self._tracker.phase(Phase.DOCUMENTS, sum(kind.rows for kind in kinds))
+        async with Fenced(self._main, self._context.epoch):
+            await documents.empty(self._main)
+
+        def step(piece: documents.Piece) -> Step:
+            async def fill(conn: Connection) -> None:
+                async with Fenced(conn, self._context.epoch):
+                    rows = await documents.fill(conn, piece)
+                self._tracker.advance(rows, 0)
+
+            return fill
+
+        pieces = [piece for kind in kinds for piece in await documents.pieces(self._main, kind)]
+        await self._side_by_side([step(piece) for piece in pieces])
 
     async def _bring_back(self, phase: Phase, things: Sequence[Thing]) -> None:
         self._tracker.phase(phase, len(things))

@@ -87,7 +87,8 @@ def vectors_gate(scene: Scene) -> Gate:
         )
 
     about = (
-        "A row without its vector is not found by a search. A load fills them in a phase of its own, after the rows."
+        "A row without its vector, or without its search document, is not found by a search. A load fills them in "
+        "phases of their own, after the rows."
     )
     return Gate("search.vectors", "Search vectors are filled", about, _TTL, measure)
 
@@ -129,4 +130,26 @@ async def _vectors(connection: Connection, threshold: str) -> Measurement:
     counted = all(row["bytes"] <= _EXACT_BYTES for row in columns)
     value = f"every row of {len(counts)} tables"
     value += "" if not counted else f" ({total} rows)" if total else " (no row yet)"
+    lost = await _documents(connection)
+    if lost:
+        return Measurement(
+            Verdict.FAIL,
+            f"search documents of {listed(lost)}",
+            threshold,
+            "What should have a search document by the tables, against those that are there.",
+            "devora-console search refresh makes them anew",
+            evidence=counts,
+        )
     return Measurement(Verdict.OK, value, threshold, why, evidence=counts)
+
+
+async def _documents(connection: Connection) -> list[str]:
+    """What searches would miss, or find though it is gone, by kind; nothing before the schema has documents."""
+    if await connection.fetchval("SELECT to_regclass('devora_console.file_documents') IS NULL"):
+        return []
+    rows = await connection.fetch(sql(_HERE, "gate_documents"))
+    return [
+        f"{row['kind']}s: {row['missing']} missing, {row['beyond']} too many"
+        for row in rows
+        if row["missing"] or row["beyond"]
+    ]

@@ -44,6 +44,7 @@ class Phase(StrEnum):
     PREPARE = "prepare"
     WRITE = "write"
     VECTORS = "search vectors"
+    DOCUMENTS = "search documents"
     INDEXES = "indexes"
     CONSTRAINTS = "constraints"
     ANALYZE = "statistics"

@@ -94,6 +94,12 @@ async def bootstrap(
     return BootstrapResult(database, owner, tuple(outer.actions + inner.actions), problems)
 
 
+_MEMBER = (
+    "EXISTS (SELECT FROM pg_auth_members WHERE roleid = 'app_user'::regrole"
+    " AND member = (SELECT oid FROM pg_roles WHERE rolname = $1))"
+)
+
+
 async def _roles(
     steps: _Steps, owner: str, password: Secret | None, app_login: str | None, app_password: Secret | None
 ) -> None:
@@ -109,12 +115,10 @@ async def _roles(
     for role in ROLES:
         if not await steps.holds(exists, role):
             await steps.run(f"role {role} created", "CREATE ROLE %I NOLOGIN", role)
-    if app_login is not None and not await steps.holds(
-        "EXISTS (SELECT FROM pg_auth_members WHERE roleid = 'app_user'::regrole"
-        " AND member = (SELECT oid FROM pg_roles WHERE rolname = $1))",
-        app_login,
-    ):
-        await steps.run(f"{app_login} made a member of app_user", "GRANT app_user TO %I", app_login)
+    # The owner too: as a member it can show what a user of the application gets, with that role's rights.
+    for login in (app_login, owner):
+        if login is not None and not await steps.holds(_MEMBER, login):
+            await steps.run(f"{login} made a member of app_user", "GRANT app_user TO %I", login)
 
 
 async def _database(steps: _Steps, database: str, owner: str) -> None:

@@ -48,6 +48,7 @@ def bootstrap_sql(*, database: str, owner: str, app_login: str | None = None) ->
             raise ValueError("a name holds a control character")
     db, own, groups = _quoted(database), _quoted(owner), ", ".join(ROLES)
     lines = [_role(owner, "LOGIN"), *(_role(role, "NOLOGIN") for role in ROLES)]
+    lines.append(f"GRANT app_user TO {own};")
     if app_login is not None:
         lines += [_role(app_login, "LOGIN"), f"GRANT app_user TO {_quoted(app_login)};"]
     lines += [

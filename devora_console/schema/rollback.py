@@ -158,12 +158,13 @@ def _roles_left(roles: tuple[str, ...], reason: str = "stays if anything else us
 
 
 async def _drop_roles(connection: asyncpg.Connection) -> tuple[Problem, ...]:
-    """Drop the group roles that nothing needs: no members but us, no grant in any database."""
+    """Drop the group roles that nothing needs: no members but us and the owner, no grant in any database."""
     left: tuple[Problem, ...] = ()
     for role in ROLES:
         members = await connection.fetchval(
             "SELECT count(*) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
-            " WHERE r.rolname = $1 AND pg_get_userbyid(m.member) <> current_user",
+            " WHERE r.rolname = $1 AND pg_get_userbyid(m.member) <> current_user"
+            " AND m.member <> (SELECT datdba FROM pg_database WHERE datname = current_database())",
             role,
         )
         if members:

@@ -112,5 +112,5 @@ LATEST: int = versions()[-1].number
 
 ROLES: tuple[str, ...] = tuple(role for version in versions() for role in version.roles)
 """The group roles the schema grants to: NOLOGIN, shared by every database of the server."""
-EXTENSIONS: tuple[str, ...] = tuple(v.extension for v in versions() if v.extension)
+EXTENSIONS: tuple[str, ...] = tuple(dict.fromkeys(v.extension for v in versions() if v.extension))
 """The extensions that versions wait for."""

@@ -30,6 +30,7 @@ from devora_console.services.cutover import Cutover
 from devora_console.services.cutting import Aim
 from devora_console.services.migrating import Migrating
 from devora_console.services.observing import Observing
+from devora_console.services.searching import Searching
 from devora_console.services.watching import Watching
 from devora_console.services.words import command_of
 
@@ -37,6 +38,8 @@ _ASIDE = (
     "A large copy into empty tables sets their indexes, foreign keys and triggers aside: each table is locked for a "
     "moment. They are made again at the end, and whoever writes to a table waits while one of its indexes is built."
 )
+
+_WATCHED = ("queries", "indexes", "health", "activity", "embedded")
 
 
 class ConsoleServices:
@@ -57,6 +60,7 @@ class ConsoleServices:
             self._settings, self._target, mapping, lambda: self._wake("migration"), self._ended, record=guard.armed
         )
         self._cutover = Cutover(self._settings, guard, aim, self._cut)
+        self.searching = Searching(self._settings, lambda: self._wake("search"))
         self._header = self._make_header()
         self._overview = self._make_overview()
 
@@ -124,6 +128,7 @@ class ConsoleServices:
 
     def _ended(self) -> None:
         self._watching.look_at_schema()
+        self._observing.hasten("embedded")
         self._refresh()
 
     def _looked(self, kind: str) -> None:
@@ -170,7 +175,7 @@ class ConsoleServices:
                 verification=migrating.verification,
                 drift=None if meant else watching.drift,
                 cutover=self._cutover.snapshot,
-                watched={kind: self._observing.seen(kind) for kind in ("queries", "indexes", "health", "activity")},
+                watched={kind: self._observing.seen(kind) for kind in _WATCHED},
             )
         )
 
@@ -184,6 +189,7 @@ class ConsoleServices:
         """Stop a running job between two batches (two seconds at most), then close everything."""
         await self._migrating.close()
         await self._cutover.stop()
+        await self.searching.stop()
         await self._acting.stop()
         await self._observing.stop()
         await self._watching.stop()

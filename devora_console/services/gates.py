@@ -21,6 +21,7 @@ from devora_console.mongo.freeze.gate import silent_gate
 from devora_console.postgres.gates import sequences_gate, statistics_gate, watching
 from devora_console.postgres.target import Target
 from devora_console.schema.gates import constraints_gate, drift_gate
+from devora_console.search.gates import quality_gate
 from devora_console.services.backups import backup_context
 
 DATA = (
@@ -69,7 +70,7 @@ def registry(
         _schema(target),
         _server(target, mapping),
         backups,
-        (silent_gate(settings),),
+        (silent_gate(settings), quality_gate(settings.search)),
         walk,
     ):
         for gate in gates:

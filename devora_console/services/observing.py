@@ -41,13 +41,14 @@ from devora_console.postgres.statements import (
 from devora_console.postgres.target import Target
 from devora_console.postgres.watch.guest import Guest
 from devora_console.postgres.watch.ring import Dated, Ring
+from devora_console.search.embedded import read_embedded
 from devora_console.services.lookout import Kind, Lookout, Watcher
 
-KINDS = ("activity", "locks", "queries", "indexes", "health")
+KINDS = ("activity", "locks", "queries", "indexes", "health", "embedded")
 _STATEMENTS_SECONDS = 5.0
 _DEAR_SECONDS = 60.0
 # One sample in so many seconds is kept for the last hour: many of what passes, few of what is large.
-_KEPT_SECONDS = {"activity": 10.0, "locks": 10.0, "queries": 60.0, "indexes": 600.0, "health": 120.0}
+_KEPT_SECONDS = {"activity": 10.0, "locks": 10.0, "queries": 60.0, "indexes": 600.0, "health": 120.0, "embedded": 600.0}
 _INTERVAL_SECONDS = 300.0  # figures of statements are of the last five minutes
 _TEXT_SECONDS = 30.0
 _LISTED = 100
@@ -78,6 +79,7 @@ class Observing:
             Kind("queries", max(often, _STATEMENTS_SECONDS / pace), self._statements.look),
             Kind("indexes", seldom, self._look_at_indexes, dear=True),
             Kind("health", seldom, self._health.look, dear=True),
+            Kind("embedded", seldom, lambda guest: read_embedded(guest, settings), dear=True),
         )
         self._watchers: dict[str, Watcher[Any]] = {
             each.name: self._lookout.watch(replace(each, spacing=_KEPT_SECONDS[each.name] / pace), looked)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from devora_console.migration.progress import CollectionState, MigrationSnapshot, Phase, State
 
-_ONLY_BULK = (Phase.PREPARE, Phase.VECTORS, Phase.INDEXES, Phase.CONSTRAINTS)
+_ONLY_BULK = (Phase.PREPARE, Phase.VECTORS, Phase.DOCUMENTS, Phase.INDEXES, Phase.CONSTRAINTS)
 
 
 def sets_aside(snapshot: MigrationSnapshot) -> bool:

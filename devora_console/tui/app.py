@@ -40,6 +40,7 @@ from devora_console.tui.screens.migration import MigrationScreen
 from devora_console.tui.screens.overview import OverviewScreen
 from devora_console.tui.screens.queries import QueriesScreen
 from devora_console.tui.screens.running import leave_question
+from devora_console.tui.screens.search import SearchScreen
 from devora_console.tui.themes import THEMES, look_of, skin_of
 
 SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
@@ -49,10 +50,12 @@ SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
     "indexes": IndexesScreen,
     "health": HealthScreen,
     "activity": ActivityScreen,
+    "search": SearchScreen,
     "cutover": CutoverScreen,
 }
 """The screen of every place."""
-_CUT = frozenset({"cutover"})  # comes twice a second while a run is walked, and concerns one screen only
+_ONLY = ({"cutover"}, {"search"})
+"""Kinds that come often, and concern the screens of one place only."""
 
 
 class DevoraApp(App[int], inherit_bindings=False):
@@ -104,7 +107,7 @@ class DevoraApp(App[int], inherit_bindings=False):
         """Newer snapshots: draw the screen in view; the others catch up when they are resumed."""
         kinds = self.bridge.take()
         screen = self._in_view()
-        if screen is not None and (kinds != _CUT or screen.place_of == "cutover"):
+        if screen is not None and (kinds not in _ONLY or screen.place_of in kinds):
             screen.catch_up()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:

@@ -70,6 +70,13 @@ class Bridge:
             self._on_its_way = False
         return kinds
 
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Hand over what begins something and tells by wake-ups how it goes; nothing is awaited here."""
+        try:
+            self._services.loop.submit(work)
+        except RuntimeError:
+            work.close()  # the services have ended, and the screens are about to
+
     async def ask(self, work: Coroutine[Any, Any, T], what: str, *, within: float = 10.0, abandon: bool = True) -> T:
         """Run ``work`` on the service loop and give its result, within ``within`` seconds.
 

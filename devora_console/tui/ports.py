@@ -24,8 +24,11 @@ from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Measuremen
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import Statement
 from devora_console.postgres.watch.ring import Dated
+from devora_console.tui.ports_search import SearchPort
 
-Kind = Literal["header", "overview", "migration", "queries", "indexes", "health", "activity", "locks", "cutover"]
+Kind = Literal[
+    "header", "overview", "migration", "queries", "indexes", "health", "activity", "locks", "search", "cutover"
+]
 
 
 class Services(Protocol):
@@ -38,6 +41,10 @@ class Services(Protocol):
     @property
     def loop(self) -> ServiceLoop:
         """The loop every coroutine below runs on."""
+
+    @property
+    def searching(self) -> SearchPort:
+        """What the search screen asks."""
 
     @property
     def environment(self) -> str:
@@ -65,7 +72,8 @@ class Services(Protocol):
         """The latest state of the migration; never blocks."""
 
     def seen(self, kind: str, at: datetime | None = None) -> Dated | Unknown | Problem | None:
-        """The newest sample of ``queries``, ``indexes``, ``health``, ``activity`` or ``locks``, or what is in its way.
+        """The newest sample of a kind (``queries``, ``indexes``, ``health``, ``activity``, ``locks``, ``embedded``), or
+        what is in its way.
 
         None before the first look. With ``at``, what was kept last before that moment of the last hour, None where that
         is forgotten. Never blocks.

@@ -16,7 +16,7 @@ def test_schema_from_nothing_and_back(run: Run, empty_database: Dsn) -> None:
     assert applied["versions"][0] == 1
     assert run("schema", "apply", "--json", **environment).json()["applied"] == []
     status = run("schema", "status", "--json", **environment).json()
-    assert status["counts"]["tables"]["found"] == 11
+    assert status["counts"]["tables"]["found"] == 13
     assert run("schema", "check", "--json", **environment).json()["drift"] == []
     assert "\\dt" in run("schema", "status", **environment).out
     assert run("schema", "rollback", **environment).code == 4

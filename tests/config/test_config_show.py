@@ -145,10 +145,9 @@ def test_the_example_has_every_key_with_its_default() -> None:
             key = f"{name}.{leaf}" if leaf else name
             seen.add(key)
             default = settable()[key].field.default
-            shown = re.search(
-                rf"Default:\s(?:# )?\s*(\S+)\.\n# {leaf or name} = ",
-                re.sub(r"\n# (?=\S+\.\n)", " ", render()),
-            )
+            whole = re.sub(r"\n# (?=\S+\.\n)", " ", render())
+            own = whole.partition(f"\n[{name}]\n")[2] if leaf else whole
+            shown = re.search(rf"Default:\s(?:# )?\s*(\S+)\.\n# {leaf or name} = ", own)
             assert shown, key
             if default in (None, {}):
                 assert shown[1] == "none", key

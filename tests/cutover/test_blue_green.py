@@ -14,7 +14,7 @@ from tests.cutover.blue_green import GO_GATES, Scene
 from tests.demo.conftest import Stage, made, stage, target  # noqa: F401 - fixtures
 
 SHORT = {
-    "observe_seconds": "4",
+    "observe_seconds": "10",
     "look_seconds": "1",
     "recent_seconds": "30",
     "recent_floor": "3",

@@ -145,7 +145,7 @@ CASES: dict[str, tuple[Known, str]] = {
     ),
     "standby": (
         known(postgres=replace(FACTS, in_recovery=True)),
-        "PostgreSQL: 16.4 · devora 2.1 GB · 11 of 11 tables · a standby: it takes no writes. "
+        "PostgreSQL: 16.4 · devora 2.1 GB · 11 of 13 tables · a standby: it takes no writes. "
         "Next: connect to the primary.",
     ),
     "no schema": (
@@ -225,7 +225,7 @@ def test_every_line_is_there_and_says_how_it_was_reached(case: tuple[Known, str]
     lines = overview(case[0]).lines
     assert [line.id for line in lines] == [
         *("mongo", "postgres", "schema", "copy", "verify", "quarantine"),
-        *("queries", "indexes", "health", "activity"),
+        *("queries", "indexes", "health", "activity", "search"),
     ]
     for line in lines:
         assert line.text
@@ -242,7 +242,7 @@ def lines_of(given: Known) -> dict[str, OverviewLine]:
 def test_figures_of_a_healthy_pair() -> None:
     lines = lines_of(known())
     assert lines["mongo"].text == "standalone 7.0.14 · 2 collections · 492 documents · 1.3 GB · no change streams"
-    assert lines["postgres"].text == "16.4 · devora 2.1 GB · 11 of 11 tables"
+    assert lines["postgres"].text == "16.4 · devora 2.1 GB · 11 of 13 tables"
     assert lines["copy"].text.replace("\u202f", " ") == "1 912 004 rows · 2h00m ago"
     assert "drift ? not checked yet" in lines["schema"].text
     assert "limit 0" in lines["quarantine"].why

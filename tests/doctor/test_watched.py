@@ -16,6 +16,7 @@ from devora_console.postgres.activity.snapshot import ActivitySnapshot, Connecti
 from devora_console.postgres.health.snapshot import HealthLine, HealthSnapshot
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot
 from devora_console.postgres.statements import QueriesSnapshot
+from devora_console.search.seen import Embedded
 
 _CONNECTIONS = Connections(3, 97, 100, 3, Finding(Verdict.OK, "3 of 97"))
 _LOST = Problem("postgres_lost", "the connection was lost", "Check that the server runs")
@@ -23,7 +24,7 @@ _SERVER = ServerState("PostgreSQL", "devora@db1", Link.OK, "18.6", utc_now())
 _HIDDEN = Unknown("not allowed: permission denied", "GRANT pg_monitor to this user")
 
 
-@pytest.mark.parametrize("place", ["queries", "indexes", "health", "activity"])
+@pytest.mark.parametrize("place", ["queries", "indexes", "health", "activity", "search"])
 @pytest.mark.parametrize(
     ("seen", "verdict", "text"),
     [
@@ -33,10 +34,29 @@ _HIDDEN = Unknown("not allowed: permission denied", "GRANT pg_monitor to this us
     ],
 )
 def test_what_was_not_seen_is_not_green(place: str, seen: Seen, verdict: Verdict, text: str) -> None:
-    line = next(each for each in watched_lines({place: seen}, _SERVER) if each.id == place)
+    kind = {"search": "embedded"}.get(place, place)
+    line = next(each for each in watched_lines({kind: seen}, _SERVER) if each.id == place)
     assert line.verdict is verdict
     assert text in line.text
     assert line.screen == place
+
+
+@pytest.mark.parametrize(
+    ("current", "stale", "verdict", "text"),
+    [
+        (1000, 0, Verdict.OK, "vectors 100 % · embeddings 100 %"),
+        (840, 160, Verdict.WARN, "vectors 100 % · embeddings 84 % (16 % stale)"),
+        (0, 0, Verdict.WARN, "vectors 100 % · embeddings 0 %"),
+        (_HIDDEN, _HIDDEN, Verdict.UNKNOWN, "vectors 100 % · embeddings ? not allowed: permission denied"),
+    ],
+)
+def test_embeddings_are_as_good_as_they_are_current(
+    current: int | Unknown, stale: int | Unknown, verdict: Verdict, text: str
+) -> None:
+    line = watched_lines({"embedded": Embedded(utc_now(), "m", 1000, 1000, current, stale)}, _SERVER)[4]
+    assert (line.verdict, line.text) == (verdict, text)
+    none = watched_lines({"embedded": Embedded(utc_now(), "m", 0, 0, 0, 0)}, _SERVER)[4]
+    assert (none.verdict, none.text) == (Verdict.NONE, "no documents to search in yet")
 
 
 def test_statements_without_statistics_are_unknown() -> None:

@@ -287,6 +287,11 @@ VECTORS = {
         Verdict.FAIL,
         "messages.search_vector 1 of 12",
     ),
+    "a document is missing": (
+        ("DELETE FROM search_documents WHERE entity_type = 'project'",),
+        Verdict.FAIL,
+        "search documents of projects: ",
+    ),
 }
 
 

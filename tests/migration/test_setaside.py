@@ -32,7 +32,7 @@ SELECT conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
  WHERE c.relnamespace = 'public'::regnamespace AND k.contype IN ('f', 'u') AND c.relname = ANY ($1)
 UNION ALL
 SELECT tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
- WHERE NOT tgisinternal AND tgtype & 4 <> 0 AND c.relname = ANY ($1)
+ WHERE NOT tgisinternal AND (tgtype & 4 <> 0 OR tgname ~ '^keep_documents_') AND c.relname = ANY ($1)
 """
 
 

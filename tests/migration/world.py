@@ -22,6 +22,7 @@ from devora_console.migration.job import Job, JobSettings
 from devora_console.migration.mapping_file import builtin_mapping
 from devora_console.migration.progress import Kind, MigrationSnapshot
 from devora_console.mongo.codec import CODEC
+from tests.documents import assert_documents
 
 DATABASE = "devora_db"
 DAY = datetime(2024, 5, 1, 10, tzinfo=UTC)
@@ -196,12 +197,17 @@ async def verify(postgres: Dsn, source: Path | Dsn, **more: Any) -> MigrationSna
 
 
 async def assert_verified(postgres: Dsn, source: Path | Dsn, **more: Any) -> None:
-    """Verification finds nothing."""
+    """Verification finds nothing, and searches find what was migrated."""
     verdict = (await verify(postgres, source, **more)).verification
     assert verdict is not None
     assert not verdict.differences
     assert {(table.name, table.status) for table in verdict.tables if table.status != "ok"} == set()
     assert verdict.ok
+    connection = await asyncpg.connect(postgres.reveal())
+    try:
+        await assert_documents(connection)
+    finally:
+        await connection.close()
 
 
 def outcome(snapshot: MigrationSnapshot) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Pictures of the screens, made by the real program on the demo's servers: SVG, and PNG where rsvg-convert is at hand.
 
-    uv run python -m tests.pictures.make [FOLDER]
+    uv run python -m tests.pictures.make [--search] [FOLDER]
 
 One demo is walked through as a person would: look, dry run, copy, verify, quarantine, and PostgreSQL going away.
 """
@@ -67,12 +67,26 @@ class Walk:
         sys.stderr.write(f"{path}\n")
 
 
-async def walk(services: ConsoleServices, servers: DemoServers, folder: Path, size: tuple[int, int]) -> None:
+async def services_copied(here: Walk, services: ConsoleServices) -> None:
+    """A copy, without pictures of it."""
+    await here.press("2", "X", "tab", *services.execute_preview().type_name, "enter", "enter")
+    await here.until(lambda: services.migration().kind == "execute")
+    await here.settled()
+
+
+async def walk(
+    services: ConsoleServices, servers: DemoServers, folder: Path, size: tuple[int, int], *, only_search: bool = False
+) -> None:
     """The way through the console."""
     app = DevoraApp(services, TuiOptions(unicode="always"))
     async with app.run_test(size=size) as pilot:
         here = Walk(services, pilot, folder, size)
         await here.until(lambda: services.header().postgres.link == "ok" and services.header().mongo.link == "ok")
+        if only_search:
+            await services_copied(here, services)
+            await embedded(servers)
+            await searches(here, pilot)
+            return
         await here.press("2", "d")
         await here.settled()
         await here.picture("dry-run")
@@ -102,7 +116,10 @@ async def walk(services: ConsoleServices, servers: DemoServers, folder: Path, si
         await here.press("3", "enter", "p")
         await pilot.pause(3)
         await here.picture("statement")
-        await here.press("escape", "8")
+        await here.press("escape")
+        await embedded(servers)
+        await searches(here, pilot)
+        await here.press("8")
         await pilot.pause(2)
         await here.press("m")
         await pilot.pause(6)
@@ -118,6 +135,27 @@ async def walk(services: ConsoleServices, servers: DemoServers, folder: Path, si
         await here.picture("lost")
 
 
+async def embedded(servers: DemoServers) -> None:
+    """Embeddings, by the command a person would give."""
+    words = ("-m", "devora_console", "--config", str(servers.home / "console.toml"), "embed", "run")
+    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=asyncio.subprocess.DEVNULL)
+    await process.wait()
+
+
+async def searches(here: Walk, pilot: Pilot[int]) -> None:
+    """The search screen: side by side or alone, a hit in depth, and the prompt."""
+    await here.press("7", "slash", *"fuite", "space", *"memoire")
+    await pilot.pause(3)
+    await here.press("enter")
+    await here.picture("search")
+    await here.press("down", "enter")
+    await here.picture("search-hit")
+    await here.press("escape", "r")
+    await pilot.pause(4)
+    await here.picture("search-prompt")
+    await here.press("escape")
+
+
 def to_png(svg: Path) -> None:
     """A PNG for looking at it here, with a font of this machine; not kept with the project."""
     tool = shutil.which("rsvg-convert")
@@ -128,8 +166,8 @@ def to_png(svg: Path) -> None:
     subprocess.run([tool, "-o", str(svg.with_suffix(".png"))], input=local.encode(), check=True)
 
 
-def main(folder: Path) -> None:
-    """Every picture in every size, on a fresh demo each."""
+def main(folder: Path, *, only_search: bool = False) -> None:
+    """Every picture in every size, on a fresh demo each; or those of the search screen only."""
     folder.mkdir(parents=True, exist_ok=True)
     for size in SIZES:
         door = Door()
@@ -138,10 +176,11 @@ def main(folder: Path) -> None:
             with inhabited(door, demo):
                 services = build_services(door.effective, door.guard, aim_of(door))
                 try:
-                    asyncio.run(walk(services, servers, folder, size))
+                    asyncio.run(walk(services, servers, folder, size, only_search=only_search))
                 finally:
                     services.loop.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
+    given = [each for each in sys.argv[1:] if each != "--search"]
+    main(Path(given[0]) if given else HERE, only_search="--search" in sys.argv)

@@ -138,7 +138,7 @@ async def test_what_the_console_recorded(applied: Dsn) -> None:
     async with observing(applied) as observer:
         facts = await seen(observer)
         assert facts.console == ConsoleFacts(LATEST, LATEST, 0, None, None, None)
-        assert facts.tables == 11
+        assert facts.tables == 13
         assert isinstance(facts.extensions, dict)
         assert "vector" in facts.extensions
         await writer.execute(

@@ -64,6 +64,8 @@ async def test_all_problems_at_once(empty_database: Dsn, owner_role: str) -> Non
             "extension_missing",
             "extension_missing",
             "extension_missing",
+            "extension_missing",
+            "extension_missing",
         ]
         with pytest.raises(ConsoleError, match="and 2 more problems"):
             await apply(owner)

@@ -33,7 +33,7 @@ def collection(name: str, state: CollectionState, policy: str = "map") -> Collec
 
 @pytest.mark.parametrize("phase", Phase)
 def test_phases_that_only_a_bulk_load_has(phase: Phase) -> None:
-    only = {Phase.PREPARE, Phase.VECTORS, Phase.INDEXES, Phase.CONSTRAINTS}
+    only = {Phase.PREPARE, Phase.VECTORS, Phase.DOCUMENTS, Phase.INDEXES, Phase.CONSTRAINTS}
     assert sets_aside(replace(SNAPSHOT, phase=phase)) is (phase in only)
 
 

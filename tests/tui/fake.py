@@ -51,6 +51,7 @@ from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import Statement
 from devora_console.postgres.watch.ring import Dated
 from devora_console.services.showing import Seen, shown
+from tests.tui.fake_search import FakeSearching
 
 AT = datetime(2024, 12, 9, 14, 3, 27, tzinfo=UTC)
 _POLICIES = {"templates": "archive", "sessions": "ignore"}
@@ -422,8 +423,13 @@ class FakeServices:
         self.stopped = False
         self.fails: Exception | None = None
         self._wakes: list[Callable[[str], None]] = []
+        self.searching = FakeSearching(self._searched)
         self._beating: asyncio.Task[None] | None = None
         self.gaps: list[float] = []
+
+    def _searched(self) -> None:
+        for wake in list(self._wakes):
+            wake("search")
 
     def header(self) -> HeaderSnapshot:
         """The header as set, with the guard as set."""

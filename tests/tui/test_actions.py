@@ -16,6 +16,9 @@ from devora_console.tui.screens.migration import MigrationScreen
 from devora_console.tui.screens.overview import OverviewScreen
 from devora_console.tui.screens.quarantine import DocumentScreen, QuarantineScreen
 from devora_console.tui.screens.queries import QueriesScreen, StatementScreen
+from devora_console.tui.screens.search import SearchScreen
+from devora_console.tui.screens.search_prompt import PromptScreen
+from devora_console.tui.screens.search_sql import SqlScreen
 
 BY_NAME = {
     kind.name_of: kind
@@ -30,6 +33,9 @@ BY_NAME = {
         HealthScreen,
         ActivityScreen,
         LocksScreen,
+        SearchScreen,
+        SqlScreen,
+        PromptScreen,
         CutoverScreen,
         CutoverDepthScreen,
     )

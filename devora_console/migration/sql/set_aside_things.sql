@@ -1,11 +1,13 @@
--- What: indexes, unique keys, foreign keys and insert triggers of some tables, each with the SQL that makes it
---       again and, where it has to stay, the reason. Primary keys are not among them.
+-- What: indexes, unique keys, foreign keys and insert triggers of some tables, and the triggers that keep the search
+--       documents, each with the SQL that makes it again and, where it has to stay, the reason. Primary keys are not
+--       among them.
 -- Serves: 14 and later. Cost: catalogue only. Grants: owner of devora_console.
 -- Run with search_path = pg_catalog, so that every name is qualified.
 -- $1: table names in schema public.
 WITH place AS (
     SELECT c.oid, c.relname, format('%I.%I', n.nspname, c.relname) AS label,
-           CASE WHEN c.relkind = 'p' THEN 'its table is partitioned'
+           CASE WHEN c.relname = 'search_documents' THEN NULL  -- its indexes are the same in every partition
+                WHEN c.relkind = 'p' THEN 'its table is partitioned'
                 WHEN EXISTS (SELECT FROM pg_inherits h WHERE c.oid IN (h.inhrelid, h.inhparent))
                 THEN 'its table inherits, or is a partition' END AS oddity
       FROM pg_class c
@@ -37,7 +39,8 @@ WITH place AS (
 SELECT CASE WHEN x.indisunique THEN 'unique' ELSE 'index' END AS kind,
        t.relname::text AS table_name,
        i.relname::text AS name,
-       pg_get_indexdef(i.oid) AS definition,
+       -- It is made in every partition, and printed as if it were in none.
+       replace(pg_get_indexdef(i.oid), ' ON ONLY public.search_documents ', ' ON public.search_documents ') AS definition,
        CASE k.contype
        WHEN 'u' THEN format('ALTER TABLE %s ADD CONSTRAINT %I UNIQUE USING INDEX %I', t.label, k.conname, i.relname)
                      || CASE WHEN k.condeferrable THEN ' DEFERRABLE' ELSE '' END
@@ -130,7 +133,7 @@ SELECT 'trigger',
        g.tgfoid::regprocedure::text,
        CASE WHEN t.oddity IS NOT NULL THEN t.oddity
             WHEN g.tgconstraint <> 0 THEN 'it is a constraint trigger'
-            WHEN g.tgtype & 1 = 0 THEN 'it fires once per statement'
+            WHEN g.tgtype & 1 = 0 AND NOT documents.kept THEN 'it fires once per statement'
             WHEN g.tgenabled NOT IN ('O', 'A') THEN 'it does not fire'
             WHEN own.recorded IS NULL THEN 'it is not one of the schema''s own'
             WHEN (own.recorded ->> 'definition', own.recorded ->> 'enabled')
@@ -140,6 +143,8 @@ SELECT 'trigger',
             THEN 'it is bound to an extension'
        END
   FROM place t
-  JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgtype & 4 <> 0
+  JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgparentid = 0
+  JOIN LATERAL (SELECT f.pronamespace = 'devora_console'::regnamespace AS kept FROM pg_proc f WHERE f.oid = g.tgfoid
+       ) documents ON g.tgtype & 4 <> 0 OR documents.kept
   LEFT JOIN LATERAL (SELECT k.triggers -> format('%s.%I', t.label, g.tgname) AS recorded FROM known k) own ON true
  ORDER BY 1, 2, 3

@@ -72,7 +72,10 @@ SELECT jsonb_build_object(
           FROM relation c
           JOIN pg_index i ON i.indexrelid = c.oid
           JOIN relation on_table ON on_table.oid = i.indrelid
-         WHERE NOT c.relispartition),
+         WHERE NOT c.relispartition
+           -- Made and dropped as embedding models come and go.
+           AND NOT (on_table.label ~ '^(public[.]embeddings|devora_console[.]embeddings_p[0-9]+)$'
+                    AND c.relname ~ '^idx_embeddings_ann_[0-9a-f]{8}_[0-9]+(_p[0-9]+)?$')),
     'trigger', (
         SELECT jsonb_object_agg(format('%s.%I', c.label, t.tgname), jsonb_build_object(
                    'table', c.label, 'name', quote_ident(t.tgname),

@@ -13,7 +13,7 @@ from devora_console.tui.render.phases import aside, measured, noun, progress
 NAMES = {Kind.DRY_RUN: "Dry run", Kind.EXECUTE: "Copy", Kind.VERIFY: "Verification"}
 _KEYS = {Kind.DRY_RUN: "d", Kind.EXECUTE: "X", Kind.VERIFY: "v"}
 _ASIDE = "Indexes or keys are still set aside"
-_WRITTEN = (Phase.PREPARE, Phase.WRITE, Phase.VECTORS, Phase.INDEXES, Phase.CONSTRAINTS, Phase.ANALYZE)
+_WRITTEN = (Phase.PREPARE, Phase.WRITE, Phase.VECTORS, Phase.DOCUMENTS, Phase.INDEXES, Phase.CONSTRAINTS, Phase.ANALYZE)
 
 
 def headline(snapshot: MigrationSnapshot, look: Look) -> str:
@@ -69,7 +69,7 @@ def _doing(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
             return "Surveyed; checking references between collections"
         case Phase.PREPARE:
             return "Setting indexes and keys aside, so that the copy is fast"
-        case Phase.VECTORS | Phase.INDEXES | Phase.CONSTRAINTS | Phase.ANALYZE:
+        case Phase.VECTORS | Phase.DOCUMENTS | Phase.INDEXES | Phase.CONSTRAINTS | Phase.ANALYZE:
             return f"Copied; {_finishing(snapshot, look)}"
         case _:
             return _with(f"{NAMES[kind]} running", how_far)
@@ -84,9 +84,13 @@ def _unchanged(snapshot: MigrationSnapshot) -> str:
 def _finishing(snapshot: MigrationSnapshot, look: Look) -> str:
     """What is done after the copy; the thing at hand, if it has a name, in brackets."""
     counted = noun(snapshot)
-    if snapshot.phase in (Phase.VECTORS, Phase.ANALYZE):
-        word = "filling search vectors" if snapshot.phase is Phase.VECTORS else "gathering statistics"
-        return _with(word, progress(snapshot))
+    filling = {
+        Phase.VECTORS: "filling search vectors",
+        Phase.DOCUMENTS: "making search documents",
+        Phase.ANALYZE: "gathering statistics",
+    }
+    if snapshot.phase in filling:
+        return _with(filling[snapshot.phase], progress(snapshot))
     word = {"indexes": "building indexes", "triggers": "bringing back triggers"}.get(counted, "checking foreign keys")
     words = _with(word, progress(snapshot).removesuffix(f" {counted}"))
     thing = _thing(snapshot.waiting_for)
@@ -127,7 +131,12 @@ def _paused(snapshot: MigrationSnapshot, kind: Kind, look: Look) -> str:
 def _where(snapshot: MigrationSnapshot) -> str:
     """``" at 61 % of 1.91 M rows"``, and in which phase when that is not the chief one; empty when not known."""
     how_far = progress(snapshot)
-    doing = {Phase.SURVEY: "surveying", Phase.VECTORS: "filling search vectors"}.get(snapshot.phase or Phase.CONNECT)
+    words = {
+        Phase.SURVEY: "surveying",
+        Phase.VECTORS: "filling search vectors",
+        Phase.DOCUMENTS: "making search documents",
+    }
+    doing = words.get(snapshot.phase or Phase.CONNECT)
     if not how_far:
         return ""
     return f" while {doing}, at {how_far}" if doing else f" at {how_far}"

@@ -28,8 +28,10 @@ _ROUTES: Mapping[Kind, tuple[Phase, ...]] = {
     ),
     Kind.VERIFY: (Phase.SURVEY, Phase.DECIDE, Phase.VERIFY),
 }
-_BROUGHT_BACK = frozenset({Phase.VECTORS, Phase.INDEXES, Phase.CONSTRAINTS})
+_BROUGHT_BACK = frozenset({Phase.VECTORS, Phase.DOCUMENTS, Phase.INDEXES, Phase.CONSTRAINTS})
 _ASIDE = frozenset({Phase.PREPARE, Phase.WRITE}) | _BROUGHT_BACK
+_PART_OF: Mapping[Phase, Phase] = {Phase.DOCUMENTS: Phase.VECTORS}
+"""Short phases that show as a part of the one before them."""
 _WORDS: Mapping[Phase, tuple[str, str]] = {  # in full, and where there is little room
     Phase.PREPARE: ("setting aside", "aside"),
     Phase.WRITE: ("copy", "copy"),
@@ -40,6 +42,7 @@ _NOUNS: Mapping[Phase, str] = {
     Phase.SURVEY: "documents",
     Phase.WRITE: "rows",
     Phase.VECTORS: "rows",
+    Phase.DOCUMENTS: "documents",
     Phase.INDEXES: "indexes",
     Phase.ANALYZE: "tables",
     Phase.VERIFY: "rows",
@@ -48,6 +51,7 @@ _MEASURED: Mapping[Phase, str] = {
     Phase.SURVEY: "documents/s",
     Phase.WRITE: "rows/s",
     Phase.VECTORS: "rows/s",
+    Phase.DOCUMENTS: "documents/s",
     Phase.VERIFY: "rows/s",
 }
 """Phases whose throughput means something: so many of the same every second."""
@@ -128,10 +132,10 @@ def steps(snapshot: MigrationSnapshot) -> tuple[Step, ...]:
         return ()
     found: dict[Phase, list[PhaseProgress]] = {}
     for each in snapshot.phases:
-        found.setdefault(each.phase, []).append(each)
+        found.setdefault(_PART_OF.get(each.phase, each.phase), []).append(each)
     out: list[Step] = []
     for phase in _ROUTES[snapshot.kind]:
-        here = phase is snapshot.phase
+        here = snapshot.phase is not None and phase is _PART_OF.get(snapshot.phase, snapshot.phase)
         if here or phase in found or _will_come(phase, snapshot):
             out.append(_step(phase, here, found.get(phase, []), snapshot.state))
     return tuple(out)

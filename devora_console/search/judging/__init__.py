@@ -1,0 +1,1 @@
+"""Judged queries: suites, metrics with their uncertainty, and the comparison of two runs."""

@@ -1,0 +1,1 @@
+"""Retrieval-augmented questions: the packed prompt, built in the open, and the streamed answer."""

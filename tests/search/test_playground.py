@@ -1,0 +1,216 @@
+"""All methods at once: what is found, as whom, and what a hostile query does (nothing)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from devora_console.config.settings import PostgresSettings, Settings
+from devora_console.core.problems import Problem
+from devora_console.core.unknown import Unknown
+from devora_console.postgres.plans import Plan
+from devora_console.search.knobs import asked_of
+from devora_console.search.model import MARK_BEGIN, Asked, Filters, Isolation, Method, SearchSnapshot
+from devora_console.search.movement import movement
+from devora_console.search.plans import flags
+from devora_console.search.playground import Playground
+from devora_console.search.trying import Neighbours, Tried
+from tests.conftest import DatabaseFrom, TemplateDatabase
+from tests.postgres.conftest import as_role
+from tests.search.world import ALICE, BOB, NOBODY, World, name, prepare
+
+ODD = (
+    "", "   ", "\0", "c++", "'; drop table users; --", "le la les", "-fuite", "-fuite -cache", "🙂", "\ud800",
+    "((((", "foo | & !", "a or or b", '"guillemet', "x" * 10_000, "mot " * 2_500, "\x02\x03", "\\", "%_%", "<->",
+    "[bold]", "fuite:*", "AND", "''", "é" * 3000,
+)  # fmt: skip
+
+
+def asked(world: World, text: str, user: object = ALICE, **more: object) -> Asked:
+    return replace(asked_of(world.settings, text, user=str(user) if user else None), **more)  # type: ignore[arg-type]
+
+
+async def ask(playground: Playground, what: Asked) -> SearchSnapshot:
+    found = await playground.ask(what)
+    assert found is not None
+    return found
+
+
+def ids(snapshot: SearchSnapshot, method: Method) -> list[str]:
+    return [hit.entity_id for hit in snapshot.methods[method].hits]
+
+
+@pytest.mark.parametrize("text", ["fuite mémoire", "fuite de la mémoire du cache expliquée", "xyzzy", "jeton"])
+async def test_a_hybrid_alone_finds_what_it_finds_beside_its_legs(
+    world: World, playground: Playground, text: str
+) -> None:
+    every = await ask(playground, asked(world, text))
+    alone = await ask(playground, asked(world, text, methods=(Method.HYBRID,)))
+    assert list(alone.methods) == [Method.HYBRID]
+    one, other = alone.methods[Method.HYBRID].hits, every.methods[Method.HYBRID].hits
+    assert [(hit.key, hit.score, hit.title) for hit in one] == [(hit.key, hit.score, hit.title) for hit in other]
+
+
+async def test_every_method_answers_as_the_user_gets_it(world: World, playground: Playground) -> None:
+    told: list[SearchSnapshot] = []
+    found = await playground.ask(asked(world, "fuite mémoire"), told.append)
+    assert found is not None
+    assert found.complete
+    assert found.role == "app_user"
+    assert [len(each.methods) for each in told] == [1, 2, 3, 4]
+    assert ids(found, Method.FTS)[0] == str(name("leak"))
+    assert str(name("mail 1")) not in {hit for method in Method for hit in ids(found, method)}
+    assert isinstance(found.isolation, Isolation)
+    assert found.isolation.ok
+    assert found.isolation.checked >= 3
+    first = found.methods[Method.HYBRID].hits[0]
+    assert first.entity_id == str(name("leak"))
+    assert {part.leg for part in first.legs} == {Method.FTS, Method.TRIGRAM, Method.SEMANTIC}
+    assert first.score == pytest.approx(sum(part.term for part in first.legs))
+    assert all(hit.owner == str(ALICE) for hit in found.methods[Method.SEMANTIC].hits)
+
+
+async def test_another_user_and_the_owner_find_other_things(world: World, playground: Playground) -> None:
+    bob = await ask(playground, asked(world, "fuite mémoire", BOB))
+    assert ids(bob, Method.FTS) == [str(name("mail 1"))]
+    nobody = await ask(playground, asked(world, "fuite mémoire", NOBODY))
+    assert not any(ids(nobody, method) for method in Method)
+    assert isinstance(nobody.isolation, Unknown)
+    owner = await ask(playground, asked(world, "fuite mémoire", None, as_owner=True))
+    assert {str(name("mail 1")), str(name("leak"))} <= set(ids(owner, Method.FTS))
+    assert owner.role != "app_user"
+    assert isinstance(owner.isolation, Unknown)
+    without = await ask(playground, asked(world, "fuite", None))
+    assert isinstance(without.methods[Method.FTS].problem, Problem)
+
+
+async def test_nothing_typed_raises(world: World, playground: Playground) -> None:
+    for text in ODD:
+        found = await ask(playground, asked(world, text))
+        assert found.complete
+        for answer in found.methods.values():
+            assert not isinstance(answer.problem, Unknown), (text, answer)
+        assert isinstance(found.isolation, Unknown) or found.isolation.ok
+
+
+async def test_a_typing_error_finds_what_was_meant(world: World, playground: Playground) -> None:
+    found = await ask(playground, asked(world, "fuitte memoir du procesus"))
+    words = {word.text: (word.fate.value, word.became) for word in found.analysed.words}
+    assert words["du"] == ("stop word", "")
+    assert words["procesus"][0] == "corrected"
+    assert str(name("leak 1")) in ids(found, Method.FTS)
+    bob = await ask(playground, asked(world, "processus", BOB))
+    assert "leak" not in str(bob.analysed.words)  # his own words only, never those of others
+    assert all(word.fate.value != "kept" for word in bob.analysed.words)
+
+
+async def test_names_and_identifiers_are_found_in_parts(world: World, playground: Playground) -> None:
+    for text, what in (("jwt.py", "jwt"), ("docker compose", "compose"), ("verify_token", "jwt"), ("verify", "jwt")):
+        found = await ask(playground, asked(world, text))
+        assert ids(found, Method.FTS)[:1] == [str(name(what))], text
+
+
+async def test_filters_leave_out_in_every_method(world: World, playground: Playground) -> None:
+    for kept in (Filters(kinds=("file",)), Filters(language="python")):
+        found = await ask(playground, asked(world, "worker token", filters=kept))
+        for method in Method:
+            hits = found.methods[method].hits
+            assert {hit.entity_type for hit in hits} <= {"file"}, method
+            assert kept.language is None or {hit.metadata["language"] for hit in hits} <= {"python"}
+        assert ids(found, Method.HYBRID)
+
+
+async def test_snippets_are_marked_and_hold_no_marks_of_the_text(world: World, playground: Playground) -> None:
+    found = await ask(playground, asked(world, "commandes terminées"))
+    snippet = found.methods[Method.FTS].hits[0].snippet
+    assert f"{MARK_BEGIN}commandes" in snippet
+    assert f"{MARK_BEGIN}ici" not in snippet
+
+
+async def test_without_pgvector_the_other_legs_answer(
+    template_database: TemplateDatabase, database_from: DatabaseFrom
+) -> None:
+    template = await template_database("search_bare", lambda dsn: prepare(dsn, ("pg_trgm", "unaccent")))
+    world = World(await database_from(template))
+    playground = await Playground.open(world.settings)
+    try:
+        found = await ask(playground, asked(world, "fuite mémoire"))
+    finally:
+        await playground.close()
+    missing = found.methods[Method.SEMANTIC].problem
+    assert isinstance(missing, Problem)
+    assert missing.code == "no_extension"
+    assert ids(found, Method.HYBRID)[0] == str(name("leak"))
+    assert "without_semantic" in found.methods[Method.HYBRID].flags
+
+
+async def test_vectors_of_another_model_are_never_compared(world: World, playground: Playground) -> None:
+    connection = await asyncpg.connect(world.dsn.reveal())
+    await connection.execute("UPDATE public.embeddings SET model_name = 'somebody else''s'")
+    await connection.close()
+    problem = (await ask(playground, asked(world, "fuite"))).methods[Method.SEMANTIC].problem
+    assert isinstance(problem, Problem)
+    assert problem.code == "other_model"
+
+
+async def test_a_newer_ask_ends_the_one_before_it_on_the_server(world: World, playground: Playground) -> None:
+    slow = await asyncpg.connect(world.dsn.reveal())
+    # Whoever asks for the details of a hit waits for this lock.
+    await slow.execute("BEGIN; LOCK TABLE public.projects IN ACCESS EXCLUSIVE MODE")
+    first = asyncio.ensure_future(playground.ask(asked(world, "fuite mémoire")))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    while not await slow.fetchval(waiting):  # noqa: ASYNC110 - only the server knows
+        await asyncio.sleep(0.01)
+    second = asyncio.ensure_future(playground.ask(asked(world, "verify_token")))
+    assert await first is None  # though what it waits for is still locked
+    await slow.execute("ROLLBACK")
+    await slow.close()
+    found = await second
+    assert found is not None
+    assert ids(found, Method.FTS)[0] == str(name("jwt"))
+
+
+async def test_a_login_that_may_not_be_the_role_is_told(world: World) -> None:
+    dsn = await as_role(world.dsn)
+    playground = await Playground.open(Settings(postgres=PostgresSettings(dsn=dsn)))
+    try:
+        found = await ask(playground, asked(world, "fuite"))
+        owner = await ask(playground, asked(world, "fuite", None, as_owner=True))
+    finally:
+        await playground.close()
+    for snapshot, code in ((found, "not_member"), (owner, "not_owner")):
+        problem = snapshot.methods[Method.FTS].problem
+        assert isinstance(problem, Problem)
+        assert problem.code == code
+
+
+async def test_plans_neighbours_and_edited_statements(world: World, playground: Playground) -> None:
+    found = await ask(playground, asked(world, "fuite mémoire"))
+    plans = await playground.explain(found, Method.HYBRID)
+    assert set(plans) == {Method.FTS, Method.TRIGRAM, Method.SEMANTIC}
+    for method, plan in plans.items():
+        assert isinstance(plan, Plan), (method, plan)
+        assert flags(plan, method) == ()
+    near = await playground.neighbours(found)
+    assert isinstance(near, Neighbours)
+    assert near.recall == 1.0
+    answer = found.methods[Method.FTS]
+    tried = await playground.try_sql(found.asked, answer.sql, answer.parameters)
+    assert isinstance(tried, Tried)
+    assert tried.columns[:2] == ("entity_type", "entity_id")
+    assert [str(row[1]) for row in tried.rows[:1]] == ids(found, Method.FTS)[:1]
+    own = await playground.try_sql(found.asked, "SELECT count(*) FROM public.search_documents")
+    assert isinstance(own, Tried)
+    assert own.rows == ((6,),)
+    for wrong in ("DELETE FROM users", "SELECT 1; SELECT 2", "SELECT set_config('role', 'postgres', true)", "SELEC"):
+        assert isinstance(await playground.try_sql(found.asked, wrong), Unknown), wrong
+
+
+async def test_movement_is_told_against_a_baseline(world: World, playground: Playground) -> None:
+    found = await ask(playground, asked(world, "fuite mémoire"))
+    told = movement(found.methods[Method.HYBRID].hits, found.methods[Method.FTS].hits)
+    assert told.words(("conversation", str(name("leak")))) == "="
+    assert told.new

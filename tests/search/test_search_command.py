@@ -1,0 +1,99 @@
+"""``search`` as scripts and people use it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run, run
+from tests.search.world import ALICE, World, execute, name
+
+__all__ = ["run"]  # the fixture
+DATA = Path(__file__).parent / "data"
+
+
+async def test_one_query_through_every_method(run: Run, world: World) -> None:
+    env = {"POSTGRES_DSN": world.dsn.reveal()}
+    asked = ("fuitte", "mémoire", "--as-user", str(ALICE))
+    document = run("search", *asked, "--json", "--explain", "--exact", **env).json()
+    assert document["command"] == "search"
+    assert set(document["methods"]) == {"fts", "trigram", "semantic", "hybrid"}
+    for method in document["methods"].values():
+        assert {"results", "took_ms", "asked", "returned", "notes", "sql", "parameters"} <= set(method)
+        assert method["results"][0]["entity_id"] == str(name("leak"))
+    assert document["fusion"]["k"] == 60
+    assert document["neighbours"]["recall"] == 1.0
+    assert set(document["plans"]) == {"fts", "trigram", "semantic"}
+    shown = run("search", *asked, "--sql", "--method", "hybrid", "--type", "messages", **env)
+    assert shown.code == 0
+    assert "\x1b" not in shown.out
+    assert "[bold]" in shown.out
+    assert "all are this user's" in shown.out
+    assert "trigram  " not in shown.out
+
+
+async def test_what_cannot_be_asked_is_said(run: Run, world: World) -> None:
+    env = {"POSTGRES_DSN": world.dsn.reveal()}
+    assert run("search", "fuite", **env).code == 2
+    assert "--as-user" in run("search", "fuite", **env).err
+    assert run("search", "fuite", "--as-user", "me", **env).code == 1
+    fast = ("--method", "fts", "--as-user", str(ALICE))
+    for text in ("", "'; drop table users"):
+        assert run("search", text, *fast, **env).code == 0, text
+    assert run("search", *fast, "--", "-fuite", **env).code == 0
+    assert run("search", "for", "suite", "--as-owner", "--method", "fts", "--json", **env).json()["query"] == "suite"
+    assert "suite" in run("search", "--help").out
+    await execute(world.dsn, "DROP TABLE public.search_documents CASCADE")
+    assert (
+        run("search", "fuite", "--as-owner", "--method", "fts", "--json", **env).json()["problems"][0]["code"]
+        == "no_documents"
+    )
+
+
+async def test_documents_are_refreshed_by_who_may_write(run: Run, world: World) -> None:
+    env = {"POSTGRES_DSN": world.dsn.reveal()}
+    await execute(world.dsn, "DELETE FROM public.search_documents WHERE entity_type = 'file'")
+    assert run("search", "refresh", "--read-only", **env).code == 4
+    document = run("search", "refresh", "--json", **env).json()
+    assert document["documents"]["file"] == {"written": 3, "removed": 0}
+    assert document["words"] > 20
+
+
+@pytest.mark.slow
+async def test_a_suite_before_and_after(run: Run, world: World, tmp_path: Path) -> None:
+    env = {"POSTGRES_DSN": world.dsn.reveal(), "DEVORA_CONSOLE__EMBED__PROVIDER": "hash"}  # loads fast
+    suite = tmp_path / "live.json"
+    leak = {f"conversation/{name('leak')}": 2}
+    texts = ("fuite", "mémoire", "worker", "fuite mémoire", "mémoire worker", "fuite worker")
+    queries = [{"id": text, "text": text, "judgments": leak} for text in texts]
+    suite.write_text(json.dumps({"user": str(ALICE), "queries": queries}))
+    ran = run("search", "suite", "run", str(suite), "--json", **env).json()
+    assert ran["metrics"]["hybrid"]["mrr"] == 1.0
+    assert ran["n"] == 6
+    assert ran["embedder"]["model"].startswith("hash")
+    assert run("search", "suite", "compare", str(suite), **env).code == 2  # nothing is recorded
+    assert run("search", "suite", "record", str(suite), **env).code == 0
+    assert run("search", "suite", "compare", str(suite), **env).code == 0
+    await execute(world.dsn, f"DELETE FROM public.conversations WHERE id = '{name('leak')}'")  # noqa: S608 - our id
+    worse = run("search", "suite", "compare", str(suite), "--json", **env)
+    assert worse.code == 1
+    assert worse.json()["problems"][0]["code"] == "search_worse"
+    assert worse.json()["comparison"]["losses"][0]["before"] == 1.0
+    assert run("search", "suite", "compare", str(suite), "--tolerance", "1", **env).code == 0
+
+
+async def test_a_suite_with_documents_needs_a_database_of_its_own(run: Run, world: World) -> None:
+    dev, env = str(DATA / "judged_fr_dev.json"), {"POSTGRES_DSN": world.dsn.reveal()}
+    assert run("search", "suite", "run", dev, "--read-only", **env).code == 4
+
+
+@pytest.mark.slow
+async def test_latency_is_told_for_each_method(run: Run, world: World, tmp_path: Path) -> None:
+    queries = tmp_path / "queries.txt"
+    queries.write_text("fuite\nc++\n")
+    env = {"POSTGRES_DSN": world.dsn.reveal()}
+    document = run("search", "bench", str(queries), "--as-user", str(ALICE), "--json", **env).json()
+    assert document["latency_ms"]["hybrid"]["count"] == 4
+    assert document["latency_ms"]["hybrid"]["timeouts"] == 0
