@@ -85,7 +85,7 @@ def keep(where: Path, verdict: DryRun) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(to_json(verdict), file, indent=1)
         os.replace(temporary, where / f"{name}.json")  # whole, or not at all
-    except BaseException:
+    except BaseException:  # whatever ends it, Ctrl-C too, leaves no half-written file; it goes on its way
         Path(temporary).unlink(missing_ok=True)
         raise
     for old in sorted(where.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:

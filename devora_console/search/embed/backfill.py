@@ -97,7 +97,7 @@ class Backfill:
             except asyncio.CancelledError:
                 await self._end(guide, Ending.INTERRUPTED, "interrupted")
                 raise
-            except BaseException as error:
+            except BaseException as error:  # whatever ends it: the run must not stand as running; it goes on its way
                 if not guide.is_closed():
                     await self._end(guide, Ending.REFUSED, f"failed: {type(error).__name__}")
                 raise

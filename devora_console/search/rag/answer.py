@@ -149,7 +149,7 @@ class Answering:
             self._pieces.append(text)
             try:
                 self._on_text(text)
-            except Exception as error:
+            except Exception as error:  # a caller's own code: its fault must not pass for a broken answer
                 raise _ListenerFailed(error) from error
 
     def _note(self, response: Any) -> None:
