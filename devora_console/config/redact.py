@@ -24,7 +24,8 @@ _VALUE = r"(?P<value>'(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])(?:\\.|[^\s\\])*|)"
 _KEYWORD = re.compile(r"\s*(?P<key>\w+)\s*=\s*" + _VALUE + r"(?=\s|$)", re.DOTALL)
 # Both begin where a word begins, or not far from its end: a word of a megabyte must not take minutes.
 _IN_MESSAGE = re.compile(r"(?<![\w-])(?P<key>[\w-]+)\s?=\s?" + r"(?P<value>'(?:\\.|[^'\\])*'?|\"[^\"]*\"?|[^\s&;,)]+)")
-_URL_IN_MESSAGE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,60}://\S+")
+# Without the sentence's own marks behind it: with them an address that holds no credential would not be one.
+_URL_IN_MESSAGE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,60}://\S*[^\s:;,.)\]'\"]")
 
 
 def is_sensitive(name: str) -> bool:
@@ -55,6 +56,8 @@ def redact_message(text: str) -> str:
 
     >>> redact_message('cannot reach mongodb://ana:s3@h1/x (password=abc)')
     'cannot reach mongodb://ana:***@h1/x (password=***)'
+    >>> redact_message('http://h1:4000/v1: the quota is used up')
+    'http://h1:4000/v1: the quota is used up'
     """
     without_urls = _URL_IN_MESSAGE.sub(lambda match: redact_dsn(match[0]), text)
     return _IN_MESSAGE.sub(

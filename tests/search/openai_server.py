@@ -212,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path.endswith("/embeddings"):
             self._embeddings(body, fault)
         elif self.path.endswith("/responses/input_tokens"):
-            self._json(200, {"object": "response.input_tokens", "input_tokens": _tokens(json.dumps(body))}, body)
+            self._json(200, {"object": "response.input_tokens", "input_tokens": tokens_of(json.dumps(body))}, body)
         elif self.path.endswith("/responses"):
             self._responses(body, fault)
         else:
@@ -222,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server_of_tests
         given, model = body.get("input", []), str(body.get("model"))
         texts = [given] if isinstance(given, str) else given
-        tokens = sum(map(_tokens, texts))
+        tokens = sum(map(tokens_of, texts))
         if model not in server.dims:
             return self._error(404, "model_not_found", f"The model `{model}` does not exist", body)
         if len(texts) > 2048 or not texts or not all(texts):
@@ -302,7 +302,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _tokens(text: str) -> int:
+def tokens_of(text: str) -> int:
+    """Tokens of a text as this server counts them."""
     return max(1, len(text) // 4)
 
 
@@ -341,7 +342,7 @@ def _events(body: dict[str, Any], fault: Fault, pieces: list[str]) -> Iterator[t
 def _response(body: dict[str, Any], status: str, text: str) -> dict[str, Any]:
     content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
     item = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": content}
-    given, said = _tokens(json.dumps(body.get("input", ""))), _tokens(text)
+    given, said = tokens_of(json.dumps(body.get("input", ""))), tokens_of(text)
     usage = {
         "input_tokens": given,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},

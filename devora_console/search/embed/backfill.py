@@ -78,6 +78,7 @@ class Backfill:
         count = counter_for(embedder.model).count if counts else None
         self._budget = Budget(self._wanted.ceiling, self._price, count)
         self._used = 0  # tokens of the provider that are settled
+        self._begun_with = self._counted_there
         self._recorded = 0  # and that stand in the record
         self._read: asyncio.Queue[tuple[Leaf, Batch]] = asyncio.Queue(1)
         self._write: asyncio.Queue[tuple[Leaf, Outcome]] = asyncio.Queue(1)
@@ -212,17 +213,22 @@ class Backfill:
             leaf, batch = await self._read.get()
             await self._unpaused()
             if self._ending is not Ending.REFUSED:  # else nothing more is asked of the provider
-                before = self._spent
                 outcome = await embed_batch(self._embedder, batch.texts)
-                used = self._spent - before
-                self._budget.settle(batch.tokens, used or batch.tokens)
-                self._used += used or batch.tokens
+                self._settle(batch.tokens)
                 self._judge(outcome)
                 await self._write.put((leaf, outcome))
             self._read.task_done()
 
+    def _settle(self, counted: int) -> None:
+        """Put what was used in place of what was counted. The provider's own total, since several batches are under way
+        at a time and its counter does not tell whose tokens they were; our count for one that tells none.
+        """
+        before = self._used
+        self._used = self._counted_there - self._begun_with or before + counted
+        self._budget.settle(counted, self._used - before)
+
     @property
-    def _spent(self) -> int:
+    def _counted_there(self) -> int:
         return int(getattr(self._embedder, "tokens_used", 0))
 
     def _judge(self, outcome: Outcome) -> None:

@@ -21,7 +21,7 @@ from devora_console.search.embed.progress import Ending, Progress, Result
 from devora_console.search.embed.provider import Embedder, Vector
 from devora_console.search.embed.remote import Patience, RemoteEmbedder, remote_embedder
 from tests.search.embed.conftest import World
-from tests.search.openai_server import POISON, Fault, OpenAIServer
+from tests.search.openai_server import POISON, Fault, OpenAIServer, tokens_of
 
 CURRENT = (
     "SELECT count(*) FROM search_documents d WHERE EXISTS (SELECT FROM embeddings e WHERE e.user_id = d.user_id"
@@ -142,6 +142,18 @@ async def test_a_quota_stops_and_the_next_run_goes_on(world: World, server: Open
     assert await world.value(CLAIMS) == 0
     server.faults += [Fault.rate_limit("0.01"), Fault.fails(500), Fault.fewer()]
     assert (await run(world, remote(server))).words == "6 embedded, 0 remaining, 0 failed"
+
+
+async def test_tokens_of_batches_under_way_together_are_counted_once(world: World, server: OpenAIServer) -> None:
+    await world.value(
+        "WITH made AS (INSERT INTO users (id, email, hashed_password)"
+        " SELECT gen_random_uuid(), n || '@example.org', 'x' FROM generate_series(1, 8) n RETURNING id)"
+        " INSERT INTO projects (id, user_id, name) SELECT gen_random_uuid(), id, 'Atelier' FROM made"
+    )
+    server.faults += [Fault.slow(0.05)] * 12
+    result = await run(world, remote(server))
+    assert len(server.asked) > 4
+    assert result.progress.tokens == sum(tokens_of(text) for asked in server.asked for text in asked.texts)
 
 
 @pytest.mark.slow
