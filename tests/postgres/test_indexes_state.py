@@ -241,6 +241,57 @@ async def test_a_partitioned_parent_without_its_parts(watched: Dsn, enter: Enter
     assert not (await read(guest, EVERYTHING)).of(Kind.INVALID)
 
 
+async def test_what_a_partition_has_already_becomes_its_part(watched: Dsn, enter: Enter) -> None:
+    await execute(
+        watched,
+        "CREATE TABLE p (a int, b int) PARTITION BY RANGE (a)",
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9)",
+        "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (9) TO (99)",
+        "CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (99) TO (999)",
+        "CREATE INDEX x ON ONLY p (lower(b::text))",
+        "CREATE INDEX own ON p1 (lower(b::text)); CREATE INDEX other ON p2 (lower(b::text) DESC)",
+        "CREATE UNIQUE INDEX enforced ON p3 (lower(b::text))",
+        "CREATE INDEX p2_x ON p2 (a)",  # the name that the part of p2 would have
+    )
+    guest = await enter(watched)
+    (found,) = (await read(guest, EVERYTHING)).of(Kind.INVALID)
+    statements = found.remedy_sql.split("\n")
+    assert statements[0] == "ALTER INDEX public.x ATTACH PARTITION public.own;"
+    assert [each.split()[0] for each in statements] == ["ALTER", "CREATE", "ALTER", "CREATE", "ALTER"]
+    assert any("own" in note and "enforced" not in note for note in found.notes)
+    await execute(watched, *statements)
+    after = await read(guest, EVERYTHING)
+    assert not after.of(Kind.INVALID)
+    assert "own" not in _by_index(after, Kind.DUPLICATE)
+
+
+async def test_the_remedy_for_a_foreign_key_takes_no_name_that_is_taken(watched: Dsn, enter: Enter) -> None:
+    await execute(
+        watched,
+        "CREATE TABLE parent (x int, y int, PRIMARY KEY (x, y)); CREATE TABLE single (id int PRIMARY KEY)",
+        "CREATE TABLE c (a int REFERENCES single, b int) PARTITION BY RANGE (b)",
+        "CREATE TABLE c1 PARTITION OF c FOR VALUES FROM (0) TO (9)",
+        "CREATE INDEX ON c (a) WHERE b > 5",  # the server calls it c_a_idx, and its part c1_a_idx
+        "CREATE TABLE d (x int, y int, z int, FOREIGN KEY (x, y) REFERENCES parent)",
+        "CREATE INDEX half ON d (x); CREATE INDEX third ON d (z)",
+        "INSERT INTO single VALUES (1); INSERT INTO c SELECT 1, n % 9 FROM generate_series(1, 100) n",
+    )
+    guest = await enter(watched)
+    snapshot = await read(guest, EVERYTHING, kept=True)
+    missing = {each.table: each for each in snapshot.of(Kind.MISSING_FK)}
+    assert set(missing) == {"c", "d"}
+    assert missing["d"].confidence == "no: half finds part of the way, which may be enough"
+    kept, unused = _by_index(snapshot, Kind.KEPT), _by_index(snapshot, Kind.UNUSED)
+    assert "part of the way for foreign key d_x_y_fkey" in kept["half"].reason  # one finding leans on it
+    assert "half" not in unused
+    assert "third" in unused
+    for each in missing.values():
+        await execute(watched, *each.remedy_sql.split("\n"))
+    after = await read(guest, EVERYTHING, kept=True)
+    assert not after.of(Kind.MISSING_FK, Kind.INVALID)
+    assert "half" in _by_index(after, Kind.PREFIX)
+
+
 async def _cancel(dsn: Dsn, session: asyncpg.Connection[Any]) -> None:
     await execute(dsn, f"SELECT pg_cancel_backend({session.get_server_pid()})")
 
@@ -331,6 +382,9 @@ async def test_locks_block_nothing(watched: Dsn, enter: Enter, queued: bool) -> 
     assert set(_by_index(snapshot, Kind.DUPLICATE)) == {"o2"}  # whether l1 and l2 are the same is not known now
     assert any("exclusive lock" in note and "3 indexes (l1, l2, l3)" in note for note in snapshot.notes)
     assert not isinstance(_by_index(snapshot, Kind.UNUSED)["l3"].size_bytes, Unknown)
+    hidden = _by_index(snapshot, Kind.UNUSED)["l1"]
+    assert not hidden.remedy_sql  # what would keep the statistics of its expressions is behind the lock
+    assert any("a lock hides its expressions" in note for note in hidden.notes)
     assert isinstance(await measure(guest, _by_index(snapshot, Kind.UNUSED)["l3"].oid or 0), Unknown)
     for session in sessions:
         session.terminate()

@@ -93,9 +93,10 @@ class ListScreen(SortedScreen):
         elif isinstance(found, Unknown):
             words = f"Not known: {found.reason}. {found.remedy}".rstrip(" .") + "."
         else:
-            words = self._when(found) + self.render_of.headline(found)
             rows = self.render_of.rows(found, look, self.order, self.keep)
-            words += "" if rows else self.nothing(found)
+            # Why a list is empty comes first: what follows may not fit.
+            said = (self._when(found), "" if rows else self.nothing(found), self.say(found))
+            words = " ".join(each.strip() for each in said if each)
         self.query_one("#headline", Line).show(look.text(words, 600))
         acting = self.host.services.act_progress()
         self.query_one("#acting", Line).show(look.text(acting, 200))
@@ -103,9 +104,18 @@ class ListScreen(SortedScreen):
         self.query_one(PatchTable).show(rows)
         self.draw_detail()
 
+    def say(self, found: Any) -> str:
+        """The headline of a sample."""
+        said: str = self.render_of.headline(found)
+        return said
+
+    def notes(self, found: Any) -> Sequence[str]:
+        """What is to be known of all the lines of a sample."""
+        return ()
+
     def nothing(self, found: Any) -> str:
         """What to say and to press when the list is empty."""
-        return f' No line holds "{self.keep}"; Esc shows all.' if self.keep else ""
+        return f'No line holds "{self.keep}"; Esc shows all.' if self.keep else ""
 
     def _when(self, found: Dated) -> str:
         """Words before a headline that is not about now."""
@@ -125,7 +135,16 @@ class ListScreen(SortedScreen):
         return found.as_of if found is not None and now - found.as_of > self.fresh_for else None
 
     def explain(self) -> Text | None:
-        """What is under the cursor."""
+        """What is under the cursor, then what is to be known of all the lines."""
+        found, shown = self.snapshot(), self._line()
+        notes = self.notes(found) if found is not None else ()
+        if not notes:
+            return shown
+        out = Text(end="") if shown is None else shown.append("\n\n")
+        out.append("about the whole list\n", style="bold")
+        return out.append("\n".join(self.look.lines(note, 1_000) for note in notes))
+
+    def _line(self) -> Text | None:
         found, key = self.snapshot(), self.current
         if found is None or key is None:
             return None
@@ -194,7 +213,7 @@ class ListScreen(SortedScreen):
 
     def action_copy(self) -> None:
         """Copy what stands in depth about the line under the cursor."""
-        shown = self.explain()
+        shown = self._line()
         if shown is not None:
             self.host.copy(shown.plain, "line")
 
