@@ -191,7 +191,7 @@ async def test_a_rebuild_that_was_cancelled(watched: Dsn, enter: Enter) -> None:
     """_ccnew for real; _ccold, which needs a cancellation at the very last wait, by the catalogue."""
     await execute(
         watched,
-        "CREATE TABLE t (a int, b int)",
+        "CREATE TABLE t (a int, b int, c text)",  # with a TOAST table, whose index is rebuilt with the others
         "CREATE INDEX i ON t (a)",
         "CREATE INDEX j ON t (b)",
         "CREATE INDEX j_ccold ON t (b)",
@@ -203,9 +203,10 @@ async def test_a_rebuild_that_was_cancelled(watched: Dsn, enter: Enter) -> None:
     guest = await enter(await as_role(watched))
     async with _old_snapshot(watched):
         builder = await asyncpg.connect(watched.reveal())
-        build = asyncio.create_task(builder.execute("REINDEX INDEX CONCURRENTLY i"))
+        build = asyncio.create_task(builder.execute("REINDEX TABLE CONCURRENTLY t"))
         await _until(watched, "EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('i_ccnew'))")
         found = _by_index(await read(guest, EVERYTHING), Kind.BUILDING, Kind.INVALID)
+        assert not [each for each in found.values() if each.schema == "pg_toast" and each.verdict is Verdict.FAIL]
         assert found["i_ccnew"].verdict is Verdict.RUNNING
         assert found["j_ccold"].verdict is Verdict.FAIL or found["j_ccold"].verdict is Verdict.UNKNOWN
         await _cancel(watched, builder)
@@ -213,7 +214,10 @@ async def test_a_rebuild_that_was_cancelled(watched: Dsn, enter: Enter) -> None:
             await build
         await builder.close()
     found = _by_index(await read(guest, EVERYTHING), Kind.BUILDING, Kind.INVALID)
-    assert set(found) == {"i_ccnew", "j_ccold"}
+    toast = next(each for each in found.values() if each.schema == "pg_toast")
+    assert set(found) == {"i_ccnew", "j_ccnew", "valid_ccnew_ccnew", "j_ccold", toast.index}
+    assert (toast.table, toast.verdict) == ("t", Verdict.FAIL)
+    await execute(watched, toast.remedy_sql)
     assert "the new copy" in found["i_ccnew"].reason
     assert found["i_ccnew"].remedy_sql == "DROP INDEX CONCURRENTLY public.i_ccnew;"
     assert "the old copy" in found["j_ccold"].reason

@@ -47,6 +47,8 @@ class ListScreen(SortedScreen):
     """The :class:`Renderer`."""
     fresh_for: ClassVar[timedelta] = timedelta(seconds=20)
     """How old a sample may be before the screen says that it is stale."""
+    notes_first: ClassVar[bool] = False
+    """Whether the explanation begins with what concerns all lines, as one line may take pages."""
     AUTO_FOCUS = "#items"
 
     def __init__(self) -> None:
@@ -135,16 +137,23 @@ class ListScreen(SortedScreen):
         return found.as_of if found is not None and now - found.as_of > self.fresh_for else None
 
     def explain(self) -> Text | None:
-        """What is under the cursor, then what is to be known of all the lines."""
-        found, shown = self.snapshot(), self._line()
+        """What is under the cursor, and what is to be known of all the lines."""
+        return self._with_notes(first=self.notes_first)
+
+    def _with_notes(self, *, first: bool) -> Text | None:
+        found, shown = self.snapshot(), self.line()
         notes = self.notes(found) if found is not None else ()
         if not notes:
             return shown
-        out = Text(end="") if shown is None else shown.append("\n\n")
-        out.append("about the whole list\n", style="bold")
-        return out.append("\n".join(self.look.lines(note, 1_000) for note in notes))
+        about = Text("about the whole list\n", style="bold", end="")
+        about.append("\n".join(self.look.lines(note, 1_000) for note in notes), style="not bold")
+        if shown is None:
+            return about
+        one, other = (about, shown) if first else (shown, about)
+        return Text("\n\n", end="").join((one, other))
 
-    def _line(self) -> Text | None:
+    def line(self) -> Text | None:
+        """The line under the cursor in depth."""
         found, key = self.snapshot(), self.current
         if found is None or key is None:
             return None
@@ -171,7 +180,7 @@ class ListScreen(SortedScreen):
 
     def draw_detail(self) -> None:
         """The line under the cursor, in the pane."""
-        self.query_one("#detail", Line).show(self.explain() or "")
+        self.query_one("#detail", Line).show(self._with_notes(first=False) or "")
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """The cursor moved."""
@@ -213,7 +222,7 @@ class ListScreen(SortedScreen):
 
     def action_copy(self) -> None:
         """Copy what stands in depth about the line under the cursor."""
-        shown = self._line()
+        shown = self.line()
         if shown is not None:
             self.host.copy(shown.plain, "line")
 

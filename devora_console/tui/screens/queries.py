@@ -31,6 +31,7 @@ class QueriesScreen(ListScreen):
     name_of = "queries"
     place_of = "queries"
     render_of: ClassVar[Any] = queries
+    notes_first = True
     BINDINGS = screen_bindings("queries")
 
     def action_slow(self) -> None:
@@ -64,7 +65,7 @@ class QueriesScreen(ListScreen):
         """The statement in depth."""
         statement = self._current()
         if statement is not None:
-            self.app.push_screen(StatementScreen(statement, self.explain()))
+            self.app.push_screen(StatementScreen(statement, self.line()))
 
     def action_copy(self) -> None:
         """Copy the exact text of the statement."""
