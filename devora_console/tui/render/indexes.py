@@ -151,7 +151,7 @@ def headline(snapshot: IndexesSnapshot) -> str:
         return f"The indexes could not be read: {snapshot.count.reason}."
     parts = [part for part in _parts(snapshot) if part]
     if compared := not_compared(snapshot):
-        parts.append(compared.rstrip("."))
+        parts.insert(1, compared.rstrip("."))  # behind the worst: what follows may not fit
     if snapshot.unused_unknown and snapshot.count:
         parts.append(f'"unused" is unknown: {snapshot.unused_unknown}')
     if isinstance(snapshot.advice, Advice) and snapshot.advice.suggestions:
