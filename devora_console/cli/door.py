@@ -95,8 +95,10 @@ class Door:
             self._document(answer.keys, answer.exit_code, answer.problems)
         else:
             answer.show(self.out)
+            # Why a command did not do what was asked is no narration: --quiet does not take it away.
+            stream = self._console(stderr=True) if answer.exit_code else self.err
             for problem in answer.problems:
-                self.err.print(Text(safe(f"{'✗' if answer.exit_code else '!'} {problem}")))
+                stream.print(Text(safe(f"{'✗' if answer.exit_code else '!'} {problem}")))
         return int(answer.exit_code)
 
     def fail(self, error: ConsoleError, keys: Mapping[str, object] | None = None) -> int:

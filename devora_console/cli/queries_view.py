@@ -28,6 +28,7 @@ from devora_console.postgres.statements import (
 )
 from devora_console.tui.render.look import Look
 from devora_console.tui.render.queries import columns_for, headline, rows, running_words
+from devora_console.tui.render.queries_detail import running_notes
 
 
 def queries_keys(snapshot: QueriesSnapshot, sort: str, *, view: bool, only_running: bool) -> dict[str, object]:
@@ -35,9 +36,9 @@ def queries_keys(snapshot: QueriesSnapshot, sort: str, *, view: bool, only_runni
     statements = snapshot.statements
     keys: dict[str, object] = {"slow_ms": snapshot.slow_ms, "running": _running_keys(snapshot.running)}
     if only_running:
-        return keys | {"notes": _running_notes(snapshot.running)}
+        return keys | {"notes": running_notes(snapshot.running)}
     if isinstance(statements, Unknown):
-        return keys | {"window": statements, "statements": statements, "notes": _running_notes(snapshot.running)}
+        return keys | {"window": statements, "statements": statements, "notes": running_notes(snapshot.running)}
     window = statements.window
     return keys | {
         "window": {
@@ -61,7 +62,7 @@ def queries_keys(snapshot: QueriesSnapshot, sort: str, *, view: bool, only_runni
             "sort": sort,
         },
         "statements": [_statement_keys(each, statements, snapshot.slow_ms) for each in listed(statements, sort)],
-        "notes": [*statements.notes, *_running_notes(snapshot.running), *(_VIEW_NOTES if view else ())],
+        "notes": [*statements.notes, *running_notes(snapshot.running), *(_VIEW_NOTES if view else ())],
     }
 
 
@@ -125,20 +126,6 @@ def _running_keys(running: RunningSnapshot | Unknown) -> object:
         }
         for each in running.statements
     ]
-
-
-def _running_notes(running: RunningSnapshot | Unknown) -> list[str]:
-    if isinstance(running, Unknown):
-        return [f"What runs now is not known: {running.reason}. {running.remedy}".strip()]
-    notes = []
-    if running.hidden:
-        notes.append(
-            f"{running.hidden} sessions of others are hidden: whether they run anything is not known."
-            " This role has not the rights of pg_read_all_stats."
-        )
-    if running.untold:
-        notes.append(f"{running.untold} sessions tell nothing of what they run: track_activities is off there.")
-    return notes
 
 
 def print_queries(out: Console, snapshot: QueriesSnapshot, sort: str, *, view: bool, only_running: bool) -> None:

@@ -80,9 +80,13 @@ def _queries(seen: QueriesSnapshot) -> OverviewLine:
     verdict = Verdict.WARN if found.slow else Verdict.OK
     if found.window.unknown and found.over_interval and not found.slow:
         verdict, text = Verdict.UNKNOWN, f"{plural(found.window.unknown, 'statement')} without figures for the interval"
-    return OverviewLine(
-        "queries", "Queries", verdict, text, why, "See the slowest (3, l)" if found.slow else "", "queries"
-    )
+    remedy = "See the slowest (3, l)" if found.slow else ""
+    if found.hidden:
+        why += f"; {found.hidden} of others are hidden"
+        if not found.slow:
+            verdict, text = Verdict.UNKNOWN, f"none that may be seen is slow, but {found.hidden} are hidden"
+            remedy = f"As a superuser: {found.place.grant}"
+    return OverviewLine("queries", "Queries", verdict, text, why, remedy, "queries")
 
 
 def _embedded(seen: Embedded) -> OverviewLine:
@@ -129,6 +133,8 @@ def _indexes(seen: IndexesSnapshot) -> OverviewLine:
     text = " · ".join(parts) or f"{every}, nothing wrong that can be known"
     if verdict is Verdict.OK and isinstance(seen.count, Unknown):
         verdict, text = Verdict.UNKNOWN, seen.count.reason
+    if seen.not_compared and not parts and verdict is Verdict.OK:
+        verdict, text = Verdict.UNKNOWN, f"{seen.not_compared} of {every} could not be compared"
     why = f"the catalogue at {at(seen.as_of)}: {every}, {size(seen.size_bytes)}"
     if seen.unused_unknown:
         why += f'\n? "unused" is not known: {seen.unused_unknown}'

@@ -62,3 +62,9 @@ def test_what_goes_wrong_is_told(run: Run, small: dict[str, str], tmp_path: Path
 
 def test_help_says_that_analyze_runs_it(run: Run) -> None:
     assert "RUN the statement" in run("explain", "--help").out
+
+
+def test_quiet_still_says_why_there_is_no_plan(run: Run, small: dict[str, str]) -> None:
+    refused = run("explain", "--quiet", "--sql", "SELECT * FROM nowhere", **small)
+    assert refused.code == 1
+    assert "No plan" in refused.err

@@ -15,8 +15,9 @@ from devora_console.doctor.watched import Seen, watched_lines
 from devora_console.postgres.activity.snapshot import ActivitySnapshot, Connections, Finding
 from devora_console.postgres.health.snapshot import HealthLine, HealthSnapshot
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot
-from devora_console.postgres.statements import QueriesSnapshot
+from devora_console.postgres.statements import QueriesSnapshot, interval
 from devora_console.search.seen import Embedded
+from tests.postgres.test_statements_pure import sample
 
 _CONNECTIONS = Connections(3, 97, 100, 3, Finding(Verdict.OK, "3 of 97"))
 _LOST = Problem("postgres_lost", "the connection was lost", "Check that the server runs")
@@ -114,3 +115,14 @@ def test_indexes_that_could_not_be_read_are_not_good(count: int | Unknown, verdi
     line = watched_lines({"indexes": seen}, _SERVER)[1]
     assert line.verdict is verdict
     assert "nothing wrong" in line.text or "not allowed" in line.text
+
+
+def test_what_may_not_be_seen_or_compared_is_not_green() -> None:
+    seen = interval(sample(0, {}), sample(10, {}, hidden=7))
+    line = watched_lines({"queries": QueriesSnapshot(utc_now(), 100.0, seen, Unknown("not asked"))}, _SERVER)[0]
+    assert (line.verdict, line.text) == (Verdict.UNKNOWN, "none that may be seen is slow, but 7 are hidden")
+    assert line.remedy == "As a superuser: GRANT it TO me;"
+    window = Unknown("not asked")
+    locked = IndexesSnapshot(utc_now(), "d", window, window, 47, 0, "", (), (), {}, None, 9)
+    line = watched_lines({"indexes": locked}, _SERVER)[1]
+    assert (line.verdict, line.text) == (Verdict.UNKNOWN, "9 of 47 indexes could not be compared")

@@ -191,7 +191,7 @@ async def test_a_rebuild_that_was_cancelled(watched: Dsn, enter: Enter) -> None:
     """_ccnew for real; _ccold, which needs a cancellation at the very last wait, by the catalogue."""
     await execute(
         watched,
-        "CREATE TABLE t (a int, b int)",
+        "CREATE TABLE t (a int, b int, c text)",  # with a TOAST table, whose index is rebuilt with the others
         "CREATE INDEX i ON t (a)",
         "CREATE INDEX j ON t (b)",
         "CREATE INDEX j_ccold ON t (b)",
@@ -203,9 +203,10 @@ async def test_a_rebuild_that_was_cancelled(watched: Dsn, enter: Enter) -> None:
     guest = await enter(await as_role(watched))
     async with _old_snapshot(watched):
         builder = await asyncpg.connect(watched.reveal())
-        build = asyncio.create_task(builder.execute("REINDEX INDEX CONCURRENTLY i"))
+        build = asyncio.create_task(builder.execute("REINDEX TABLE CONCURRENTLY t"))
         await _until(watched, "EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('i_ccnew'))")
         found = _by_index(await read(guest, EVERYTHING), Kind.BUILDING, Kind.INVALID)
+        assert not [each for each in found.values() if each.schema == "pg_toast" and each.verdict is Verdict.FAIL]
         assert found["i_ccnew"].verdict is Verdict.RUNNING
         assert found["j_ccold"].verdict is Verdict.FAIL or found["j_ccold"].verdict is Verdict.UNKNOWN
         await _cancel(watched, builder)
@@ -213,7 +214,10 @@ async def test_a_rebuild_that_was_cancelled(watched: Dsn, enter: Enter) -> None:
             await build
         await builder.close()
     found = _by_index(await read(guest, EVERYTHING), Kind.BUILDING, Kind.INVALID)
-    assert set(found) == {"i_ccnew", "j_ccold"}
+    toast = next(each for each in found.values() if each.schema == "pg_toast")
+    assert set(found) == {"i_ccnew", "j_ccnew", "valid_ccnew_ccnew", "j_ccold", toast.index}
+    assert (toast.table, toast.verdict) == ("t", Verdict.FAIL)
+    await execute(watched, toast.remedy_sql)
     assert "the new copy" in found["i_ccnew"].reason
     assert found["i_ccnew"].remedy_sql == "DROP INDEX CONCURRENTLY public.i_ccnew;"
     assert "the old copy" in found["j_ccold"].reason
@@ -239,6 +243,57 @@ async def test_a_partitioned_parent_without_its_parts(watched: Dsn, enter: Enter
     assert "1 of 2" in found.reason
     await execute(watched, *found.remedy_sql.split("\n"))
     assert not (await read(guest, EVERYTHING)).of(Kind.INVALID)
+
+
+async def test_what_a_partition_has_already_becomes_its_part(watched: Dsn, enter: Enter) -> None:
+    await execute(
+        watched,
+        "CREATE TABLE p (a int, b int) PARTITION BY RANGE (a)",
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9)",
+        "CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (9) TO (99)",
+        "CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (99) TO (999)",
+        "CREATE INDEX x ON ONLY p (lower(b::text))",
+        "CREATE INDEX own ON p1 (lower(b::text)); CREATE INDEX other ON p2 (lower(b::text) DESC)",
+        "CREATE UNIQUE INDEX enforced ON p3 (lower(b::text))",
+        "CREATE INDEX p2_x ON p2 (a)",  # the name that the part of p2 would have
+    )
+    guest = await enter(watched)
+    (found,) = (await read(guest, EVERYTHING)).of(Kind.INVALID)
+    statements = found.remedy_sql.split("\n")
+    assert statements[0] == "ALTER INDEX public.x ATTACH PARTITION public.own;"
+    assert [each.split()[0] for each in statements] == ["ALTER", "CREATE", "ALTER", "CREATE", "ALTER"]
+    assert any("own" in note and "enforced" not in note for note in found.notes)
+    await execute(watched, *statements)
+    after = await read(guest, EVERYTHING)
+    assert not after.of(Kind.INVALID)
+    assert "own" not in _by_index(after, Kind.DUPLICATE)
+
+
+async def test_the_remedy_for_a_foreign_key_takes_no_name_that_is_taken(watched: Dsn, enter: Enter) -> None:
+    await execute(
+        watched,
+        "CREATE TABLE parent (x int, y int, PRIMARY KEY (x, y)); CREATE TABLE single (id int PRIMARY KEY)",
+        "CREATE TABLE c (a int REFERENCES single, b int) PARTITION BY RANGE (b)",
+        "CREATE TABLE c1 PARTITION OF c FOR VALUES FROM (0) TO (9)",
+        "CREATE INDEX ON c (a) WHERE b > 5",  # the server calls it c_a_idx, and its part c1_a_idx
+        "CREATE TABLE d (x int, y int, z int, FOREIGN KEY (x, y) REFERENCES parent)",
+        "CREATE INDEX half ON d (x); CREATE INDEX third ON d (z)",
+        "INSERT INTO single VALUES (1); INSERT INTO c SELECT 1, n % 9 FROM generate_series(1, 100) n",
+    )
+    guest = await enter(watched)
+    snapshot = await read(guest, EVERYTHING, kept=True)
+    missing = {each.table: each for each in snapshot.of(Kind.MISSING_FK)}
+    assert set(missing) == {"c", "d"}
+    assert missing["d"].confidence == "no: half finds part of the way, which may be enough"
+    kept, unused = _by_index(snapshot, Kind.KEPT), _by_index(snapshot, Kind.UNUSED)
+    assert "part of the way for foreign key d_x_y_fkey" in kept["half"].reason  # one finding leans on it
+    assert "half" not in unused
+    assert "third" in unused
+    for each in missing.values():
+        await execute(watched, *each.remedy_sql.split("\n"))
+    after = await read(guest, EVERYTHING, kept=True)
+    assert not after.of(Kind.MISSING_FK, Kind.INVALID)
+    assert "half" in _by_index(after, Kind.PREFIX)
 
 
 async def _cancel(dsn: Dsn, session: asyncpg.Connection[Any]) -> None:
@@ -331,6 +386,9 @@ async def test_locks_block_nothing(watched: Dsn, enter: Enter, queued: bool) -> 
     assert set(_by_index(snapshot, Kind.DUPLICATE)) == {"o2"}  # whether l1 and l2 are the same is not known now
     assert any("exclusive lock" in note and "3 indexes (l1, l2, l3)" in note for note in snapshot.notes)
     assert not isinstance(_by_index(snapshot, Kind.UNUSED)["l3"].size_bytes, Unknown)
+    hidden = _by_index(snapshot, Kind.UNUSED)["l1"]
+    assert not hidden.remedy_sql  # what would keep the statistics of its expressions is behind the lock
+    assert any("a lock hides its expressions" in note for note in hidden.notes)
     assert isinstance(await measure(guest, _by_index(snapshot, Kind.UNUSED)["l3"].oid or 0), Unknown)
     for session in sessions:
         session.terminate()

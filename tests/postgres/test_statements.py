@@ -302,6 +302,17 @@ async def test_an_extension_in_a_schema_that_is_not_public(watched: Dsn, enter: 
     assert "may not read" in refused.reason
     await execute(watched, *refused.remedy.removeprefix("As a superuser: ").rstrip(";").split("; "))
     assert (await numbers(nobody)).complete
+    await execute(watched, 'REVOKE EXECUTE ON FUNCTION "my ""own""".pg_stat_statements FROM public')
+    monitor = await enter(await as_role(watched, "pg_monitor"))
+    refused = await read_numbers(monitor)
+    assert isinstance(refused, Unknown)
+    assert "pg_read_all_stats" not in refused.remedy  # it has that
+    await execute(watched, *refused.remedy.removeprefix("As a superuser: ").rstrip(";").split("; "))
+    assert (await numbers(monitor)).complete
+    reset = "pg_get_function_identity_arguments(oid) FROM pg_proc WHERE proname = 'pg_stat_statements_reset'"
+    found = await monitor.query(f"SELECT has_function_privilege(oid, 'EXECUTE') AS may, {reset}", seconds=5)
+    assert not isinstance(found, Unknown)
+    assert not found[0]["may"]  # the remedy gives no more than was needed
     before = await numbers(guest)
     await execute(watched, "ALTER EXTENSION pg_stat_statements SET SCHEMA public", 'DROP SCHEMA "my ""own"""')
     assert (await numbers(guest, before)).place.schema == "public"

@@ -62,9 +62,10 @@ def sample(
     hidden: int = 0,
     started: float = -2000.0,
     place: Place = PLACE,
+    lost_by: str = "",
 ) -> StatementsSample:
     info = Info(at(seconds), at(started), dealloc, None if reset is None else at(reset))
-    return StatementsSample(at(seconds), place, info, info, rows, hidden, 8192)
+    return StatementsSample(at(seconds), place, info, info, rows, hidden, 8192, lost_by)
 
 
 def share_of_a(before: StatementsSample, after: StatementsSample) -> Share | Unknown:

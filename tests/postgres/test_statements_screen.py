@@ -72,6 +72,20 @@ HEADLINES = {
         "The statistics were reset in this interval. 1 of 1 statement unknown in the last 10s. No statement with a mean"
         " of 100 ms or more in the last 10s.",
     ),
+    "after a crash": (
+        queries(dressed(between({A: counted(1, 5.0, None)}, reset=5, lost_by="a crash or restore"))),
+        "The statistics were reset in this interval, after a crash or restore. No statement with a mean of 100 ms or"
+        " more in the last 10s; the most expensive one listed takes about 100.0 % of all time.",
+    ),
+    "restarted": (
+        queries(dressed(replace(ONE, window=replace(ONE.window, restarted=True)), slow=1)),
+        "The server was restarted in this interval. 1 statement with a mean of 100 ms or more in the last 10s; the"
+        " most expensive one listed takes 100.0 % of all time.",
+    ),
+    "hidden": (
+        queries(dressed(between({}, hidden=7))),
+        "No visible statement with a mean of 100 ms or more in the last 10s. 7 statements hidden by privilege.",
+    ),
     "evicted": (
         queries(dressed(between({A: counted(1, 5.0)}, dealloc=2))),
         "Statements were evicted in this interval. No statement with a mean of 100 ms or more in the last 10s; the most"

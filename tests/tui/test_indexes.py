@@ -63,6 +63,14 @@ _CANDIDATES = tuple(
             _snapshot(unused_unknown="connected replicas: 1"),
             'Nothing wrong that can be known: 195 indexes, 34.0 MB; "unused" is unknown: connected replicas: 1.',
         ),
+        (
+            replace(_snapshot(), not_compared=9),  # some behind a lock: there may be duplicates among them
+            "Nothing wrong that can be known: 195 indexes, 34.0 MB; 9 indexes could not be compared: see the notes.",
+        ),
+        (
+            replace(_snapshot(_finding(Kind.INVALID, Verdict.FAIL, "x"), *_DUPLICATES), not_compared=1),
+            "1 index is invalid; 1 index could not be compared: see the notes; 2 duplicates waste 48.0 MB.",
+        ),
         (_snapshot(_finding(Kind.UNUSED, Verdict.WARN, "x")), "1 unused index takes 24.0 MB."),
         (_snapshot(_finding(Kind.KEPT, Verdict.OK, "x")), "No finding: 195 indexes, 34.0 MB."),
         (_snapshot(_finding(Kind.BUILDING, Verdict.RUNNING, "x")), "1 index is being built."),

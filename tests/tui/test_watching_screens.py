@@ -18,11 +18,14 @@ from devora_console.core.guard import Guard
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.snapshot import ActivitySnapshot, Connections, Finding, Session
+from devora_console.postgres.indexes.snapshot import IndexesSnapshot
+from devora_console.postgres.statements import QueriesSnapshot, RunningSnapshot, interval
 from devora_console.services import ConsoleServices, build_services
 from devora_console.tui.app import DevoraApp
 from devora_console.tui.ports import TuiOptions
 from devora_console.tui.screens.activity import ActivityScreen
 from tests.postgres.conftest import execute
+from tests.postgres.test_statements_pure import sample
 from tests.tui.fake import FakeServices
 from tests.tui.test_screens import SMALL_FIRST, press, said, shown, until
 
@@ -115,6 +118,33 @@ async def test_nothing_seen_yet_and_what_is_in_the_way(place: str, size: tuple[i
         assert "Not known: not allowed: permission denied. GRANT pg_monitor to this user." in said(app)
         for key in ("enter", "s", "c", "e", "r", "D", "V", "K", "m"):
             await press(pilot, key)
+    fake.loop.close()
+
+
+@SMALL_FIRST
+async def test_what_concerns_all_lines_and_why_there_are_none(size: tuple[int, int]) -> None:
+    fake = FakeServices()
+    window, note = Unknown("not asked"), "Not known: bloat: [x] permission denied."
+    fake.seen_now["indexes"] = IndexesSnapshot(_NOON, "d", window, window, 47, 10**6, "", (), (note,), {}, None, 9)
+    fake.seen_now["queries"] = QueriesSnapshot(
+        _NOON,
+        100.0,
+        interval(sample(0, {}), sample(10, {}, hidden=7)),
+        RunningSnapshot((), 100.0, 3, 0, 0),
+    )
+    app = DevoraApp(fake, TuiOptions(unicode="always"))
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "4")
+        await until(pilot, lambda: "9 indexes could not be compared" in said(app))
+        await press(pilot, "question_mark")
+        await until(pilot, lambda: note in said(app))
+        await press(pilot, "escape", "t")
+        await until(pilot, lambda: "No finding of the kind invalid; t lists the next kind." in said(app))
+        assert "No finding:" not in said(app)
+        await press(pilot, "3", "l")
+        await until(pilot, lambda: "Slow statements only are listed, and there is none; l lists all." in shown(app))
+        await press(pilot, "question_mark")
+        await until(pilot, lambda: "7 statements of others are hidden" in said(app))
     fake.loop.close()
 
 

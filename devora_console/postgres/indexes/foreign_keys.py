@@ -23,7 +23,7 @@ from devora_console.postgres.indexes.facts import (
     TableFacts,
 )
 from devora_console.postgres.indexes.snapshot import LIKELY, YES, Finding, Kind, no
-from devora_console.postgres.indexes.sqltext import create_missing
+from devora_console.postgres.indexes.sqltext import Names, create_missing
 
 _METHODS = frozenset({"btree", "hash", "gist", "spgist", "gin"})  # a BRIN is not used for one row's sake
 _CONVERTED = (
@@ -72,8 +72,9 @@ def only_not_null(predicate: str, quoted: Sequence[str]) -> bool:
 class ForeignKeys:
     """The foreign keys of a catalogue and the indexes that serve them."""
 
-    def __init__(self, catalogue: Catalogue, settings: IndexesSettings) -> None:
+    def __init__(self, catalogue: Catalogue, settings: IndexesSettings, names: Names) -> None:
         self._catalogue = catalogue
+        self._names = names
         self._settings = settings
         self._indexes: Indexes = catalogue.indexes_of()
         self._partitions = catalogue.partitions_of()
@@ -89,6 +90,11 @@ class ForeignKeys:
                 for index in self._indexes.get(table_oid, ()):
                     if self._serves(key, index) is not False:
                         found.setdefault(index.oid, f"it serves foreign key {key.name}")
+        for key in self._keys:
+            part = self._part(key)
+            if part is not None and self._served(key, key.table_oid) is False:
+                words = f"it finds part of the way for foreign key {key.name}, which no index serves whole"
+                found.setdefault(part.oid, words)
         return found
 
     def findings(self) -> tuple[list[Finding], list[str]]:
@@ -205,26 +211,25 @@ class ForeignKeys:
         """The finding with what takes from it: an index that helps in part, types that no index can bridge."""
         notes, confidence = list(finding.notes), finding.confidence
         remedy = finding.remedy_sql
-        wanted = {column.attnum for column in key.columns}
-        part = next(
-            (
-                each
-                for each in self._indexes.get(table.oid, ())
-                if each.usable and each.method in _METHODS and not each.has_predicate and each.columns[0] in wanted
-            ),
-            None,
-        )
+        part = self._part(key)
         if any(column.converted for column in key.columns):
             notes.append(_CONVERTED)
             remedy = ""
             if any(each.has_expressions for each in self._indexes.get(table.oid, ())):
                 confidence = no("an index on the converted expression may serve it")
-        elif part is not None and len(key.columns) > 1:
+        elif part is not None:
             confidence = no(f"{part.title} finds part of the way, which may be enough")
         elif isinstance(self._catalogue.opclasses, Unknown):
             confidence = LIKELY
         return replace(finding, notes=tuple(notes), confidence=confidence, remedy_sql=remedy)
 
+    def _part(self, key: ForeignKey) -> IndexFacts | None:
+        """An index that finds rows by one of the several columns of a key."""
+        for index in self._indexes.get(key.table_oid, ()) if len(key.columns) > 1 else ():
+            if any(serves(index, [(column.attnum, column)], self._classes) for column in key.columns):
+                return index
+        return None
+
     def _remedy(self, key: ForeignKey, table: TableFacts) -> str:
         columns = [(column.name, column.quoted) for column in key.columns]
-        return create_missing(table, self._partitions.get(table.oid, ()), columns)
+        return create_missing(table, self._partitions.get(table.oid, ()), columns, self._names)

@@ -10,19 +10,19 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.indexes.facts import Catalogue, IndexFacts, TableFacts, Work
 from devora_console.postgres.indexes.overlap import shape_of
 from devora_console.postgres.indexes.snapshot import YES, Finding, Kind, no
-from devora_console.postgres.indexes.sqltext import create, drop, rebuild, shorten
+from devora_console.postgres.indexes.sqltext import Names, create, drop, rebuild
 from devora_console.postgres.names import quoted
 
 _LEFT = re.compile(r"_cc(new|old)\d*$")
 
 
-def invalid_findings(catalogue: Catalogue) -> Iterator[Finding]:
+def invalid_findings(catalogue: Catalogue, names: Names) -> Iterator[Finding]:
     """One finding per index that is not valid, each with the remedy of its own kind."""
     for index in catalogue.indexes.values():
         if index.usable:
             continue
         if index.partitioned:
-            yield _parent(catalogue, index)
+            yield _parent(catalogue, index, names)
         elif (at_work := _at_work(index, catalogue.work)) is not None:
             yield _finding(catalogue, index, *at_work)
         else:
@@ -94,7 +94,7 @@ def _twin(catalogue: Catalogue, index: IndexFacts) -> IndexFacts | None:
     return None
 
 
-def _parent(catalogue: Catalogue, index: IndexFacts) -> Finding:
+def _parent(catalogue: Catalogue, index: IndexFacts, names: Names) -> Finding:
     """A partitioned index, made ON ONLY, that some partitions have no part in yet."""
     children = [each for each in catalogue.indexes.values() if each.parent_oid == index.oid]
     covered = {each.table_oid for each in children}
@@ -105,7 +105,10 @@ def _parent(catalogue: Catalogue, index: IndexFacts) -> Finding:
         named = ", ".join(each.title for each in missing[:3]) + (" and more" if len(missing) > 3 else "")
         reason = f"partitioned index made ON ONLY its table; without a part in {len(missing)} of {len(partitions)}"
         reason += f" partitions ({named})"
-        remedy = "\n".join(line for each in missing for line in _attach(index, each))
+        there = {each.oid: _same(catalogue, index, each) for each in missing}
+        remedy = "\n".join(line for each in missing for line in _attach(index, each, there[each.oid], names))
+        if same := [each.title for each in there.values() if each is not None]:
+            notes.append(f"The same and valid there already, so that they are attached: {', '.join(same[:5])}.")
     elif broken := [each for each in children if not each.usable]:
         reason = f"partitioned index with parts that are not valid: {', '.join(each.title for each in broken[:3])}"
         remedy = "\n".join(
@@ -121,14 +124,27 @@ def _parent(catalogue: Catalogue, index: IndexFacts) -> Finding:
     return _finding(catalogue, index, Kind.INVALID, Verdict.FAIL, reason, YES, remedy, tuple(notes))
 
 
-def _attach(index: IndexFacts, partition: TableFacts) -> Iterator[str]:
-    """Build a partition's part without blocking its writers, then attach it."""
+def _same(catalogue: Catalogue, index: IndexFacts, partition: TableFacts) -> IndexFacts | None:
+    """An index of the partition that can be its part as it is."""
+    for each in catalogue.indexes.values():
+        mine = each.table_oid == partition.oid and each.usable and each.parent_oid is None
+        plain = mine and each.constraint_name is None and each.is_unique == index.is_unique
+        if plain and each.definition is not None and index.definition is not None and each.shape == index.shape:
+            return each
+    return None
+
+
+def _attach(index: IndexFacts, partition: TableFacts, same: IndexFacts | None, names: Names) -> Iterator[str]:
+    """Build a partition's part without blocking its writers unless it is there, then attach it."""
     if index.definition is None:
         return
-    name = quoted(shorten(f"{partition.name}_{index.name}", ""))
+    if same is not None:
+        yield f"ALTER INDEX {index.quoted} ATTACH PARTITION {same.quoted};"
+        return
+    name = quoted(names.fresh(partition.schema, f"{partition.name}_{index.name}", ""))
     unique = "UNIQUE " if index.is_unique else ""
-    word = "" if partition.partitioned else "CONCURRENTLY "
-    yield f"CREATE {unique}INDEX {word}{name} ON {partition.quoted} USING {index.shape};"
+    word, after = ("", "  -- blocks writes to it meanwhile") if partition.partitioned else ("CONCURRENTLY ", "")
+    yield f"CREATE {unique}INDEX {word}{name} ON {partition.quoted} USING {index.shape};{after}"
     yield f"ALTER INDEX {index.quoted} ATTACH PARTITION {quoted(partition.schema)}.{name};"
 
 

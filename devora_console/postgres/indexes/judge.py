@@ -14,6 +14,7 @@ from devora_console.postgres.indexes.foreign_keys import ForeignKeys
 from devora_console.postgres.indexes.invalid import invalid_findings
 from devora_console.postgres.indexes.overlap import overlap_findings
 from devora_console.postgres.indexes.snapshot import Finding, Kind
+from devora_console.postgres.indexes.sqltext import Names
 from devora_console.postgres.indexes.suggest import suggested
 from devora_console.postgres.indexes.suggested import finding_of
 from devora_console.postgres.indexes.usage import keepers, usage_findings
@@ -30,8 +31,9 @@ def judge(
     """Findings in the order of their weight, and notes about what could not be judged. ``kept``: with those that say
     why an index that is hardly scanned must stay, which may be many. ``advice``: what slow statements suggest.
     """
-    keys = ForeignKeys(catalogue, settings)
-    broken = list(invalid_findings(catalogue))
+    names = Names(catalogue)
+    keys = ForeignKeys(catalogue, settings, names)
+    broken = list(invalid_findings(catalogue, names))
     redundant = list(overlap_findings(catalogue))
     missing, left_out = keys.findings()
     settled = frozenset(each.oid for each in (*broken, *redundant) if each.oid is not None)
@@ -39,7 +41,9 @@ def judge(
     bloated = (each for each in bloat_findings(catalogue, settings) if each.oid not in settled)
     advised = advice.suggestions if isinstance(advice, Advice) else ()
     named = (
-        [] if not isinstance(advice, Advice) else [finding_of(each, advice, catalogue, settings) for each in advised]
+        []
+        if not isinstance(advice, Advice)
+        else [finding_of(each, advice, catalogue, settings, names) for each in advised]
     )
     read_whole = suggested(catalogue, settings, [each.table_oid for each in advised])
     every = chain(broken, redundant, missing, bloated, used, named, read_whole)

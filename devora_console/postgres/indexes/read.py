@@ -64,6 +64,8 @@ async def judged(
     findings, notes = judge(catalogue, settings, kept=kept, advice=advice)
     # Definitions are half the cost of everything, so they are asked for only where something is said.
     tables = {catalogue.indexes[each.oid].table_oid for each in findings if each.oid and each.kind is not Kind.KEPT}
+    incomplete = {each.table_oid for each in catalogue.indexes.values() if each.partitioned and not each.usable}
+    tables |= {each.oid for each in catalogue.tables.values() if each.parent_oid in incomplete}
     if tables:
         catalogue = await _with_definitions(guest, catalogue, tables)
         findings, notes = judge(catalogue, settings, kept=kept, advice=advice)
@@ -84,6 +86,7 @@ async def judged(
         notes=notes,
         thresholds={name: float(value) for name, value in settings.model_dump().items()},
         advice=advice,
+        not_compared=sum(not each.free for each in catalogue.indexes.values()),
     )
 
 

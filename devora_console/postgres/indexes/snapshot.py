@@ -76,7 +76,8 @@ class IndexesSnapshot:
     ``stats_window``: since when scans are counted; ``counted_since`` is the later of that and the making of the
     database. ``unused_unknown``: why a missing scan proves nothing here and now; empty where it proves something.
     ``thresholds`` are the settings that were used, by key. ``advice``: what slow statements suggest, or why that is not
-    known; None where nobody asked, as planning them is dear.
+    known; None where nobody asked, as planning them is dear. ``not_compared``: indexes whose definition was not asked
+    for, mostly because of a lock.
     """
 
     as_of: datetime
@@ -90,6 +91,7 @@ class IndexesSnapshot:
     notes: tuple[str, ...]
     thresholds: dict[str, float]
     advice: Advice | Unknown | None = None
+    not_compared: int = 0
 
     def of(self, *kinds: Kind) -> tuple[Finding, ...]:
         """The findings of these kinds."""

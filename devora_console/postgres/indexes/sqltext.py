@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from devora_console.postgres.indexes.facts import IndexFacts, TableFacts
+from devora_console.postgres.indexes.facts import Catalogue, IndexFacts, TableFacts
 from devora_console.postgres.names import quoted
+
+
+class Names:
+    """Names for what a remedy makes: none that an index or a table has already, and none twice."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._taken = {(each.schema, each.name) for each in catalogue.indexes.values()}
+        self._taken |= {(each.schema, each.name) for each in catalogue.tables.values()}
+
+    def fresh(self, schema: str, name: str, ending: str) -> str:
+        """``name`` and ``ending``, numbered as the server would where that is taken."""
+        found, at = shorten(name, ending), 0
+        while (schema, found) in self._taken:
+            at += 1
+            found = shorten(name, f"{ending}{at}")
+        self._taken.add((schema, found))
+        return found
 
 
 def drop(index: IndexFacts) -> str:
@@ -27,7 +44,9 @@ def create(index: IndexFacts) -> str:
     return f"{index.definition};"
 
 
-def create_missing(table: TableFacts, partitions: Sequence[TableFacts], columns: Sequence[tuple[str, str]]) -> str:
+def create_missing(
+    table: TableFacts, partitions: Sequence[TableFacts], columns: Sequence[tuple[str, str]], names: Names
+) -> str:
     """A new index on ``columns`` (name, quoted), without blocking writers; for a partitioned table one partition after
     the other, as PostgreSQL offers no CONCURRENTLY for the whole.
     """
@@ -37,10 +56,10 @@ def create_missing(table: TableFacts, partitions: Sequence[TableFacts], columns:
     if any(each.partitioned for each in partitions):
         return f"CREATE INDEX ON {table.quoted} ({keys});  -- blocks writes to all partitions meanwhile"
     ending = "_" + "_".join(name for name, _ in columns)[:20] + "_idx"
-    name = quoted(shorten(table.name, ending))
+    name = quoted(names.fresh(table.schema, table.name, ending))
     lines = [f"CREATE INDEX {name} ON ONLY {table.quoted} ({keys});"]
     for each in partitions:
-        own = quoted(shorten(each.name, ending))
+        own = quoted(names.fresh(each.schema, each.name, ending))
         lines.append(f"CREATE INDEX CONCURRENTLY {own} ON {each.quoted} ({keys});")
         lines.append(f"ALTER INDEX {quoted(table.schema)}.{name} ATTACH PARTITION {quoted(each.schema)}.{own};")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.indexes.advised import Advice, Asking, Gain, Suggestion
 from devora_console.postgres.indexes.facts import Catalogue, TableFacts
 from devora_console.postgres.indexes.snapshot import LIKELY, Finding, Kind, no
-from devora_console.postgres.indexes.sqltext import create_missing
+from devora_console.postgres.indexes.sqltext import Names, create_missing
 from devora_console.postgres.statements.snapshot import Bound
 
 _NAMED = 5
@@ -18,7 +18,9 @@ _ASKED = f"{LIKELY}: the planner would use it, which is an estimate, not a measu
 _UNASKED = "an estimate from statistics; the planner was not asked"
 
 
-def finding_of(each: Suggestion, advice: Advice, catalogue: Catalogue, settings: IndexesSettings) -> Finding:
+def finding_of(
+    each: Suggestion, advice: Advice, catalogue: Catalogue, settings: IndexesSettings, names: Names
+) -> Finding:
     """The line, its reasons, what it costs, and the SQL."""
     table = catalogue.tables[each.table_oid]
     best = each.gains[0]
@@ -45,7 +47,7 @@ def finding_of(each: Suggestion, advice: Advice, catalogue: Catalogue, settings:
         confidence=f"{LIKELY}: the planner would use it, which is an estimate, not a measurement"
         if asked
         else no(_UNASKED),
-        remedy_sql=create_missing(table, catalogue.partitions_of().get(table.oid, ()), columns),
+        remedy_sql=create_missing(table, catalogue.partitions_of().get(table.oid, ()), columns, names),
         key=", ".join(each.columns),
         notes=(
             *(_gain(gain) for gain in each.gains[:_NAMED]),

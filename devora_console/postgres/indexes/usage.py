@@ -22,6 +22,8 @@ from devora_console.postgres.watch.window import StatsWindow
 DAY = 86_400.0
 _MINUTE = 60.0
 _READ_FILE = "GRANT EXECUTE ON FUNCTION pg_stat_file(text, boolean) to this user, as a superuser"
+_KEEPING = "The remedy keeps those statistics."
+_HIDDEN = "How to keep those statistics is not known: a lock hides its expressions. Look again when it is gone."
 _RECOVERY = "this is a replica: it counts only its own scans, and those of the primary are counted there"
 
 
@@ -205,8 +207,10 @@ def _confidence(index: IndexFacts, kind: Kind) -> str:
 
 
 def _remedy(index: IndexFacts, table: TableFacts) -> str:
-    if not index.has_expressions or not index.expressions:
+    if not index.has_expressions:
         return drop(index)
+    if index.expressions is None:
+        return ""  # a lock hides them, and dropping alone would lose their statistics
     statistics = [
         f"CREATE STATISTICS {quoted(index.schema, shorten(index.name, f'_stat{at}'))}"
         f" ON ({expression}) FROM {table.quoted};"
@@ -233,7 +237,7 @@ def _notes(catalogue: Catalogue, index: IndexFacts, settings: IndexesSettings, w
     if index.has_expressions:
         yield (
             "It provides statistics about its expressions; without it, row estimates of queries with them may be far"
-            " off. The remedy keeps those statistics."
+            f" off. {_KEEPING if index.expressions is not None else _HIDDEN}"
         )
     if index.partitioned:
         yield "A partitioned index cannot be dropped CONCURRENTLY: DROP INDEX locks the table and all its partitions."

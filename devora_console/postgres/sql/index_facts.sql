@@ -1,4 +1,5 @@
 -- What: every index of user schemas as the catalogue has it: keys, constraints, state, size. For indexes/facts.py.
+--       Of TOAST only what a REINDEX TABLE CONCURRENTLY left there, which nothing else ever takes away.
 -- Serves: 14 and later. Cost: one pass over pg_index, 0.3-1 s for 30,000 indexes. Grants: none.
 -- $1: whether to ask for sizes, expressions and predicates; false asks for nothing that can wait for a lock.
 --     What is under an AccessExclusiveLock, held or queued, is left out in any case and marked.
@@ -24,11 +25,13 @@ WITH locked AS MATERIALIZED (
       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       LEFT JOIN locked lt ON lt.relation = i.indrelid
       LEFT JOIN locked li ON li.relation = i.indexrelid
-     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+     WHERE (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+            OR n.nspname = 'pg_toast' AND NOT i.indisvalid)
        AND c.relpersistence <> 't'
 )
 SELECT i.indexrelid::bigint AS oid,
-       i.indrelid::bigint AS table_oid,
+       coalesce((SELECT o.oid FROM pg_catalog.pg_class o
+                  WHERE i.nspname = 'pg_toast' AND o.reltoastrelid = i.indrelid), i.indrelid)::bigint AS table_oid,
        i.nspname::text AS schema,
        i.relname::text AS name,
        format('%I.%I', i.nspname, i.relname) AS quoted,

@@ -4,9 +4,11 @@
 SELECT e.oid,
        e.extversion AS version,
        n.nspname::text AS schema,
-       (SELECT has_function_privilege(p.oid, 'EXECUTE') AND has_schema_privilege(n.oid, 'USAGE')
-          FROM pg_catalog.pg_proc p
-         WHERE p.pronamespace = e.extnamespace AND p.proname = 'pg_stat_statements') AS permitted,
+       has_schema_privilege(n.oid, 'USAGE') AS reachable,
+       (SELECT bool_and(has_function_privilege(p.oid, 'EXECUTE')) FROM pg_catalog.pg_proc p
+         WHERE p.pronamespace = e.extnamespace
+           AND p.proname IN ('pg_stat_statements', 'pg_stat_statements_info')) AS executable,
+       pg_has_role('pg_read_all_stats', 'USAGE') AS sees_all,
        s."values" ? 'pg_stat_statements.max' AS loaded,
        (s."values" ->> 'pg_stat_statements.max')::bigint AS most,
        s."values" ->> 'pg_stat_statements.track' AS track,

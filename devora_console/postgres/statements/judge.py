@@ -120,6 +120,7 @@ def since_reset(sample: StatementsSample) -> StatementsSnapshot:
         unknown=len(sample.rows),
         interval=Total(0.0),
         lifetime=Total(total, lost=evicted or not sample.complete, doubtful=evicted),
+        lost_by=sample.lost_by,
     )
     statements = tuple(Statement(key, counted, _NO_INTERVAL, None) for key, counted in sample.rows.items())
     return _snapshot(sample, window, statements, tuple(_standing(sample)))

@@ -51,13 +51,9 @@ def place_of(row: Mapping[str, Any], version: tuple[int, ...], server: int) -> P
         said = f"pg_stat_statements is of version {row['version']} in this database; 1.8 is the oldest that can be read"
         return Unknown(said, UPDATE)
     grant = grant_sql(row["quoted_reader"], server, inherits=row["inherits"])
-    if not row["permitted"]:
-        schema = quoted(row["schema"])
-        return Unknown(
-            "this role may not read pg_stat_statements",
-            f"As a superuser: GRANT USAGE ON SCHEMA {schema} TO {row['quoted_reader']}; "
-            f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {row['quoted_reader']}; {grant}",
-        )
+    if not (row["reachable"] and row["executable"]):
+        remedy = f"As a superuser: {_access_sql(row, version, grant)}"
+        return Unknown("this role may not read pg_stat_statements", remedy)
     off, elsewhere = row["track"] == "none", row["tracked_elsewhere"] or row["only_here"]
     if off and not elsewhere:
         return Unknown("pg_stat_statements.track is none: the server counts no statements", f"As a superuser: {_TRACK}")
@@ -83,6 +79,16 @@ def place_of(row: Mapping[str, Any], version: tuple[int, ...], server: int) -> P
         grant=grant,
         notes=tuple(notes),
     )
+
+
+def _access_sql(row: Mapping[str, Any], version: tuple[int, ...], grant: str) -> str:
+    """What this role lacks to read it, and no more: a schema of extensions may hold functions that are not for it."""
+    schema, reader = quoted(row["schema"]), row["quoted_reader"]
+    names = ("pg_stat_statements", "pg_stat_statements_info")[: 1 if version < (1, 9) else 2]
+    wanted = [] if row["reachable"] else [f"GRANT USAGE ON SCHEMA {schema} TO {reader};"]
+    if not row["executable"]:
+        wanted.append(f"GRANT EXECUTE ON FUNCTION {', '.join(f'{schema}.{name}' for name in names)} TO {reader};")
+    return " ".join([*wanted, *([] if row["sees_all"] else [grant])])
 
 
 def unloaded(created: bool, in_file: str | None, preload: str | None, *, superuser: bool) -> Unknown:

@@ -209,7 +209,7 @@ class Window:
 
     ``since``: when the oldest counters can have begun. ``evictions`` and ``was_reset`` are those inside the interval,
     ``dealloc`` all since ``since``; ``gone`` entries were there at the beginning and were not at the end; ``unknown``
-    have no figures for the interval.
+    have no figures for the interval. ``lost_by``: what emptied the statistics at ``since``, as far as that is known.
     """
 
     began: datetime | Unknown
@@ -224,6 +224,7 @@ class Window:
     unknown: int
     interval: Total
     lifetime: Total
+    lost_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def _header(header: HeaderSnapshot, look: Look, level: _Level) -> Text:
 def _append_server(line: Text, short: str, server: ServerState, look: Look, level: _Level) -> None:
     verdict = verdict_of(server.link)
     line.append(short)
-    if level.label:
+    if level.label and server.label != server.link.value:  # "not configured" is said once
         line.append(" " + look.fit(look.text(server.label, 100), level.label))
     if level.version and not isinstance(server.version, Unknown):
         line.append(" " + look.fit(look.text(server.version, 40), 10))

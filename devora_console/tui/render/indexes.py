@@ -150,6 +150,8 @@ def headline(snapshot: IndexesSnapshot) -> str:
     if isinstance(snapshot.count, Unknown):
         return f"The indexes could not be read: {snapshot.count.reason}."
     parts = [part for part in _parts(snapshot) if part]
+    if compared := not_compared(snapshot):
+        parts.insert(1, compared.rstrip("."))  # behind the worst: what follows may not fit
     if snapshot.unused_unknown and snapshot.count:
         parts.append(f'"unused" is unknown: {snapshot.unused_unknown}')
     if isinstance(snapshot.advice, Advice) and snapshot.advice.suggestions:
@@ -162,6 +164,13 @@ def headline(snapshot: IndexesSnapshot) -> str:
     if not any(_parts(snapshot)):
         words = f"Nothing wrong that can be known: {of_all}; {words}"
     return f"{words[:1].upper()}{words[1:]}."
+
+
+def not_compared(snapshot: IndexesSnapshot) -> str:
+    """How many indexes could not be compared with others; empty if all could."""
+    if not snapshot.not_compared:
+        return ""
+    return f"{plural(snapshot.not_compared, 'index', 'indexes')} could not be compared: see the notes."
 
 
 def _parts(snapshot: IndexesSnapshot) -> list[str]:

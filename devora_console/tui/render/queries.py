@@ -182,12 +182,16 @@ def _judged(statements: StatementsSnapshot, slow_ms: float) -> list[str]:
     window = statements.window
     words = []
     if window.was_reset:
-        words.append("The statistics were reset in this interval.")
-    elif not isinstance(window.evictions, Unknown) and window.evictions:
-        words.append("Statements were evicted in this interval.")
+        cause = f", after {window.lost_by}" if window.lost_by else ""
+        words.append(f"The statistics were reset in this interval{cause}.")
+    else:
+        words += ["The server was restarted in this interval."] if window.restarted else []
+        if not isinstance(window.evictions, Unknown) and window.evictions:
+            words.append("Statements were evicted in this interval.")
     if statements.over_interval and window.unknown:
         words.append(f"{window.unknown} of {plural(statements.count, 'statement')} unknown {when(window)}.")
-    count = "No statement" if not statements.slow else plural(statements.slow, "statement")
+    none = "No visible statement" if statements.hidden else "No statement"
+    count = none if not statements.slow else plural(statements.slow, "statement")
     first = _most(statements)
     words.append(f"{count} with a mean of {slow_ms:g} ms or more {when(window)}{first}.")
     if statements.hidden:

@@ -13,7 +13,9 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.statements import (
     Bound,
     Figures,
+    QueriesSnapshot,
     Running,
+    RunningSnapshot,
     Share,
     Statement,
     StatementsSnapshot,
@@ -71,6 +73,27 @@ def statement_detail(each: Statement, statements: StatementsSnapshot, slow_ms: f
     _history(out, each, statements, look)
     _shares(out, each, statements, look)
     return out
+
+
+def notes(snapshot: QueriesSnapshot) -> list[str]:
+    """What is to be known of all that is shown: caveats of the statistics, and what of others is hidden."""
+    found = [] if isinstance(snapshot.statements, Unknown) else [*snapshot.statements.notes]
+    return found + running_notes(snapshot.running)
+
+
+def running_notes(running: RunningSnapshot | Unknown) -> list[str]:
+    """What is not known of what runs now."""
+    if isinstance(running, Unknown):
+        return [f"What runs now is not known: {running.reason}. {running.remedy}".strip()]
+    found = []
+    if running.hidden:
+        found.append(
+            f"{running.hidden} sessions of others are hidden: whether they run anything is not known."
+            " This role has not the rights of pg_read_all_stats."
+        )
+    if running.untold:
+        found.append(f"{running.untold} sessions tell nothing of what they run: track_activities is off there.")
+    return found
 
 
 def running_detail(each: Running, look: Look) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -45,7 +46,18 @@ class IndexesScreen(ActingScreen):
 
     def nothing(self, found: Any) -> str:
         """There may be none of the kind that is listed."""
-        return super().nothing(found) or (f" None is {self._kind}; t lists the next kind." if self._kind else "")
+        none = f"No finding of the kind {self._kind}; t lists the next kind." if self._kind else ""
+        return super().nothing(found) or none
+
+    def say(self, found: Any) -> str:
+        """The headline; where one kind is listed and there is none, not that there is no finding at all."""
+        if self._kind is None or found.findings or isinstance(found.count, Unknown):
+            return super().say(found)
+        return indexes.not_compared(found)
+
+    def notes(self, found: Any) -> Sequence[str]:
+        """What could not be judged, and what was left out."""
+        return tuple(found.notes)
 
     def action_kinds(self) -> None:
         """List the next kind only."""

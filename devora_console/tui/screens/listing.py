@@ -47,6 +47,8 @@ class ListScreen(SortedScreen):
     """The :class:`Renderer`."""
     fresh_for: ClassVar[timedelta] = timedelta(seconds=20)
     """How old a sample may be before the screen says that it is stale."""
+    notes_first: ClassVar[bool] = False
+    """Whether the explanation begins with what concerns all lines, as one line may take pages."""
     AUTO_FOCUS = "#items"
 
     def __init__(self) -> None:
@@ -93,9 +95,10 @@ class ListScreen(SortedScreen):
         elif isinstance(found, Unknown):
             words = f"Not known: {found.reason}. {found.remedy}".rstrip(" .") + "."
         else:
-            words = self._when(found) + self.render_of.headline(found)
             rows = self.render_of.rows(found, look, self.order, self.keep)
-            words += "" if rows else self.nothing(found)
+            # Why a list is empty comes first: what follows may not fit.
+            said = (self._when(found), "" if rows else self.nothing(found), self.say(found))
+            words = " ".join(each.strip() for each in said if each)
         self.query_one("#headline", Line).show(look.text(words, 600))
         acting = self.host.services.act_progress()
         self.query_one("#acting", Line).show(look.text(acting, 200))
@@ -103,9 +106,18 @@ class ListScreen(SortedScreen):
         self.query_one(PatchTable).show(rows)
         self.draw_detail()
 
+    def say(self, found: Any) -> str:
+        """The headline of a sample."""
+        said: str = self.render_of.headline(found)
+        return said
+
+    def notes(self, found: Any) -> Sequence[str]:
+        """What is to be known of all the lines of a sample."""
+        return ()
+
     def nothing(self, found: Any) -> str:
         """What to say and to press when the list is empty."""
-        return f' No line holds "{self.keep}"; Esc shows all.' if self.keep else ""
+        return f'No line holds "{self.keep}"; Esc shows all.' if self.keep else ""
 
     def _when(self, found: Dated) -> str:
         """Words before a headline that is not about now."""
@@ -125,7 +137,23 @@ class ListScreen(SortedScreen):
         return found.as_of if found is not None and now - found.as_of > self.fresh_for else None
 
     def explain(self) -> Text | None:
-        """What is under the cursor."""
+        """What is under the cursor, and what is to be known of all the lines."""
+        return self._with_notes(first=self.notes_first)
+
+    def _with_notes(self, *, first: bool) -> Text | None:
+        found, shown = self.snapshot(), self.line()
+        notes = self.notes(found) if found is not None else ()
+        if not notes:
+            return shown
+        about = Text("about the whole list\n", style="bold", end="")
+        about.append("\n".join(self.look.lines(note, 1_000) for note in notes), style="not bold")
+        if shown is None:
+            return about
+        one, other = (about, shown) if first else (shown, about)
+        return Text("\n\n", end="").join((one, other))
+
+    def line(self) -> Text | None:
+        """The line under the cursor in depth."""
         found, key = self.snapshot(), self.current
         if found is None or key is None:
             return None
@@ -152,7 +180,7 @@ class ListScreen(SortedScreen):
 
     def draw_detail(self) -> None:
         """The line under the cursor, in the pane."""
-        self.query_one("#detail", Line).show(self.explain() or "")
+        self.query_one("#detail", Line).show(self._with_notes(first=False) or "")
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """The cursor moved."""
@@ -194,7 +222,7 @@ class ListScreen(SortedScreen):
 
     def action_copy(self) -> None:
         """Copy what stands in depth about the line under the cursor."""
-        shown = self.explain()
+        shown = self.line()
         if shown is not None:
             self.host.copy(shown.plain, "line")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from devora_console.postgres.statements import QueriesSnapshot, Statement
 from devora_console.tui.keys import screen_bindings
 from devora_console.tui.render import queries
 from devora_console.tui.render.plan import plan_lines
+from devora_console.tui.render.queries_detail import notes
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.listing import ListScreen
 from devora_console.tui.widgets.line import Line
@@ -29,6 +31,7 @@ class QueriesScreen(ListScreen):
     name_of = "queries"
     place_of = "queries"
     render_of: ClassVar[Any] = queries
+    notes_first = True
     BINDINGS = screen_bindings("queries")
 
     def action_slow(self) -> None:
@@ -39,10 +42,14 @@ class QueriesScreen(ListScreen):
         slow = "slow statements" if found is None else queries.slow_words(found)
         self.notify(f"listed: {slow if self.order == 'slow' else 'all'}", markup=False, timeout=3)
 
+    def notes(self, found: Any) -> Sequence[str]:
+        """Caveats of the statistics, and what is hidden."""
+        return notes(found)
+
     def nothing(self, found: Any) -> str:
         """Slow statements only may be none."""
         known = isinstance(found, QueriesSnapshot) and not isinstance(found.statements, Unknown)
-        listed = " Slow statements only are listed, and there is none; l lists all."
+        listed = "Slow statements only are listed, and there is none; l lists all."
         return super().nothing(found) or (listed if known and self.order == "slow" else "")
 
     def _current(self) -> Statement | None:
@@ -58,7 +65,7 @@ class QueriesScreen(ListScreen):
         """The statement in depth."""
         statement = self._current()
         if statement is not None:
-            self.app.push_screen(StatementScreen(statement, self.explain()))
+            self.app.push_screen(StatementScreen(statement, self.line()))
 
     def action_copy(self) -> None:
         """Copy the exact text of the statement."""
