@@ -61,6 +61,8 @@ def _blocking(sessions: Sequence[Session]) -> list[str]:
         worst = max(roots, key=lambda each: each.blocks)
         state = str(worst.state) if isinstance(worst.state, str) else "hidden"
         words += f", {worst.blocks} of them for {worst.pid} ({state})"
+    elif any(0 in each.blocked_by for each in waiting):
+        words += ", for a prepared transaction (see locks)"
     longest = max((each.wait_seconds or 0.0 for each in waiting), default=0.0)
     return [f"{words}; the longest for {span(longest)}."]
 
@@ -100,6 +102,9 @@ def locks_headline(seen: LocksSnapshot) -> str:
     words += f"{worst.blocks} of them for {who}, which {worst.doing}."
     if len(seen.roots) > 1:
         words += f" {len(seen.roots)} roots in all."
+    circles = sum(each.in_cycle for each in seen.roots)
+    if circles:
+        words += f" {_count(circles, 'circle')} of sessions that wait for each other (deadlock)."
     if seen.hidden:
         words += f" {seen.hidden} hidden from this user: {seen.hidden_remedy}."
     return words
@@ -141,7 +146,7 @@ def wait_words(session: Session) -> str:
 def session_words(session: Session) -> list[tuple[str, str]]:
     """Everything there is to know of a session, as names and words."""
     said = [
-        ("verdict", f"{session.finding.verdict}: {session.finding.why}"),
+        ("verdict", f"{session.finding.verdict}: {session.finding.why}" if session.finding.why else ""),
         ("remedy", session.finding.remedy),
         ("who", f"{session.user or 'no user'} on {session.database or 'no database'}, from {_known(session.client)}"),
         ("application", session.application or "none given"),
