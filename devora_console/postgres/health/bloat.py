@@ -182,6 +182,13 @@ def _over(table: TableBloat, settings: HealthSettings) -> bool:
     return enough and wasted * 100 >= settings.table_bloat_percent * table.bytes
 
 
+def _dead_would_count(table: TableBloat, settings: HealthSettings) -> bool:
+    """Whether the dead rows, which the estimate does not see, may be as much as is warned of."""
+    share = table.dead / max(table.dead + table.rows, 1.0)
+    held = share * table.bytes
+    return held >= settings.table_bloat_min_mb * 1e6 and held * 100 >= settings.table_bloat_percent * table.bytes
+
+
 def _table_line(table: TableBloat, now: datetime, age: StatsAge, settings: HealthSettings) -> HealthLine:
     wasted = table.wasted
     assert not isinstance(wasted, Unknown)
@@ -248,7 +255,11 @@ def _summary(
     else:
         text = f"≈ {size(wasted)} of {size(held)} wasted in {plural(len(known), 'table')}; {scope}"
         verdict = Verdict.NONE if over else Verdict.OK
-        if not over and any(table.confidence == "low" for table in known):
+        unseen = sum(_dead_would_count(table, settings) for table in known)
+        if unseen:
+            text += f"; the many dead rows of {plural(unseen, 'table')} are not in it (health --vacuum)"
+            verdict = verdict if over else Verdict.UNKNOWN
+        elif not over and any(table.confidence == "low" for table in known):
             text += "; confidence low for some"
     return HealthLine(
         "bloat.summary",
