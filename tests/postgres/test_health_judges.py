@@ -292,6 +292,11 @@ def test_bloat_is_not_called_ok_where_dead_rows_may_be_as_much(dead: int, verdic
     (line,) = judge_bloat([table], 1, 0, NOW, SETTLED, SETTINGS)
     assert line.verdict is verdict
     assert ("dead rows of 1 table are not in it" in line.text) is (verdict is Verdict.UNKNOWN)
+    (line,) = judge_bloat([table], 1, 0, NOW, CRASHED, SETTINGS)  # which has emptied the count of dead rows
+    assert line.verdict is Verdict.UNKNOWN
+    assert "dead rows are not in it, and not known: statistics began" in line.text
+    (named, *_) = judge_bloat([replace(table, wasted=20 * 10**6)], 1, 0, NOW, CRASHED, SETTINGS)
+    assert "dead rows counted (statistics began" in named.text
 
 
 def test_rates_need_time_and_enough_of_them() -> None:
