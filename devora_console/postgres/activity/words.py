@@ -57,6 +57,8 @@ def _blocking(sessions: Sequence[Session]) -> list[str]:
         return []
     roots = [each for each in sessions if each.blocks and not each.blocked_by]
     words = f"{_count(len(waiting), 'session')} wait{'s' if len(waiting) == 1 else ''} for a lock"
+    if any(each.hidden for each in sessions):  # whether one of these waits too only the locks can tell
+        words = f"At least {words}"
     if roots:
         worst = max(roots, key=lambda each: each.blocks)
         state = str(worst.state) if isinstance(worst.state, str) else "hidden"
