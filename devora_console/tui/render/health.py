@@ -92,7 +92,7 @@ def _two_decimals(number: float) -> str:
     ['99.99', '100.00', '0.29', '<0.01', '0.00', '1 234.50']
     """
     cut = floor(round(number * 100, 6)) / 100  # 0.29 times 100 is a little less than 29
-    return "<0.01" if 0 < number and not cut else f"{cut:,.2f}".replace(",", " ")
+    return "<0.01" if number > 0 and not cut else f"{cut:,.2f}".replace(",", " ")
 
 
 def _window(window: StatsWindow | Unknown) -> str:
