@@ -95,6 +95,7 @@ class PostgresObserver:
             purpose="watch",
             timeout_seconds=self._timeout,
             statement_timeout_seconds=_STATEMENT_SECONDS,
+            more={"default_transaction_isolation": "read committed"},  # as a guest's
         )
 
     async def _look(self, connection: asyncpg.Connection[asyncpg.Record]) -> PostgresFacts | Problem:

@@ -52,9 +52,9 @@ class ConsoleServices:
         self._loop = ServiceLoop()
         self._listeners: list[Callable[[str], None]] = []
         self._target = Target(self._settings.postgres)
-        self._watching = Watching(self._settings, self._target, self._refresh)
         self._acting = Acting(self._settings, self._target, guard, lambda: self._wake("acts"))
         self._observing = Observing(self._settings, self._target, self._looked)
+        self._watching = Watching(self._settings, self._observing.lend, self._refresh)
         mapping = load_mapping(self._settings.migration.mapping)
         self._migrating = Migrating(
             self._settings, self._target, mapping, lambda: self._wake("migration"), self._ended, record=guard.armed
@@ -191,8 +191,8 @@ class ConsoleServices:
         await self._cutover.stop()
         await self.searching.stop()
         await self._acting.stop()
+        await self._watching.stop()  # first: it uses a session of the other
         await self._observing.stop()
-        await self._watching.stop()
 
     async def look(self, kind: str) -> None:
         """Sample a kind now."""

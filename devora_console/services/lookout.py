@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+import asyncpg
+
 from devora_console.config.settings import PostgresSettings
 from devora_console.core.backoff import backoff
 from devora_console.core.problems import ConsoleError, ExitCode, Problem
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.connect import LOST
+from devora_console.postgres.connect import LOST, lost
 from devora_console.postgres.observe import REFUSED
 from devora_console.postgres.target import Target
 from devora_console.postgres.watch.guest import Guest
@@ -173,6 +175,23 @@ class Lookout:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for session in (self._quick, self._thorough):
             await session.drop()
+
+    async def lend(self, work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[T]]) -> T:
+        """The dear session itself, for work that is several statements in one transaction. Raises ConsoleError, and
+        what the server says. Whatever the work sets is to be of its own transaction.
+        """
+        guest = await self._thorough.guest()
+        async with guest.lock:
+            try:
+                return await work(guest.connection)
+            except asyncio.CancelledError:
+                guest.connection.terminate()  # in the middle of an answer it is of no use to the next caller
+                raise
+            except LOST as error:
+                raise lost(error, guest.dsn) from None
+            finally:
+                if guest.connection.is_closed():
+                    await self._thorough.drop(guest)
 
     async def ask(self, work: Callable[[Guest], Awaitable[T]]) -> T:
         """Something a person wants to know just now. Raises ConsoleError."""

@@ -4,10 +4,12 @@ own time, and what is looked up for one line of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+import asyncpg
 
 from devora_console.config.settings import Settings
 from devora_console.core.clock import utc_now
@@ -52,6 +54,8 @@ _KEPT_SECONDS = {"activity": 10.0, "locks": 10.0, "queries": 60.0, "indexes": 60
 _INTERVAL_SECONDS = 300.0  # figures of statements are of the last five minutes
 _TEXT_SECONDS = 30.0
 _LISTED = 100
+
+T = TypeVar("T")
 
 
 class Observing:
@@ -118,6 +122,10 @@ class Observing:
     def health_samples(self) -> tuple[HealthSample, ...]:
         """The counters of the last hour."""
         return tuple(self._health.samples)
+
+    async def lend(self, work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[T]]) -> T:
+        """A session for work that would else need one more, on a server that may have few left. Raises ConsoleError."""
+        return await self._lookout.lend(work)
 
     async def plan(self, statement: Statement) -> Plan | Unknown:
         """The plan of a listed statement, not run. Raises ConsoleError."""

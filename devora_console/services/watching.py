@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+import asyncpg
+
 from devora_console import schema
 from devora_console.config.settings import Settings
 from devora_console.core.console import ServerState
@@ -13,17 +15,21 @@ from devora_console.core.problems import ConsoleError, Problem
 from devora_console.mongo.observe import MongoFacts, MongoObserver
 from devora_console.postgres.connect import LOST
 from devora_console.postgres.observe import PostgresFacts, PostgresObserver
-from devora_console.postgres.target import Target
 
 _SCHEMA_SECONDS = 60.0
 
+Check = Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[schema.CheckResult]]
+Compare = Callable[[Check], Awaitable[schema.CheckResult]]
+
 
 class Watching:
-    """``looked`` is called after each look. Facts are None before a server was asked, a Problem while it fails."""
+    """``looked`` is called after each look, ``compare`` runs the comparison of the schema on a session that is there
+    anyway: a sick server is not to give one more. Facts are None before a server was asked, a Problem while it fails.
+    """
 
-    def __init__(self, settings: Settings, target: Target, looked: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, compare: Compare, looked: Callable[[], None]) -> None:
         self._settings = settings
-        self._target = target
+        self._compare = compare
         self._looked = looked
         self._postgres = PostgresObserver(
             settings.postgres.dsn,
@@ -88,6 +94,6 @@ class Watching:
     async def _look_schema(self) -> None:
         """Compare the catalogue with the recorded one; unknown while the server cannot be asked."""
         try:
-            self.drift = await self._target.visit(schema.check, purpose="watch schema")
-        except ConsoleError:
+            self.drift = await self._compare(schema.check)
+        except (ConsoleError, asyncpg.PostgresError):
             self.drift = None

@@ -253,6 +253,17 @@ def _seen(*changes: dict[str, Any]) -> ActivitySnapshot:
     return seen
 
 
+def test_a_prepared_transaction_is_named_as_what_is_waited_for() -> None:
+    lock = {"wait_type": "Lock", "wait_event": "transactionid", "blocked_by": [0], "wait_seconds": 7.0}
+    assert "1 session waits for a lock, for a prepared transaction (see locks)" in activity_headline(_seen(lock))
+
+
+def test_those_that_are_hidden_may_wait_too() -> None:
+    lock = {"wait_type": "Lock", "wait_event": "relation", "blocked_by": [2], "wait_seconds": 7.0}
+    hidden = {"pid": 2, "hidden": True, "state": None, "texts": [b"d", b"u", b"app", None, None]}
+    assert "At least 1 session waits for a lock, 1 of them for 2 (hidden)" in activity_headline(_seen(lock, hidden))
+
+
 def test_workers_that_wait_make_the_leader_wait_once() -> None:
     worker = [b"d", b"u", b"app", b"SELECT 1", b"parallel worker"]
     lock = {"wait_type": "Lock", "wait_event": "relation", "blocked_by": [9, 9, 1], "wait_seconds": 7.0}

@@ -24,6 +24,7 @@ from devora_console.postgres.watch.guest import TAG
 from devora_console.postgres.watch.ring import Ring
 from devora_console.postgres.watch.window import StatsWindow, read_window, window_of
 from tests.postgres.conftest import Enter, as_role, execute
+from tests.postgres.sessions import sessions
 
 
 async def test_it_knows_where_it_is(watched: Dsn, enter: Enter) -> None:
@@ -37,6 +38,23 @@ async def test_it_knows_where_it_is(watched: Dsn, enter: Enter) -> None:
         assert not other.host.superuser
         # Until 14 membership was enough.
         assert other.host.reads_stats is (reads if guest.host.version >= 150000 or inherit else other.host.reads_stats)
+
+
+async def test_a_role_whose_transactions_are_serializable_waits_for_nobody(watched: Dsn, enter: Enter) -> None:
+    role = await as_role(watched, "pg_monitor")
+    name = role.reveal().partition("//")[2].partition(":")[0]
+    await execute(
+        watched,
+        "CREATE TABLE t (a int)",
+        f"ALTER ROLE {name} SET default_transaction_isolation = 'serializable'",
+        f"ALTER ROLE {name} SET default_transaction_deferrable = on",
+    )
+    async with sessions(watched) as made:
+        await made.open("writer", "BEGIN ISOLATION LEVEL SERIALIZABLE", "INSERT INTO t VALUES (1)")
+        guest = await asyncio.wait_for(enter(role), 5)
+        rows = await asyncio.wait_for(guest.query("SELECT current_setting('transaction_isolation')"), 5)
+        assert not isinstance(rows, Unknown)
+        assert rows[0][0] == "read committed"
 
 
 async def test_it_changes_nothing_and_waits_for_no_lock(watched: Dsn, enter: Enter) -> None:

@@ -13,6 +13,7 @@ from devora_console.config.thresholds import HealthSettings
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.age import StatsAge, judge_age
+from devora_console.postgres.health.bloat import TableBloat, judge_bloat
 from devora_console.postgres.health.cache import Accesses, RelationAccesses, judge_cache, relations_between
 from devora_console.postgres.health.dead import judge_dead, obstacle_of
 from devora_console.postgres.health.due import AutovacuumSettings, due
@@ -219,6 +220,7 @@ def test_wraparound_has_two_scales(age: Age, verdict: Verdict) -> None:
         ({"last_value": 400, "increment": -1, "least": 1, "most": 1000, "start": 1000}, 1, 600, 399),
         ({"last_value": 5, "least": -(2**31), "most": 2**31 - 1, "start": 1}, 2**31 - 1, 5, 2**31 - 6),
         ({"last_value": 7, "feeds_type": "numeric"}, 2**63 - 1, 6, 2**63 - 8),
+        ({"last_value": 2**31 - 2, "cycles": True, "feeds_type": "integer"}, 2**31 - 1, 2**31 - 3, 1),
     ],
 )
 def test_what_is_left_of_a_sequence(row: dict[str, object], limit: int, used: int, left: int) -> None:
@@ -233,6 +235,8 @@ def test_what_is_left_of_a_sequence(row: dict[str, object], limit: int, used: in
     hidden = use_of({**base, "last_value": None, "readable": False})
     assert isinstance(hidden.last, Unknown)
     assert hidden.used is None
+    # One that begins anew at its end has none, unless its column ends first.
+    assert use.cycles is (bool(given["cycles"]) and limit == given["most"])
     assert isinstance(use_of(base).last, Unknown)  # unused, or set to near its end: not to be told
 
 
@@ -249,6 +253,50 @@ def test_hot_updates(ratio: HotRatio, words: str) -> None:
     lines = judge_hot((ratio,), SETTLED, SETTINGS)
     assert bool(lines) is bool(words)
     assert all(words in line.text and "20\u202f000" in line.text for line in lines)
+
+
+@pytest.mark.parametrize(("has", "proposed"), [(100, 85), (90, 85), (85, 70), (70, 50), (50, None), (20, None)])
+def test_a_fill_factor_is_proposed_that_is_lower_than_the_one_there_is(has: int, proposed: int | None) -> None:
+    (line,) = judge_hot((HotRatio(1, "public", "t", 20_000, 15_000, 5_000, has),), SETTLED, SETTINGS)
+    assert ("SET (fillfactor" in line.sql) is (proposed is not None)
+    assert proposed is None or f"fillfactor = {proposed})" in line.sql
+    assert proposed is not None or f"The fill factor is {has} already" in line.remedy
+
+
+def test_counters_that_stand_still_are_not_shown_as_zeros() -> None:
+    off = judge_age(StatsWindow(NOW - timedelta(days=3), NOW, NOW, False), False, SETTINGS)
+    passed = Interval(60.0, 0, 0, None, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    lines = {line.id: line for line in judge_io(SAMPLE, passed, None, off, SETTINGS).lines}
+    for name in ("io.temp", "io.deadlocks", "io.rollbacks", "io.interval"):
+        assert lines[name].verdict is Verdict.UNKNOWN
+        assert "track_counts is off" in lines[name].text
+        assert "0 " not in lines[name].text
+
+
+@pytest.mark.parametrize("name", ["fsync", "zero_damaged_pages"])
+def test_what_the_command_line_sets_is_not_to_be_mended_in_a_file(name: str) -> None:
+    setting = Setting(name, "off" if name == "fsync" else "on", None, "command line", False)
+    (line, *_) = judge_settings((setting,), 10**6, 8192)
+    assert line.verdict is Verdict.FAIL
+    assert "command line" in line.remedy
+    assert "ALTER SYSTEM" not in line.sql
+    (line, *_) = judge_settings((replace(setting, source="configuration file"),), 10**6, 8192)
+    assert "ALTER SYSTEM" in line.sql
+
+
+@pytest.mark.parametrize(("dead", "verdict"), [(0, Verdict.OK), (5_000, Verdict.OK), (60_000, Verdict.UNKNOWN)])
+def test_bloat_is_not_called_ok_where_dead_rows_may_be_as_much(dead: int, verdict: Verdict) -> None:
+    table = TableBloat(
+        1, "public", "t", 30 * 10**6, 0, 40_000.0, 700, 100, 0, "low" if dead else "fair", (), dead, NOW, NOW
+    )
+    (line,) = judge_bloat([table], 1, 0, NOW, SETTLED, SETTINGS)
+    assert line.verdict is verdict
+    assert ("dead rows of 1 table are not in it" in line.text) is (verdict is Verdict.UNKNOWN)
+    (line,) = judge_bloat([table], 1, 0, NOW, CRASHED, SETTINGS)  # which has emptied the count of dead rows
+    assert line.verdict is Verdict.UNKNOWN
+    assert "dead rows are not in it, and not known: statistics began" in line.text
+    (named, *_) = judge_bloat([replace(table, wasted=20 * 10**6)], 1, 0, NOW, CRASHED, SETTINGS)
+    assert "dead rows counted (statistics began" in named.text
 
 
 def test_rates_need_time_and_enough_of_them() -> None:

@@ -171,13 +171,14 @@ async def test_a_prepared_transaction_is_a_root(two_phase: Dsn, enter: Enter) ->
         assert (root.pid, root.session, root.blocks) == (0, None, 2)
         assert root.prepared is not None
         assert root.prepared.gid == gid
-        assert root.sql == f"COMMIT PREPARED {literal};\nROLLBACK PREPARED {literal};"
+        shown_as = "E'it''s [red]\\u001B[31m'"  # to be copied from a screen
+        assert root.sql == f"COMMIT PREPARED {shown_as};\nROLLBACK PREPARED {shown_as};"
         assert "RowExclusiveLock" in {each.mode for each in root.holds}
         assert "has been prepared for" in root.doing
         assert node(seen, made.pid("waiter")).blocked_by == (root.key,)
         shown = rows(seen, Look(), "longest wait")
         assert not any("\x1b" in cell for row in shown for cell, _ in row.cells.values())
-        await made.open("end", f"ROLLBACK PREPARED {literal}")
+        await execute(two_phase, root.sql.splitlines()[1])
 
 
 async def test_a_deadlock_survives_until_the_server_ends_it(watched: Dsn, enter: Enter) -> None:
@@ -195,6 +196,12 @@ async def test_a_deadlock_survives_until_the_server_ends_it(watched: Dsn, enter:
         (root,) = (each for each in seen.roots if each.key in both)
         assert root.in_cycle
         assert "deadlock" in root.finding.why
+        assert "a circle" in root.frees
+        assert root.sql == f"devora-console act cancel {root.pid}"
+        assert "1 circle of sessions that wait for each other" in locks_headline(seen)
+        shown = detail(seen, root.key, Look())
+        assert shown is not None
+        assert "none" not in shown.plain  # no empty verdict on the session itself beside that of the lock
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -106,8 +106,11 @@ def doing(session: Session | None, prepared: Prepared | None) -> str:
     return f"runs a statement for {for_}{wait}"
 
 
-def frees(session: Session | None, prepared: Prepared | None) -> tuple[str, str]:
-    """What would free those who wait for it, in words, and as exact SQL or a command where there is one."""
+def frees(session: Session | None, prepared: Prepared | None, *, circle: bool = False) -> tuple[str, str]:
+    """What would free those who wait for it, in words, and as exact SQL or a command where there is one.
+
+    ``circle``: it waits for itself in the end.
+    """
     if prepared is not None:
         where = one_line(prepared.database, 60)
         words = f"its coordinator finishes it; by hand in database {where}, as its owner or a superuser, one of"
@@ -115,6 +118,12 @@ def frees(session: Session | None, prepared: Prepared | None) -> tuple[str, str]
     if session is None:
         return "look again", "devora-console locks"
     end = f"devora-console act terminate {session.pid}"
+    if circle:
+        words = (
+            "a circle, in which nobody gets on: the server ends one of them after deadlock_timeout of that session; "
+            "cancelling one frees the others"
+        )
+        return words, f"devora-console act cancel {session.pid}"
     if session.hidden:
         return "what it does has to be seen first, by a user with pg_read_all_stats", ""
     if session.idle_in_transaction:

@@ -7,6 +7,7 @@ from typing import Any
 
 from devora_console.config.thresholds import ActivitySettings
 from devora_console.core.clock import utc_now
+from devora_console.core.safetext import safe
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.read import hidden_remedy, session_rows, sessions_of
 from devora_console.postgres.activity.snapshot import LockNode, LocksSnapshot, Prepared
@@ -76,13 +77,23 @@ def _prepared_of(row: Any) -> Prepared:
 
 
 def literal(text: str) -> str:
-    """A string as SQL, whatever standard_conforming_strings says.
+    """A string as SQL, whatever standard_conforming_strings says; what no terminal can show stands as its number.
 
-    >>> print(literal("it's"), literal("a" + chr(92)))
-    'it''s' E'a\\\\'
+    >>> print(literal("it's"), literal("a" + chr(92)), literal("red" + chr(27)))
+    'it''s' E'a\\\\' E'red\\u001B'
     """
     quoted = text.replace("'", "''")
-    return f"'{quoted}'" if "\\" not in quoted else "E'" + quoted.replace("\\", "\\\\") + "'"
+    shown = "".join(map(_escaped, quoted))
+    return f"'{quoted}'" if shown == quoted else f"E'{shown}'"
+
+
+def _escaped(char: str) -> str:
+    if char == "\\":
+        return "\\\\"
+    code = ord(char)
+    if safe(char) == char and char != "\n":
+        return char
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
 
 
 async def _names(guest: Guest, rows: Sequence[Any]) -> dict[int, str]:

@@ -109,7 +109,8 @@ class Forest:
         prepared = self._prepared.get(key)
         session = self._sessions.get(int(key)) if key.isdecimal() else None
         holds = self._holds(key)
-        words, sql = frees(session, prepared)
+        circle = in_cycle(key, self._waiters)
+        words, sql = frees(session, prepared, circle=circle)
         below = tuple(self._node(each, children) for each in children.get(key, ()))
         wait = self._waits.get(key)
         return LockNode(
@@ -122,7 +123,7 @@ class Forest:
             queued=bool(self._waiters.get(key)) and not holds,
             blocked_by=tuple(self._blocked_by.get(key, ())),
             blocks=len(behind(key, self._waiters)),
-            in_cycle=in_cycle(key, self._waiters),
+            in_cycle=circle,
             finding=self._finding(key, session),
             doing=doing(session, prepared),
             frees=words,

@@ -57,10 +57,14 @@ def _blocking(sessions: Sequence[Session]) -> list[str]:
         return []
     roots = [each for each in sessions if each.blocks and not each.blocked_by]
     words = f"{_count(len(waiting), 'session')} wait{'s' if len(waiting) == 1 else ''} for a lock"
+    if any(each.hidden for each in sessions):  # whether one of these waits too only the locks can tell
+        words = f"At least {words}"
     if roots:
         worst = max(roots, key=lambda each: each.blocks)
         state = str(worst.state) if isinstance(worst.state, str) else "hidden"
         words += f", {worst.blocks} of them for {worst.pid} ({state})"
+    elif any(0 in each.blocked_by for each in waiting):
+        words += ", for a prepared transaction (see locks)"
     longest = max((each.wait_seconds or 0.0 for each in waiting), default=0.0)
     return [f"{words}; the longest for {span(longest)}."]
 
@@ -100,6 +104,9 @@ def locks_headline(seen: LocksSnapshot) -> str:
     words += f"{worst.blocks} of them for {who}, which {worst.doing}."
     if len(seen.roots) > 1:
         words += f" {len(seen.roots)} roots in all."
+    circles = sum(each.in_cycle for each in seen.roots)
+    if circles:
+        words += f" {_count(circles, 'circle')} of sessions that wait for each other (deadlock)."
     if seen.hidden:
         words += f" {seen.hidden} hidden from this user: {seen.hidden_remedy}."
     return words
@@ -141,7 +148,7 @@ def wait_words(session: Session) -> str:
 def session_words(session: Session) -> list[tuple[str, str]]:
     """Everything there is to know of a session, as names and words."""
     said = [
-        ("verdict", f"{session.finding.verdict}: {session.finding.why}"),
+        ("verdict", f"{session.finding.verdict}: {session.finding.why}" if session.finding.why else ""),
         ("remedy", session.finding.remedy),
         ("who", f"{session.user or 'no user'} on {session.database or 'no database'}, from {_known(session.client)}"),
         ("application", session.application or "none given"),

@@ -25,6 +25,7 @@ from devora_console.postgres.watch.guest import Guest
 FLOOR_PAGES = 128
 MOST_TABLES = 200
 _MOST_LINES = 10
+_YOUNG = "how many rows are dead or changed since ANALYZE is not known: the counters are young"
 _REMEDY = (
     "Measure it first (health --measure). VACUUM makes the space usable again for this table; only a rewrite gives it "
     "back to the system (VACUUM FULL locks the table against everything meanwhile; pg_repack does not)."
@@ -75,13 +76,13 @@ async def read_bloat(guest: Guest, now: datetime, age: StatsAge, settings: Healt
     rows = await guest.ask("health_bloat", FLOOR_PAGES, MOST_TABLES, seconds=20)
     if isinstance(rows, Unknown):
         return rows
-    tables = sorted((estimate(row, guest.host.block_size) for row in rows), key=_rank)
+    tables = sorted((estimate(row, guest.host.block_size, settled=age.settled) for row in rows), key=_rank)
     lines = judge_bloat(tables, scope["tables"], scope["small"], now, age, settings)
     return BloatPart(now, tuple(tables), scope["tables"], scope["small"], FLOOR_PAGES, tuple(lines))
 
 
-def estimate(row: Any, block_size: int) -> TableBloat:
-    """From a row of ``health_bloat.sql``."""
+def estimate(row: Any, block_size: int, *, settled: bool = True) -> TableBloat:
+    """From a row of ``health_bloat.sql``; ``settled``: whether its counters of rows saw enough."""
     fillfactor = integer(parse_options(row["options"]), "fillfactor", 100)
     table = TableBloat(
         oid=row["oid"],
@@ -108,6 +109,8 @@ def estimate(row: Any, block_size: int) -> TableBloat:
     one = row_bytes(columns)
     needed = pages_needed(row["rows"], one, block_size, fillfactor)
     doubts = _doubts(row, one, columns, block_size, fillfactor)
+    if not settled:
+        doubts.append(_YOUNG)
     return replace(
         table,
         row_bytes=one,
@@ -172,7 +175,12 @@ def judge_bloat(
     known = [table for table in tables if not isinstance(table.wasted, Unknown)]
     over = [table for table in known if _over(table, settings)]
     lines = only_first([_table_line(table, now, age, settings) for table in over], _MOST_LINES, "tables")
-    return [*lines, *_hidden_lines(tables), _summary(tables, known, over, total, small, settings)]
+    summary = _summary(tables, known, over, total, small, settings)
+    if known and not age.settled:
+        young = f"{summary.text}; dead rows are not in it, and not known: {age.words}"
+        verdict = Verdict.UNKNOWN if summary.verdict is Verdict.OK else summary.verdict
+        summary = replace(summary, verdict=verdict, text=young, why=f"{summary.why} {caution(age, settings)}")
+    return [*lines, *_hidden_lines(tables), summary]
 
 
 def _over(table: TableBloat, settings: HealthSettings) -> bool:
@@ -180,6 +188,13 @@ def _over(table: TableBloat, settings: HealthSettings) -> bool:
     assert not isinstance(wasted, Unknown)
     enough = wasted >= settings.table_bloat_min_mb * 1e6
     return enough and wasted * 100 >= settings.table_bloat_percent * table.bytes
+
+
+def _dead_would_count(table: TableBloat, settings: HealthSettings) -> bool:
+    """Whether the dead rows, which the estimate does not see, may be as much as is warned of."""
+    share = table.dead / max(table.dead + table.rows, 1.0)
+    held = share * table.bytes
+    return held >= settings.table_bloat_min_mb * 1e6 and held * 100 >= settings.table_bloat_percent * table.bytes
 
 
 def _table_line(table: TableBloat, now: datetime, age: StatsAge, settings: HealthSettings) -> HealthLine:
@@ -192,7 +207,7 @@ def _table_line(table: TableBloat, now: datetime, age: StatsAge, settings: Healt
         f"bloat {table.schema}.{table.name}",
         Verdict.WARN,
         f"≈ {size(wasted)} of {size(table.bytes)} ({percent(wasted, table.bytes)}) wasted, confidence "
-        f"{table.confidence}; {count(table.dead)} dead rows, {_vacuum_words(table.vacuumed, now)}",
+        f"{table.confidence}; {count(table.dead)} dead rows{_counted(age)}, {_vacuum_words(table.vacuumed, now)}",
         value=wasted,
         threshold=settings.table_bloat_min_mb * 1e6,
         why=f"An estimate, not a measurement: {count(round(table.rows))} rows of about {table.row_bytes} bytes, fill "
@@ -202,6 +217,11 @@ def _table_line(table: TableBloat, now: datetime, age: StatsAge, settings: Healt
         remedy=_REMEDY,
         sql=f"VACUUM (VERBOSE) {quoted(table.schema, table.name)};",
     )
+
+
+def _counted(age: StatsAge) -> str:
+    """What a count of dead rows is worth, where it is not worth much: a crash empties it."""
+    return "" if age.settled else f" counted ({age.words})"
 
 
 def _vacuum_words(vacuumed: datetime | None, now: datetime) -> str:
@@ -248,7 +268,11 @@ def _summary(
     else:
         text = f"≈ {size(wasted)} of {size(held)} wasted in {plural(len(known), 'table')}; {scope}"
         verdict = Verdict.NONE if over else Verdict.OK
-        if not over and any(table.confidence == "low" for table in known):
+        unseen = sum(_dead_would_count(table, settings) for table in known)
+        if unseen:
+            text += f"; the many dead rows of {plural(unseen, 'table')} are not in it (health --vacuum)"
+            verdict = verdict if over else Verdict.UNKNOWN
+        elif not over and any(table.confidence == "low" for table in known):
             text += "; confidence low for some"
     return HealthLine(
         "bloat.summary",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from devora_console.config.thresholds import HealthSettings
@@ -45,8 +45,8 @@ def judge_io(
     """The part with its lines: failures first, then rates since the counters began and what the interval adds."""
     lines = [
         *_checksums(checksum_failures),
-        _temp(sample, age, settings),
-        _deadlocks(sample, age, settings),
+        _known(_temp(sample, age, settings), age),
+        _known(_deadlocks(sample, age, settings), age),
         _rollbacks(sample, age, settings),
         _checkpoints(sample, settings),
         _wal(sample),
@@ -54,7 +54,7 @@ def judge_io(
     if isinstance(interval, Unknown):
         lines.append(unknown_line("io.interval", "interval", interval))
     elif interval is not None:
-        lines.append(_interval(interval))
+        lines.append(_known(_interval(interval), age))
     return IoPart(sample.as_of, sample, interval, checksum_failures, tuple(lines))
 
 
@@ -75,6 +75,13 @@ def _checksums(failures: int | None) -> list[HealthLine]:
             sql="SELECT datname, checksum_failures, checksum_last_failure FROM pg_stat_database;",
         )
     ]
+
+
+def _known(line: HealthLine, age: StatsAge) -> HealthLine:
+    """The line, unless its counter stands still: then its number says nothing."""
+    if age.counting:
+        return line
+    return replace(line, verdict=Verdict.UNKNOWN, text=age.words, value=Unknown(age.words))
 
 
 def _temp(sample: HealthSample, age: StatsAge, settings: HealthSettings) -> HealthLine:

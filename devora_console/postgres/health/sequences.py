@@ -26,7 +26,8 @@ class SequenceUse:
     """``limit`` is the last value that is of use: the sequence's own end or its column's, whichever comes first.
 
     ``last`` is None while nothing was drawn since it was made or set anew; Unknown when hidden or locked. ``used`` of
-    ``span`` values are gone, ``left`` calls of nextval remain. A sequence that cycles has no end (``cycles``).
+    ``span`` values are gone, ``left`` calls of nextval remain. A sequence that cycles has no end (``cycles``), but one
+    that feeds a narrower column does not get to where it would begin anew.
     """
 
     oid: int
@@ -110,7 +111,7 @@ def use_of(row: Any, next_value: int | None = None) -> SequenceUse:
         row["name"],
         row["type"],
         row["increment"],
-        row["cycles"],
+        row["cycles"] and limit == own,
         feeds,
         row["feeds_type"],
         last,

@@ -112,16 +112,24 @@ def _is(by_name: Mapping[str, Setting], name: str, value: str) -> bool:
 def _off(setting: Setting, verdict: Verdict, text: str, remedy: str) -> HealthLine:
     if setting.source in _OWN:
         return _own(setting)
-    sql = f"ALTER SYSTEM SET {setting.name} = on;\nSELECT pg_reload_conf();"
+    remedy, sql = _change(setting, remedy, f"ALTER SYSTEM SET {setting.name} = on;\nSELECT pg_reload_conf();")
     return _worth(setting, verdict, f"off: {text}", f"{_source(setting)} {text.capitalize()}.", remedy, "on", sql)
 
 
 def _on(setting: Setting, text: str) -> HealthLine:
     if setting.source in _OWN:
         return _own(setting)
-    sql = f"ALTER SYSTEM RESET {setting.name};\nSELECT pg_reload_conf();"
+    remedy, sql = _change(setting, "Turn it off.", f"ALTER SYSTEM RESET {setting.name};\nSELECT pg_reload_conf();")
     why = f"{_source(setting)} It is meant for saving what is left of damaged data, not for operation."
-    return _worth(setting, Verdict.FAIL, f"on: {text}", why, "Turn it off.", "off", sql)
+    return _worth(setting, Verdict.FAIL, f"on: {text}", why, remedy, "off", sql)
+
+
+def _change(setting: Setting, remedy: str, sql: str) -> tuple[str, str]:
+    """The remedy and its SQL: what the command line gives, no configuration file overrides."""
+    if setting.source != "command line":
+        return remedy, sql
+    more = f"The server's command line sets it (-c {setting.name}), which no ALTER SYSTEM overrides: start it without."
+    return f"{remedy} {more}", f"SHOW {setting.name};"
 
 
 def _own(setting: Setting) -> HealthLine:

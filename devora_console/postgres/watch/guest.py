@@ -93,6 +93,7 @@ class Guest:
                 "lock_timeout": str(_LOCK_MS),
                 "jit": "off",
                 "standard_conforming_strings": "on",  # our texts hold backslashes
+                "default_transaction_isolation": "read committed",  # serializable ones wait, and fail on a standby
                 "quote_all_identifiers": "off",  # names are compared as the server writes them
             },
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import floor
 from typing import Any
 
 from rich.text import Text
@@ -81,7 +82,17 @@ def _figure(figure: Figure, look: Look) -> str:
         return look.plain(NIL)
     if isinstance(figure, Unknown):
         return look.text(str(figure), 300)
-    return look.text(f"{figure:,.2f}".replace(",", " ") if isinstance(figure, float) else str(figure), 100)
+    return look.text(_two_decimals(figure) if isinstance(figure, float) else str(figure), 100)
+
+
+def _two_decimals(number: float) -> str:
+    """Cut and never rounded up: 100 is all, 0 is nothing.
+
+    >>> [_two_decimals(each) for each in (99.99997, 100.0, 0.29, 0.001, 0.0, 1234.5)]
+    ['99.99', '100.00', '0.29', '<0.01', '0.00', '1 234.50']
+    """
+    cut = floor(round(number * 100, 6)) / 100  # 0.29 times 100 is a little less than 29
+    return "<0.01" if number > 0 and not cut else f"{cut:,.2f}".replace(",", " ")
 
 
 def _window(window: StatsWindow | Unknown) -> str:
