@@ -30,6 +30,7 @@ _DUE = (
 )
 _FAST, _SLOW = 200e6, 20e6  # bytes a second that a rewrite gets through, from good to poor disks
 _MOST_ROWS = 2_147_483_647
+_OFF = ("false", "off", "no", "0", "f", "n", "of")  # as people wrote it: the catalogue keeps their words
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def vacuum_database(name: str, older: str) -> Effect:
     )
 
 
-def vacuum_full(words: str, size: Size, *, whole: bool = False) -> Effect:
+def vacuum_full(words: str, size: Size, patience: float, *, whole: bool = False) -> Effect:
     """VACUUM FULL of a table, or of the ``whole`` database, and what to do instead."""
     room = (
         "as much free disk meanwhile as its largest table takes" if whole else f"up to {human(size.total)} free on disk"
@@ -87,7 +88,8 @@ def vacuum_full(words: str, size: Size, *, whole: bool = False) -> Effect:
     return Effect(
         f"Writes {words} anew without its dead space; needs {room}.",
         f"{held}: nobody can read or write it, and everybody who tries queues up, for "
-        f"{lasting(size)}. Instead: act vacuum (space is used again, nobody waits), act reindex for "
+        f"{lasting(size)}; before that, while it waits for the lock, for up to {span(patience)} (--lock-timeout). "
+        "Instead: act vacuum (space is used again, nobody waits), act reindex for "
         "bloated indexes, or pg_repack when the space must go back to the system.",
     )
 
@@ -125,16 +127,18 @@ def reindex(thing: Thing, indexes: Sequence[Any] | Unknown, older: str, patience
 
 def reindex_database(indexes: Sequence[Any] | Unknown, older: str, patience: float) -> Effect:
     """REINDEX DATABASE CONCURRENTLY, and what to do instead."""
-    rows = [] if isinstance(indexes, Unknown) else [row for row in indexes if not row["exclusion"] and not row["toast"]]
-    every = sum(row["about_bytes"] for row in rows)
-    size = Size(every, every, exact=False)
+    size, what = Size(None, None, exact=False), "every index (how many: ?)"
+    if not isinstance(indexes, Unknown):
+        rows = [row for row in indexes if not row["exclusion"] and not row["toast"]]
+        every = sum(row["about_bytes"] for row in rows)
+        size, what = Size(every, every, exact=False), f"{len(rows)} indexes"
     return Effect(
-        f"Builds {len(rows)} indexes of the database anew, one after the other ({human(size.total)}); the system "
-        "catalogue and exclusion constraints are left out.",
+        f"Builds {what} of the database anew, one after the other ({human(size.total)}); the system catalogue and "
+        "exclusion constraints are left out.",
         f"ShareUpdateExclusiveLock on one table at a time: reads and writes go on, but the disks are busy for "
-        f"{lasting(size)} and more, and for every index it waits for every older transaction. Without CONCURRENTLY, as "
-        "often recommended, each table would refuse writes and its indexes reads meanwhile. Instead: act reindex for "
-        f"the few indexes that need it (indexes --all, health --bloat). {_waits(older, patience)}",
+        f"{lasting(size)} at the least, and for every index it waits for every older transaction. Without "
+        "CONCURRENTLY, as often recommended, each table would refuse writes and its indexes reads meanwhile. Instead: "
+        f"act reindex for the few indexes that need it (indexes --all, health --bloat). {_waits(older, patience)}",
     )
 
 
@@ -166,8 +170,13 @@ def autovacuum(request: Request, thing: Thing, row: Any) -> Effect:
         words += [f"{verb} after {new} instead of {old}"] if new != old else []
     if not words:
         words.append("no limit moves")
+    idle = ""
+    if not row["on"]:
+        idle = " But autovacuum is off on this server (autovacuum, track_counts): until it is on, nothing comes of it."
+    elif options.get("autovacuum_enabled", "true").lower() in _OFF:
+        idle = " But it is switched off for this table (autovacuum_enabled): until that is reset, nothing comes of it."
     return Effect(
-        f"Autovacuum sees to {thing.words} earlier or later: {'; '.join(words)}.",
+        f"Autovacuum sees to {thing.words} earlier or later: {'; '.join(words)}.{idle}",
         "ShareUpdateExclusiveLock for a moment: reads and writes go on; it waits for a vacuum in progress, while "
         "an autovacuum gives way.",
     )
@@ -199,7 +208,7 @@ def storage(request: Request, thing: Thing, row: Any) -> tuple[str, str]:
     for name, value in request.options.items():
         most = 100 if "scale" in name else _MOST_ROWS
         if not 0 <= value <= most:
-            raise usage_error("range", f"{OPTIONS[name]} {value:g} is not between 0 and {most}")
+            raise usage_error("range", f"{OPTIONS[name]} {format_value(value)} is not between 0 and {most}")
     undo = []
     if old := {name: before[name] for name in request.options if name in before}:
         undo.append(f"{alter} SET ({_pairs(old)});")
