@@ -679,6 +679,34 @@ async def test_a_prepared_transaction_is_told_before() -> None:
         await guest.leave()
 
 
+async def test_what_goes_with_a_unique_index(shapes: Dsn, enter: Enter) -> None:
+    await execute(
+        shapes,
+        "CREATE TABLE u (a int, b int, c text)",
+        "CREATE UNIQUE INDEX u_ab ON u (a, b)",
+        "CREATE UNIQUE INDEX u_ba ON u (b, a) INCLUDE (c)",
+        "CREATE UNIQUE INDEX u_abc ON u (a, b, c)",
+        "CREATE UNIQUE INDEX u_some ON u (c) WHERE a > 0",
+        "CREATE UNIQUE INDEX u_c ON u (lower(c))",
+        "CREATE UNIQUE INDEX u_ab_ccold ON u (a, b)",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'u_ab_ccold'::regclass",
+    )
+    guest = await enter(shapes)
+    accepted = "duplicates will be accepted"
+    for index, said, unsaid in (
+        ("u_ab", "public.u_ba goes on refusing the same duplicates.", accepted),
+        ("u_ba", "public.u_ab goes on refusing the same duplicates.", accepted),
+        ("u_abc", "public.u_ab goes on refusing the same duplicates, but ON CONFLICT", accepted),
+        ("u_some", accepted, "goes on"),
+        ("u_c", accepted, "goes on"),
+        ("u_ab_ccold", "it is invalid, so no query uses it. It is UNIQUE; public.u_ab goes on", "slow down"),
+    ):
+        words = (await prepare(guest, Request(Kind.DROP_INDEX, index), LIMITS)).preview.consequence
+        assert (said in words, unsaid in words) == (True, False), words
+    words = (await prepare(guest, Request(Kind.REINDEX, "u_ab_ccold"), LIMITS)).preview.consequence
+    assert "better act drop-index" in words
+
+
 def test_a_rebuild_of_no_known_number_of_indexes() -> None:
     effect = reindex_database(Unknown("locked"), "", 10.0)
     assert "0 indexes" not in effect.consequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ _DUE = (
 )
 _FAST, _SLOW = 200e6, 20e6  # bytes a second that a rewrite gets through, from good to poor disks
 _MOST_ROWS = 2_147_483_647
+COPY = re.compile(r"_cc(new|old)\d*$")
+"""How the copies of a rebuild are called that was broken off."""
 _OFF = ("false", "off", "no", "0", "f", "n", "of")  # as people wrote it: the catalogue keeps their words
 
 
@@ -118,8 +121,11 @@ def reindex(thing: Thing, indexes: Sequence[Any] | Unknown, older: str, patience
         skipped = [row["name"] for row in indexes if row["meant"] and row["exclusion"]]
         if skipped:
             what += f" (not {', '.join(skipped)}: exclusion constraints cannot be rebuilt so)"
+    left = ""
+    if thing.kind == "i" and not thing.valid and COPY.search(thing.name):
+        left = " It is what an earlier rebuild left behind, of no use even when whole: better act drop-index."
     return Effect(
-        f"Builds {what} anew beside what is there and changes over; needs {room} more disk meanwhile.",
+        f"Builds {what} anew beside what is there and changes over; needs {room} more disk meanwhile.{left}",
         "ShareUpdateExclusiveLock: reads and writes go on. It reads the table twice, and waits three times for every "
         f"older transaction. {_waits(older, patience)}",
     )
@@ -144,15 +150,15 @@ def reindex_database(indexes: Sequence[Any] | Unknown, older: str, patience: flo
 
 def drop_index(thing: Thing, size: Size, older: str, patience: float) -> Effect:
     """DROP INDEX CONCURRENTLY."""
-    loses = (
-        f"Frees {human(size.own)} and what each write to {thing.table_name} pays for it; queries that use it slow down."
-    )
-    if thing.unique:
+    loses = f"Frees {human(size.own)} and what each write to {thing.table_name} pays for it; "
+    loses += "queries that use it slow down." if thing.valid else "it is invalid, so no query uses it."
+    if thing.unique and thing.twin is not None:
+        loses += f" It is UNIQUE; {thing.twin} goes on refusing the same duplicates"
+        loses += "." if thing.twin_same else ", but ON CONFLICT on all of its columns fails."
+    elif thing.unique:
         loses += " It is UNIQUE: duplicates will be accepted from then on, and ON CONFLICT on its columns fails."
     if thing.replica_identity:
         loses += " It is the replica identity: UPDATE and DELETE will fail on a published table."
-    if not thing.valid:
-        loses += " It is invalid, so no query uses it."
     return Effect(
         loses,
         "ShareUpdateExclusiveLock on the table: reads and writes go on. It waits for every older transaction that may "

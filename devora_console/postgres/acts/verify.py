@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.acts.effects import OPTIONS, format_value
+from devora_console.postgres.acts.effects import COPY, OPTIONS, format_value
 from devora_console.postgres.acts.model import ON_INDEXES, ON_SESSIONS, Check, Kind, Leftover, Plan
 from devora_console.postgres.acts.signals import verify_signal
 from devora_console.postgres.acts.things import known, read
@@ -20,7 +19,6 @@ _RELEASE_SECONDS = 6.0  # a server notices within five that a console has vanish
 _STATISTICS_SECONDS = 5.0  # statistics arrive a moment after the statement has ended
 # After a crash the postmaster lives on, but its counters begin anew, and this one moves.
 _COUNTING = "SELECT pg_postmaster_start_time(), stats_reset FROM pg_stat_bgwriter"
-_COPY = re.compile(r"_cc(new|old)\d*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,7 @@ async def leftovers(guest: Guest, plan: Plan, before: Before) -> tuple[Leftover,
 
 
 def _leftover(row: Any, *, new: bool) -> Leftover:
-    copy = _COPY.search(row["plain"])
+    copy = COPY.search(row["plain"])
     drop = f"DROP INDEX CONCURRENTLY {row['name']};"
     if copy is None:
         why, sql = (
