@@ -705,6 +705,9 @@ async def test_what_goes_with_a_unique_index(shapes: Dsn, enter: Enter) -> None:
         assert (said in words, unsaid in words) == (True, False), words
     words = (await prepare(guest, Request(Kind.REINDEX, "u_ab_ccold"), LIMITS)).preview.consequence
     assert "better act drop-index" in words
+    words = (await prepare(guest, Request(Kind.REINDEX, "u"), LIMITS)).preview.consequence
+    assert words.startswith("Builds 5 indexes of table public.u anew")
+    assert "Left invalid by something earlier, and stays so: public.u_ab_ccold " in words
 
 
 def test_a_rebuild_of_no_known_number_of_indexes() -> None:

@@ -107,23 +107,24 @@ def analyze(words: str) -> Effect:
 
 def reindex(thing: Thing, indexes: Sequence[Any] | Unknown, older: str, patience: float) -> Effect:
     """REINDEX CONCURRENTLY of an index or of all of a table."""
+    left = ""
     if isinstance(indexes, Unknown):
         what, room = f"the indexes of {thing.words}", "as much"
     else:
-        meant = [row for row in indexes if row["meant"] and not row["exclusion"]]
+        single = thing.kind == "i"
+        # Of a whole table the server passes over what is invalid.
+        meant = [row for row in indexes if row["meant"] and not row["exclusion"] and (single or row["valid"])]
         total = Size(sum(row["about_bytes"] for row in meant), sum(row["about_bytes"] for row in meant), exact=False)
-        what = (
-            thing.words
-            if thing.kind == "i"
-            else f"{len(meant)} index{'' if len(meant) == 1 else 'es'} of {thing.words}"
-        )
+        what = thing.words if single else f"{len(meant)} index{'' if len(meant) == 1 else 'es'} of {thing.words}"
         room = f"about {human(total.total)} (as of the last vacuum or analyze)"
         skipped = [row["name"] for row in indexes if row["meant"] and row["exclusion"]]
         if skipped:
             what += f" (not {', '.join(skipped)}: exclusion constraints cannot be rebuilt so)"
-    left = ""
+        broken = [row["name"] for row in indexes if not (row["valid"] or row["at_work"] or row["oid"] == thing.oid)]
+        if broken:
+            left = f" Left invalid by something earlier, and stays so: {', '.join(broken)} (see: indexes --invalid)."
     if thing.kind == "i" and not thing.valid and COPY.search(thing.name):
-        left = " It is what an earlier rebuild left behind, of no use even when whole: better act drop-index."
+        left += " It is what an earlier rebuild left behind, of no use even when whole: better act drop-index."
     return Effect(
         f"Builds {what} anew beside what is there and changes over; needs {room} more disk meanwhile.{left}",
         "ShareUpdateExclusiveLock: reads and writes go on. It reads the table twice, and waits three times for every "
@@ -135,7 +136,7 @@ def reindex_database(indexes: Sequence[Any] | Unknown, older: str, patience: flo
     """REINDEX DATABASE CONCURRENTLY, and what to do instead."""
     size, what = Size(None, None, exact=False), "every index (how many: ?)"
     if not isinstance(indexes, Unknown):
-        rows = [row for row in indexes if not row["exclusion"] and not row["toast"]]
+        rows = [row for row in indexes if row["valid"] and not row["exclusion"] and not row["toast"]]
         every = sum(row["about_bytes"] for row in rows)
         size, what = Size(every, every, exact=False), f"{len(rows)} indexes"
     return Effect(
