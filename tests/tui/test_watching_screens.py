@@ -120,6 +120,16 @@ async def test_ending_a_statement_and_calling_it_off_are_not_named_the_same(monk
         assert names == {"Cancel", "End statement"}
 
 
+async def test_an_act_under_way_is_not_cut_off_without_a_question() -> None:
+    fake = FakeServices()
+    fake.acting = "building index: 5 of 20 blocks"
+    app = DevoraApp(fake, TuiOptions(unicode="always"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "Q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: "Quit during an act" in said(app) and "building index: 5 of 20" in said(app))
+
+
 @SMALL_FIRST
 @pytest.mark.parametrize("place", ["3", "4", "5", "6"])
 async def test_nothing_seen_yet_and_what_is_in_the_way(place: str, size: tuple[int, int]) -> None:
