@@ -22,6 +22,7 @@ from devora_console.postgres.acts.perform import perform
 from devora_console.postgres.acts.prepare import prepare
 from devora_console.postgres.target import Target
 from devora_console.postgres.watch.guest import Guest
+from devora_console.services.words import own_words
 
 _CODES = {
     Outcome.DONE: ExitCode.DONE,
@@ -189,7 +190,7 @@ async def _go(
     dsn = Target(settings.postgres).dsn()
     guest = await Guest.enter(dsn, purpose="act", timeout_seconds=settings.postgres.connect_timeout_seconds)
     try:
-        plan = await prepare(guest, request, settings.activity, lock_timeout)
+        plan = await prepare(guest, request, settings.activity, lock_timeout, _console(door))
         if only_preview:
             return plan, None, None
         try:
@@ -200,6 +201,12 @@ async def _go(
         return plan, await perform(guest, plan, dsn, ActLog(), door.narrate), None
     finally:
         await guest.leave()
+
+
+def _console(door: Door) -> tuple[str, ...]:
+    """What a command that acts on the same server begins with."""
+    words = own_words(door.effective.profile, arming=door.effective.settings.production)
+    return words if door.config_file is None else (*words, "--config", str(door.config_file.expanduser().absolute()))
 
 
 def _verb(title: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from devora_console.config.settings import Settings
 from devora_console.core.guard import Act, Guard
 from devora_console.core.problems import refused, usage_error
 from devora_console.postgres.acts.log import ActLog
-from devora_console.postgres.acts.model import ON_SESSIONS, Plan, Request, Result
+from devora_console.postgres.acts.model import CONSOLE, ON_SESSIONS, Plan, Request, Result
 from devora_console.postgres.acts.perform import perform
 from devora_console.postgres.acts.prepare import prepare
 from devora_console.postgres.acts.things import read
@@ -19,13 +19,23 @@ from devora_console.postgres.watch.guest import Guest
 
 
 class Acting:
-    """``told`` is called after each line of progress. An act has sessions of its own, and ends with the console."""
+    """``told`` is called after each line of progress; a command begins with the words of ``console``. An act has
+    sessions of its own, and ends with the console.
+    """
 
-    def __init__(self, settings: Settings, target: Target, guard: Guard, told: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        target: Target,
+        guard: Guard,
+        told: Callable[[], None],
+        console: Sequence[str] = CONSOLE,
+    ) -> None:
         self._settings = settings
         self._target = target
         self._guard = guard
         self._told = told
+        self._console = console
         self._tasks: set[asyncio.Task[Result]] = set()
         self.progress = ""
 
@@ -40,7 +50,7 @@ class Acting:
                 if thing is None:
                     raise usage_error("no_object", f"there is no object {oid} any more", "Look again")
                 request = replace(request, name=thing.quoted)
-            return await prepare(guest, request, self._settings.activity)
+            return await prepare(guest, request, self._settings.activity, console=self._console)
         finally:
             await guest.leave()
 

@@ -32,7 +32,7 @@ from devora_console.services.migrating import Migrating
 from devora_console.services.observing import Observing
 from devora_console.services.searching import Searching
 from devora_console.services.watching import Watching
-from devora_console.services.words import command_of
+from devora_console.services.words import command_of, own_words
 
 _ASIDE = (
     "A large copy into empty tables sets their indexes, foreign keys and triggers aside: each table is locked for a "
@@ -52,7 +52,13 @@ class ConsoleServices:
         self._loop = ServiceLoop()
         self._listeners: list[Callable[[str], None]] = []
         self._target = Target(self._settings.postgres)
-        self._acting = Acting(self._settings, self._target, guard, lambda: self._wake("acts"))
+        self._acting = Acting(
+            self._settings,
+            self._target,
+            guard,
+            lambda: self._wake("acts"),
+            own_words(effective.profile, arming=self._settings.production),
+        )
         self._observing = Observing(self._settings, self._target, self._looked)
         self._watching = Watching(self._settings, self._observing.lend, self._refresh)
         mapping = load_mapping(self._settings.migration.mapping)

@@ -217,12 +217,13 @@ class DevoraApp(App[int], inherit_bindings=False):
         self.push_screen(HelpScreen(f"{title}: help", words, "Esc closes, arrows scroll"))
 
     async def action_quit(self) -> None:
-        """End, after a question while a run is active."""
+        """End, after a question while a run or an act is active."""
         self._quit()
 
     @work(exit_on_error=False, group="confirm", exclusive=True, description="quit")
     async def _quit(self) -> None:
-        question = leave_question(self.services.migration(), self.services.cutover())
+        services = self.services
+        question = leave_question(services.migration(), services.cutover(), services.act_progress())
         if question is not None and await self.push_screen_wait(ConfirmScreen(question, self.look, "Quit")) is None:
             return
         self.exit(int(ExitCode.DONE))

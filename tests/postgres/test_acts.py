@@ -21,12 +21,14 @@ from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.read import read
 from devora_console.postgres.activity.snapshot import ActivitySnapshot
+from devora_console.postgres.acts.effects import reindex_database
 from devora_console.postgres.acts.log import CUT_SHORT, STILL, ActLog
 from devora_console.postgres.acts.model import Kind, Outcome, Plan, Request, Result
 from devora_console.postgres.acts.perform import perform
 from devora_console.postgres.acts.prepare import prepare
 from devora_console.postgres.acts.refusals import on_database, on_session, on_thing
 from devora_console.postgres.acts.things import find
+from devora_console.postgres.acts.verify import Before, leftovers
 from devora_console.postgres.watch.guest import Guest, Host
 from tests.cli.conftest import Run, run  # noqa: F401 - a fixture
 from tests.postgres.conftest import Enter, as_role, execute
@@ -121,7 +123,7 @@ DONE = [
         "autovacuum_analyze_scale_factor = 0.00001)",
         [
             "public.messages has autovacuum_vacuum_scale_factor = 0.1",
-            "public.messages has autovacuum_analyze_scale_factor = 1e-05",
+            "public.messages has autovacuum_analyze_scale_factor = 0.00001",
         ],
     ),
 ]
@@ -473,6 +475,7 @@ async def test_the_command_door(empty_database: Dsn, run: Run) -> None:  # noqa:
     assert untyped.code == 4
     assert untyped.json()["preview"]["sql"] == "VACUUM public.messages;"
     assert untyped.json()["result"] is None
+    assert untyped.json()["preview"]["command"] == "devora-console act vacuum messages --yes-i-typed messages"
     assert "--yes-i-typed messages" in untyped.json()["problems"][0]["remedy"]
     assert (await act("vacuum", "messages", "--yes-i-typed", "mesages")).code == 4
     assert (await act("vacuum", "messages", "--yes-i-typed", "messages", "--read-only")).code == 4
@@ -510,6 +513,7 @@ async def test_acts_on_production(empty_database: Dsn, run: Run) -> None:  # noq
         ):
             seen = await act(*words, "--preview")
             assert seen.code == 0
+            assert seen.json()["preview"]["command"].startswith("devora-console --allow-writes act ")
             assert said in seen.json()["preview"]["consequence"] + seen.json()["preview"]["locks"]
             refusals = [
                 (await act(*words, "--yes-i-typed", typed)).json(),
@@ -593,6 +597,124 @@ async def test_a_size_nobody_can_tell_makes_no_short_rewrite(shapes: Dsn, enter:
         plan = await prepare(guest, Request(Kind.VACUUM, "public.t", full=True), LIMITS)
         assert "for a time that cannot be told" in plan.preview.locks
         assert "needs up to ? bytes free" in plan.preview.consequence
+
+
+async def test_the_command_of_a_preview_reaches_the_same_server(shapes: Dsn, enter: Enter) -> None:
+    guest = await enter(shapes)
+    values = {"autovacuum_vacuum_threshold": 1234567.0, "autovacuum_vacuum_scale_factor": 0.00001}
+    here = ("devora-console", "--profile", "two words")
+    plan = await prepare(guest, Request(Kind.AUTOVACUUM, "messages", options=values), LIMITS, console=here)
+    assert plan.preview.command == (
+        "devora-console --profile 'two words' act autovacuum messages --threshold 1234567 --scale-factor 0.00001 "
+        "--yes-i-typed messages"
+    )
+    async with sessions(shapes) as made:
+        pid = await made.begin("busy", "SELECT pg_sleep(60)")
+        plan = await prepare(guest, Request(Kind.CANCEL, str(pid)), LIMITS, console=here)
+        assert plan.preview.command.startswith(f"devora-console --profile 'two words' act cancel {pid} --started ")
+
+
+async def test_transactions_that_cannot_be_seen_are_not_said_to_be_none(shapes: Dsn, enter: Enter) -> None:
+    login = await as_role(shapes)
+    guest = await enter(login)
+    await execute(shapes, f"ALTER TABLE other.twin OWNER TO {guest.host.user}")
+    await execute(shapes, f"GRANT USAGE ON SCHEMA other TO {guest.host.user}")
+    request = Request(Kind.VACUUM, "other.twin")
+    async with sessions(shapes) as made:
+        await made.open("reader", "BEGIN", "SELECT count(*) FROM other.twin")
+        locks = (await prepare(guest, request, LIMITS)).preview.locks
+        assert "No older transaction is open" not in locks
+        assert f"not tell {guest.host.user} whether a transaction is open" in locks
+        seen = (await prepare(await enter(shapes), request, LIMITS)).preview.locks
+        assert f"{made.pid('reader')} (idle in transaction" in seen
+        assert "not tell" not in seen
+
+
+async def test_what_another_act_is_at_is_neither_left_behind_nor_overlooked(
+    shapes: Dsn, enter: Enter, log: ActLog
+) -> None:
+    guest = await enter(shapes)
+    async with sessions(shapes) as made:
+        await made.open("reader", "BEGIN", "SELECT count(*) FROM t")
+        other = await made.open("devora-console act reindex")
+        made.go("devora-console act reindex", "REINDEX INDEX CONCURRENTLY t_target")
+        for _ in range(100):
+            rows = await guest.query("SELECT FROM pg_class WHERE relname = 't_target_ccold'")
+            if not isinstance(rows, Unknown) and rows:
+                break
+            await asyncio.sleep(0.05)
+        plan = await prepare(guest, Request(Kind.REINDEX, "t_a"), LIMITS)
+        assert f"{other} (active" in plan.preview.locks
+        assert f"wait first: {other} holds ShareUpdateExclusiveLock on public.t" in plan.preview.locks
+        result = await perform(guest, plan, shapes, log, print)
+        assert (result.outcome, result.leftovers) == (Outcome.STOPPED, ())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("devora_console.postgres.acts.verify._RELEASE_SECONDS", 0.0)
+            left = await leftovers(guest, plan, Before((await find(guest, Kind.REINDEX, "t_a")).table_oid or 0))
+        assert left == Unknown(
+            "a session is at work on public.t_target_ccold", "Later: devora-console indexes --invalid"
+        )
+
+
+async def test_limits_of_an_autovacuum_that_is_off(shapes: Dsn, enter: Enter) -> None:
+    guest = await enter(shapes)
+    request = Request(Kind.AUTOVACUUM, "messages", options={"autovacuum_vacuum_threshold": 7})
+    assert "switched off" not in (await prepare(guest, request, LIMITS)).preview.consequence
+    await execute(shapes, "ALTER TABLE messages SET (autovacuum_enabled = Off)")
+    assert "switched off for this table" in (await prepare(guest, request, LIMITS)).preview.consequence
+
+
+async def test_a_prepared_transaction_is_told_before() -> None:
+    with server(14, "max_prepared_transactions=2") as dsn:
+        await execute(dsn, "CREATE TABLE t (id int PRIMARY KEY)")
+        connection = await asyncpg.connect(dsn.reveal())
+        await connection.execute("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'lost'")
+        await connection.close()
+        guest = await Guest.enter(dsn, purpose="test")
+        plan = await prepare(guest, Request(Kind.VACUUM, "t", full=True), LIMITS)
+        assert "wait first: a prepared transaction holds RowExclusiveLock on public.t" in plan.preview.locks
+        assert "up to 0.5s (--lock-timeout)" in plan.preview.locks
+        plan = await prepare(guest, Request(Kind.REINDEX, "t_pkey"), LIMITS)
+        assert "1 transaction open just now: a prepared transaction" in plan.preview.locks
+        await guest.leave()
+
+
+async def test_what_goes_with_a_unique_index(shapes: Dsn, enter: Enter) -> None:
+    await execute(
+        shapes,
+        "CREATE TABLE u (a int, b int, c text)",
+        "CREATE UNIQUE INDEX u_ab ON u (a, b)",
+        "CREATE UNIQUE INDEX u_ba ON u (b, a) INCLUDE (c)",
+        "CREATE UNIQUE INDEX u_abc ON u (a, b, c)",
+        "CREATE UNIQUE INDEX u_some ON u (c) WHERE a > 0",
+        "CREATE UNIQUE INDEX u_c ON u (lower(c))",
+        "CREATE UNIQUE INDEX u_ab_ccold ON u (a, b)",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'u_ab_ccold'::regclass",
+    )
+    guest = await enter(shapes)
+    accepted = "duplicates will be accepted"
+    for index, said, unsaid in (
+        ("u_ab", "public.u_ba goes on refusing the same duplicates.", accepted),
+        ("u_ba", "public.u_ab goes on refusing the same duplicates.", accepted),
+        ("u_abc", "public.u_ab goes on refusing the same duplicates, but ON CONFLICT", accepted),
+        ("u_some", accepted, "goes on"),
+        ("u_c", accepted, "goes on"),
+        ("u_ab_ccold", "it is invalid, so no query uses it. It is UNIQUE; public.u_ab goes on", "slow down"),
+    ):
+        words = (await prepare(guest, Request(Kind.DROP_INDEX, index), LIMITS)).preview.consequence
+        assert (said in words, unsaid in words) == (True, False), words
+    words = (await prepare(guest, Request(Kind.REINDEX, "u_ab_ccold"), LIMITS)).preview.consequence
+    assert "better act drop-index" in words
+    words = (await prepare(guest, Request(Kind.REINDEX, "u"), LIMITS)).preview.consequence
+    assert words.startswith("Builds 5 indexes of table public.u anew")
+    assert "Left invalid by something earlier, and stays so: public.u_ab_ccold " in words
+
+
+def test_a_rebuild_of_no_known_number_of_indexes() -> None:
+    effect = reindex_database(Unknown("locked"), "", 10.0)
+    assert "0 indexes" not in effect.consequence
+    assert "how many: ?" in effect.consequence
+    assert "for a time that cannot be told" in effect.locks
 
 
 async def test_what_a_database_owner_and_a_maintainer_may(shapes: Dsn, enter: Enter, log: ActLog) -> None:

@@ -9,21 +9,25 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from textual.widgets import Button
 
 from devora_console.config.load import load
 from devora_console.config.secret import Dsn
 from devora_console.config.thresholds import ActivitySettings
-from devora_console.core.console import Verdict
+from devora_console.core.console import Preview, Verdict
 from devora_console.core.guard import Guard
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.activity.snapshot import ActivitySnapshot, Connections, Finding, Session
+from devora_console.postgres.acts.model import Kind, Plan, Request
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot
 from devora_console.postgres.statements import QueriesSnapshot, RunningSnapshot, interval
 from devora_console.services import ConsoleServices, build_services
 from devora_console.tui.app import DevoraApp
 from devora_console.tui.ports import TuiOptions
+from devora_console.tui.screens.acting import ActingScreen
 from devora_console.tui.screens.activity import ActivityScreen
+from devora_console.tui.screens.confirm import ConfirmScreen
 from tests.postgres.conftest import execute
 from tests.postgres.test_statements_pure import sample
 from tests.tui.fake import FakeServices
@@ -95,9 +99,38 @@ async def test_an_index_is_dropped_after_its_name_was_typed(services: ConsoleSer
         await press(pilot, "slash", *"twice_too", "enter", "D")
         await until(pilot, lambda: "To confirm, type the name" in said(app))
         assert "DROP INDEX CONCURRENTLY" in said(app)
+        assert app.screen.query_one("#dialog-words").max_scroll_y == 0
         await press(pilot, *"twice_too", "enter", "enter")
         await until(pilot, lambda: "same as twice" not in said(app), 30)
     services.loop.call(services.stop(), 10)
+
+
+async def test_ending_a_statement_and_calling_it_off_are_not_named_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeServices()
+    preview = Preview("Cancel session 7 of ana", "Its statement fails.", "Locks nothing.", "SELECT 1;", "", "7")
+
+    async def plan(request: Request, oid: int | None = None) -> Plan:
+        return Plan(request, 7, "7", "SELECT 1", preview, "", 1.0)
+
+    monkeypatch.setattr(fake, "prepare_act", plan)
+    app = DevoraApp(fake, TuiOptions(unicode="always"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "6")
+        assert isinstance(app.screen, ActingScreen)
+        app.screen.act_on(Request(Kind.CANCEL, "7"))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        names = {str(each.label) for each in app.screen.query(Button)}
+        assert names == {"Cancel", "End statement"}
+
+
+async def test_an_act_under_way_is_not_cut_off_without_a_question() -> None:
+    fake = FakeServices()
+    fake.acting = "building index: 5 of 20 blocks"
+    app = DevoraApp(fake, TuiOptions(unicode="always"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "Q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await until(pilot, lambda: "Quit during an act" in said(app) and "building index: 5 of 20" in said(app))
 
 
 @SMALL_FIRST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ _DUE = (
 )
 _FAST, _SLOW = 200e6, 20e6  # bytes a second that a rewrite gets through, from good to poor disks
 _MOST_ROWS = 2_147_483_647
+COPY = re.compile(r"_cc(new|old)\d*$")
+"""How the copies of a rebuild are called that was broken off."""
+_OFF = ("false", "off", "no", "0", "f", "n", "of")  # as people wrote it: the catalogue keeps their words
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def vacuum_database(name: str, older: str) -> Effect:
     )
 
 
-def vacuum_full(words: str, size: Size, *, whole: bool = False) -> Effect:
+def vacuum_full(words: str, size: Size, patience: float, *, whole: bool = False) -> Effect:
     """VACUUM FULL of a table, or of the ``whole`` database, and what to do instead."""
     room = (
         "as much free disk meanwhile as its largest table takes" if whole else f"up to {human(size.total)} free on disk"
@@ -87,7 +91,8 @@ def vacuum_full(words: str, size: Size, *, whole: bool = False) -> Effect:
     return Effect(
         f"Writes {words} anew without its dead space; needs {room}.",
         f"{held}: nobody can read or write it, and everybody who tries queues up, for "
-        f"{lasting(size)}. Instead: act vacuum (space is used again, nobody waits), act reindex for "
+        f"{lasting(size)}; before that, while it waits for the lock, for up to {span(patience)} (--lock-timeout). "
+        "Instead: act vacuum (space is used again, nobody waits), act reindex for "
         "bloated indexes, or pg_repack when the space must go back to the system.",
     )
 
@@ -102,22 +107,26 @@ def analyze(words: str) -> Effect:
 
 def reindex(thing: Thing, indexes: Sequence[Any] | Unknown, older: str, patience: float) -> Effect:
     """REINDEX CONCURRENTLY of an index or of all of a table."""
+    left = ""
     if isinstance(indexes, Unknown):
         what, room = f"the indexes of {thing.words}", "as much"
     else:
-        meant = [row for row in indexes if row["meant"] and not row["exclusion"]]
+        single = thing.kind == "i"
+        # Of a whole table the server passes over what is invalid.
+        meant = [row for row in indexes if row["meant"] and not row["exclusion"] and (single or row["valid"])]
         total = Size(sum(row["about_bytes"] for row in meant), sum(row["about_bytes"] for row in meant), exact=False)
-        what = (
-            thing.words
-            if thing.kind == "i"
-            else f"{len(meant)} index{'' if len(meant) == 1 else 'es'} of {thing.words}"
-        )
+        what = thing.words if single else f"{len(meant)} index{'' if len(meant) == 1 else 'es'} of {thing.words}"
         room = f"about {human(total.total)} (as of the last vacuum or analyze)"
         skipped = [row["name"] for row in indexes if row["meant"] and row["exclusion"]]
         if skipped:
             what += f" (not {', '.join(skipped)}: exclusion constraints cannot be rebuilt so)"
+        broken = [row["name"] for row in indexes if not (row["valid"] or row["at_work"] or row["oid"] == thing.oid)]
+        if broken:
+            left = f" Left invalid by something earlier, and stays so: {', '.join(broken)} (see: indexes --invalid)."
+    if thing.kind == "i" and not thing.valid and COPY.search(thing.name):
+        left += " It is what an earlier rebuild left behind, of no use even when whole: better act drop-index."
     return Effect(
-        f"Builds {what} anew beside what is there and changes over; needs {room} more disk meanwhile.",
+        f"Builds {what} anew beside what is there and changes over; needs {room} more disk meanwhile.{left}",
         "ShareUpdateExclusiveLock: reads and writes go on. It reads the table twice, and waits three times for every "
         f"older transaction. {_waits(older, patience)}",
     )
@@ -125,30 +134,32 @@ def reindex(thing: Thing, indexes: Sequence[Any] | Unknown, older: str, patience
 
 def reindex_database(indexes: Sequence[Any] | Unknown, older: str, patience: float) -> Effect:
     """REINDEX DATABASE CONCURRENTLY, and what to do instead."""
-    rows = [] if isinstance(indexes, Unknown) else [row for row in indexes if not row["exclusion"] and not row["toast"]]
-    every = sum(row["about_bytes"] for row in rows)
-    size = Size(every, every, exact=False)
+    size, what = Size(None, None, exact=False), "every index (how many: ?)"
+    if not isinstance(indexes, Unknown):
+        rows = [row for row in indexes if row["valid"] and not row["exclusion"] and not row["toast"]]
+        every = sum(row["about_bytes"] for row in rows)
+        size, what = Size(every, every, exact=False), f"{len(rows)} indexes"
     return Effect(
-        f"Builds {len(rows)} indexes of the database anew, one after the other ({human(size.total)}); the system "
-        "catalogue and exclusion constraints are left out.",
+        f"Builds {what} of the database anew, one after the other ({human(size.total)}); the system catalogue and "
+        "exclusion constraints are left out.",
         f"ShareUpdateExclusiveLock on one table at a time: reads and writes go on, but the disks are busy for "
-        f"{lasting(size)} and more, and for every index it waits for every older transaction. Without CONCURRENTLY, as "
-        "often recommended, each table would refuse writes and its indexes reads meanwhile. Instead: act reindex for "
-        f"the few indexes that need it (indexes --all, health --bloat). {_waits(older, patience)}",
+        f"{lasting(size)} at the least, and for every index it waits for every older transaction. Without "
+        "CONCURRENTLY, as often recommended, each table would refuse writes and its indexes reads meanwhile. Instead: "
+        f"act reindex for the few indexes that need it (indexes --all, health --bloat). {_waits(older, patience)}",
     )
 
 
 def drop_index(thing: Thing, size: Size, older: str, patience: float) -> Effect:
     """DROP INDEX CONCURRENTLY."""
-    loses = (
-        f"Frees {human(size.own)} and what each write to {thing.table_name} pays for it; queries that use it slow down."
-    )
-    if thing.unique:
+    loses = f"Frees {human(size.own)} and what each write to {thing.table_name} pays for it; "
+    loses += "queries that use it slow down." if thing.valid else "it is invalid, so no query uses it."
+    if thing.unique and thing.twin is not None:
+        loses += f" It is UNIQUE; {thing.twin} goes on refusing the same duplicates"
+        loses += "." if thing.twin_same else ", but ON CONFLICT on all of its columns fails."
+    elif thing.unique:
         loses += " It is UNIQUE: duplicates will be accepted from then on, and ON CONFLICT on its columns fails."
     if thing.replica_identity:
         loses += " It is the replica identity: UPDATE and DELETE will fail on a published table."
-    if not thing.valid:
-        loses += " It is invalid, so no query uses it."
     return Effect(
         loses,
         "ShareUpdateExclusiveLock on the table: reads and writes go on. It waits for every older transaction that may "
@@ -166,8 +177,13 @@ def autovacuum(request: Request, thing: Thing, row: Any) -> Effect:
         words += [f"{verb} after {new} instead of {old}"] if new != old else []
     if not words:
         words.append("no limit moves")
+    idle = ""
+    if not row["on"]:
+        idle = " But autovacuum is off on this server (autovacuum, track_counts): until it is on, nothing comes of it."
+    elif options.get("autovacuum_enabled", "true").lower() in _OFF:
+        idle = " But it is switched off for this table (autovacuum_enabled): until that is reset, nothing comes of it."
     return Effect(
-        f"Autovacuum sees to {thing.words} earlier or later: {'; '.join(words)}.",
+        f"Autovacuum sees to {thing.words} earlier or later: {'; '.join(words)}.{idle}",
         "ShareUpdateExclusiveLock for a moment: reads and writes go on; it waits for a vacuum in progress, while "
         "an autovacuum gives way.",
     )
@@ -199,7 +215,7 @@ def storage(request: Request, thing: Thing, row: Any) -> tuple[str, str]:
     for name, value in request.options.items():
         most = 100 if "scale" in name else _MOST_ROWS
         if not 0 <= value <= most:
-            raise usage_error("range", f"{OPTIONS[name]} {value:g} is not between 0 and {most}")
+            raise usage_error("range", f"{OPTIONS[name]} {format_value(value)} is not between 0 and {most}")
     undo = []
     if old := {name: before[name] for name in request.options if name in before}:
         undo.append(f"{alter} SET ({_pairs(old)});")

@@ -23,6 +23,8 @@ class Kind(StrEnum):
     TERMINATE = "terminate"
 
 
+CONSOLE = ("devora-console",)
+"""The words that start this console, where nothing more has to be said to reach the same server."""
 ON_SESSIONS = frozenset({Kind.CANCEL, Kind.TERMINATE})
 ON_INDEXES = frozenset({Kind.REINDEX, Kind.DROP_INDEX})
 """Those that can leave an invalid index behind."""

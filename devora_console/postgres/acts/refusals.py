@@ -29,7 +29,10 @@ def on_thing(request: Request, thing: Thing, host: Host) -> Iterator[Reason]:
     if request.kind in checks:
         yield from checks[request.kind](thing)
     if request.kind is Kind.VACUUM and request.full and thing.kind == "p":
-        yield f"{thing.words} holds no rows itself", "VACUUM (FULL) one of its partitions"
+        yield (
+            f"{thing.words} holds no rows itself, and all its partitions would be rewritten",
+            "VACUUM (FULL) one of them",
+        )
 
 
 def _rights(request: Request, thing: Thing, host: Host) -> Iterator[Reason]:

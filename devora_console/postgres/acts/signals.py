@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from devora_console.core.clock import span
@@ -21,7 +23,7 @@ _PATIENCE_SECONDS = 5.0
 _STEP_SECONDS = 0.1
 
 
-async def prepare_signal(guest: Guest, request: Request, patience: float) -> Plan:
+async def prepare_signal(guest: Guest, request: Request, patience: float, console: Sequence[str]) -> Plan:
     """The plan to signal a session. Raises ConsoleError: exit 2 when there is none, 4 when it may not be signalled."""
     pid = _pid(request.name)
     row = await _look(guest, pid)
@@ -40,7 +42,7 @@ async def prepare_signal(guest: Guest, request: Request, patience: float) -> Pla
             locks=_locks(request.kind),
             sql=f"{statement};",
             command=(
-                f"devora-console act {request.kind} {pid} --started {row['backend_start'].isoformat()} "
+                f"{shlex.join(console)} act {request.kind} {pid} --started {row['backend_start'].isoformat()} "
                 + (f"--statement {row['query_start'].isoformat()} " if request.kind is Kind.CANCEL else "")
                 + f"--yes-i-typed {pid}"
             ),

@@ -27,6 +27,7 @@ WORDS = {"r": "table", "p": "partitioned table", "m": "materialized view", "i": 
 class Thing:
     """A relation. ``about_bytes`` is from the planner's page count, as old as the last vacuum or analyze; ``live`` and
     ``dead`` are rows as the statistics count them; ``rows`` is the planner's estimate, -1 when it never looked.
+    ``twin`` is another unique index that refuses the same duplicates, ``twin_same`` whether it has all the columns.
     ``maintains``: has the right MAINTAIN (17 and later).
     """
 
@@ -55,6 +56,8 @@ class Thing:
     foreign_keys: tuple[str, ...]
     parent: str | None
     extension: str | None
+    twin: str | None
+    twin_same: bool
     live: int
     dead: int
     maintains: bool

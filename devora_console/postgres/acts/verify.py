@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.acts.effects import OPTIONS
+from devora_console.postgres.acts.effects import COPY, OPTIONS, format_value
 from devora_console.postgres.acts.model import ON_INDEXES, ON_SESSIONS, Check, Kind, Leftover, Plan
 from devora_console.postgres.acts.signals import verify_signal
 from devora_console.postgres.acts.things import known, read
 from devora_console.postgres.watch.guest import Guest
 
+_RELEASE_SECONDS = 6.0  # a server notices within five that a console has vanished
 _STATISTICS_SECONDS = 5.0  # statistics arrive a moment after the statement has ended
 # After a crash the postmaster lives on, but its counters begin anew, and this one moves.
 _COUNTING = "SELECT pg_postmaster_start_time(), stats_reset FROM pg_stat_bgwriter"
-_COPY = re.compile(r"_cc(new|old)\d*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +129,31 @@ async def _options(guest: Guest, plan: Plan) -> tuple[Check, ...]:
     if plan.request.reset:
         return (Check(f"{plan.quoted} follows the server's settings", not OPTIONS.keys() & now.keys()),)
     return tuple(
-        Check(f"{plan.quoted} has {name} = {value:g}", name in now and float(now[name]) == value)
+        Check(f"{plan.quoted} has {name} = {format_value(value)}", name in now and float(now[name]) == value)
         for name, value in plan.request.options.items()
     )
 
 
-async def leftovers(guest: Guest, plan: Plan, before: Before) -> tuple[Leftover, ...]:
-    """Invalid indexes within the act's reach, those it left and those that lay there before, with what clears them."""
+async def leftovers(guest: Guest, plan: Plan, before: Before) -> tuple[Leftover, ...] | Unknown:
+    """Invalid indexes within the act's reach, those it left and those that lay there before, with what clears them.
+    Those that another session is at work on are none, and new ones not before that session has ended: it may be the
+    act's own, which the server has not let go of yet.
+    """
     if plan.request.kind not in ON_INDEXES:
         return ()
-    rows = known(await guest.ask("act_indexes", before.scope))
-    return tuple(
-        _leftover(row, new=row["oid"] not in before.invalid)
-        for row in rows
-        if not row["valid"] and not row["being_built"]
-    )
+    ends = time.monotonic() + _RELEASE_SECONDS
+    while True:
+        rows = [row for row in known(await guest.ask("act_indexes", before.scope)) if not row["valid"]]
+        busy = [row["name"] for row in rows if row["at_work"] and row["oid"] not in before.invalid]
+        if not busy:
+            return tuple(_leftover(row, new=row["oid"] not in before.invalid) for row in rows if not row["at_work"])
+        if time.monotonic() >= ends:
+            return Unknown(f"a session is at work on {', '.join(busy[:5])}", "Later: devora-console indexes --invalid")
+        await asyncio.sleep(0.2)
 
 
 def _leftover(row: Any, *, new: bool) -> Leftover:
-    copy = _COPY.search(row["plain"])
+    copy = COPY.search(row["plain"])
     drop = f"DROP INDEX CONCURRENTLY {row['name']};"
     if copy is None:
         why, sql = (

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from devora_console.config.thresholds import HealthSettings
 from devora_console.core.clock import span
@@ -118,10 +117,6 @@ def _late(replay: Replay, settings: HealthSettings) -> bool:
     if not replay.receiving or not replay.waiting_bytes or replay.seconds is None:
         return False
     return replay.seconds - (replay.delay_seconds or 0.0) >= settings.replica_lag_seconds
-
-
-def _replica_of(row: dict[str, Any]) -> Replica:
-    return Replica(**{**row, "application": decode(row["application"]) or ""})
 
 
 def judge_replication(

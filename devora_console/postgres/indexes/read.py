@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from devora_console.config.thresholds import IndexesSettings
@@ -12,18 +11,20 @@ from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.indexes.advised import Advice
 from devora_console.postgres.indexes.bloat import worth_estimating
-from devora_console.postgres.indexes.facts import (
-    BloatInputs,
-    Catalogue,
-    ForeignKey,
-    IndexFacts,
-    KeyColumn,
-    OperatorClass,
-    Situation,
-    TableFacts,
-    Work,
-)
+from devora_console.postgres.indexes.facts import Catalogue, IndexFacts
 from devora_console.postgres.indexes.judge import judge
+from devora_console.postgres.indexes.rows import (
+    bloat_inputs_of,
+    foreign_keys_of,
+    indexes_of,
+    made_at,
+    opclasses_of,
+    partition_columns_of,
+    shape_behind,
+    situation_of,
+    tables_of,
+    work_of,
+)
 from devora_console.postgres.indexes.serving import still
 from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Kind
 from devora_console.postgres.indexes.usage import counted_since, doubt
@@ -32,8 +33,6 @@ from devora_console.postgres.watch.guest import HERE, OTHER_ENCODING, Guest
 from devora_console.postgres.watch.window import read_window
 
 _SECONDS = 20.0
-_LOCKED = Unknown("locked by another session", "See: locks")
-_LEFT_OUT = Unknown("not asked for, as a lock came in between", "Ask again")
 
 
 async def read(
@@ -99,7 +98,7 @@ async def _with_definitions(guest: Guest, catalogue: Catalogue, tables: set[int]
     indexes = dict(catalogue.indexes)
     for row in rows:
         index, table = indexes[row["oid"]], catalogue.tables.get(indexes[row["oid"]].table_oid)
-        shape = _shape(index, row["definition"], table.quoted if table else "")
+        shape = shape_behind(index, row["definition"], table.quoted if table else "")
         indexes[index.oid] = replace(index, definition=row["definition"], shape=shape)
     return replace(catalogue, indexes=indexes)
 
@@ -107,21 +106,21 @@ async def _with_definitions(guest: Guest, catalogue: Catalogue, tables: set[int]
 async def read_catalogue(guest: Guest, settings: IndexesSettings) -> Catalogue:
     """Everything the judges need."""
     window = await read_window(guest)
-    made = _made(await guest.one("index_database_made"))
+    made = made_at(await guest.one("index_database_made"))
     seen = await guest.one("index_database_seen") if isinstance(made, Unknown) else None
     notes: list[str] = []
     index_rows = await _without_waiting(guest, "index_facts", notes)
     table_rows = await _without_waiting(guest, "index_tables", notes)
     use = await guest.ask("index_use", seconds=_SECONDS)
-    tables = {} if isinstance(table_rows, Unknown) else _tables(table_rows)
+    tables = {} if isinstance(table_rows, Unknown) else tables_of(table_rows)
     block_size = guest.host.block_size
     indexes: dict[int, IndexFacts] = {}
     if not isinstance(index_rows, Unknown) and not isinstance(use, Unknown):
-        indexes = _indexes(index_rows, {row["oid"]: row for row in use}, block_size)
+        indexes = indexes_of(index_rows, {row["oid"]: row for row in use}, block_size)
     for name, answer in (("indexes", index_rows), ("their use", use), ("tables", table_rows)):
         if isinstance(answer, Unknown):
             notes.append(f"Not known: {name}: {answer.reason}.")
-    work = _work(await guest.ask("index_work"))
+    work = work_of(await guest.ask("index_work"))
     indexes = await _still(guest, indexes)
     worth = [oid for oid, index in indexes.items() if worth_estimating(index, block_size, settings)]
     return Catalogue(
@@ -132,12 +131,12 @@ async def read_catalogue(guest: Guest, settings: IndexesSettings) -> Catalogue:
         block_size=block_size,
         indexes=indexes,
         tables=tables,
-        foreign_keys=_foreign_keys(await guest.ask("index_foreign_keys", seconds=_SECONDS)),
-        partition_columns=_partition_columns(await guest.ask("index_partition_columns", seconds=_SECONDS)),
-        opclasses=_opclasses(await guest.ask("index_opclasses")),
+        foreign_keys=foreign_keys_of(await guest.ask("index_foreign_keys", seconds=_SECONDS)),
+        partition_columns=partition_columns_of(await guest.ask("index_partition_columns", seconds=_SECONDS)),
+        opclasses=opclasses_of(await guest.ask("index_opclasses")),
         work=work,
-        situation=_situation(await guest.one("index_situation")),
-        bloat=_bloat(await guest.ask("index_bloat", worth, seconds=_SECONDS)),
+        situation=situation_of(await guest.one("index_situation")),
+        bloat=bloat_inputs_of(await guest.ask("index_bloat", worth, seconds=_SECONDS)),
         notes=tuple(dict.fromkeys(notes)),
         unread=next((each for each in (index_rows, use) if isinstance(each, Unknown)), None),
     )
@@ -171,153 +170,3 @@ async def _still(guest: Guest, indexes: dict[int, IndexFacts]) -> dict[int, Inde
         for oid, index in indexes.items()
         if oid in now or index.usable
     }
-
-
-def _made(row: Any) -> datetime | Unknown:
-    if isinstance(row, Unknown):
-        return row
-    return row["made"] or Unknown("the database is in a tablespace of its own")
-
-
-_TUPLES = ("columns", "opclasses", "collations", "options", "storage")
-
-
-def _indexes(rows: Sequence[Any], use: Mapping[int, Any], block_size: int) -> dict[int, IndexFacts]:
-    found: dict[int, IndexFacts] = {}
-    for row in rows:
-        used = use.get(row["oid"])
-        if used is None:
-            continue  # it was made or dropped between the two questions
-        size: int | Unknown | None = row["size_bytes"]
-        estimated = size is None and not row["partitioned"]
-        if estimated:
-            size = row["pages"] * block_size if row["pages"] else _LOCKED
-        given = dict(row)
-        for name in _TUPLES:
-            given[name] = tuple(given[name] or ())
-        if given["expressions"] is not None:
-            given["expressions"] = tuple(given["expressions"])
-        given["size_bytes"] = 0 if size is None else size
-        found[row["oid"]] = IndexFacts(
-            **given,
-            size_estimated=estimated,
-            scans=used["scans"],
-            last_scan=used["last_scan"],
-            nulls_not_distinct=used["nulls_not_distinct"],
-            definition=None,
-            shape=row["name"],
-        )
-    return _with_partitions(found)
-
-
-def _shape(index: IndexFacts, definition: str, table: str) -> str:
-    """The definition behind its head, which holds names that may be anything."""
-    only = "ONLY " if index.partitioned else ""
-    unique = "UNIQUE " if index.is_unique else ""
-    head = f"CREATE {unique}INDEX {index.quoted_name} ON {only}{table} USING "
-    return definition.removeprefix(head) if definition.startswith(head) else index.title
-
-
-def _with_partitions(indexes: dict[int, IndexFacts]) -> dict[int, IndexFacts]:
-    """Partitioned indexes with the sums of what is below them."""
-    below: dict[int, list[IndexFacts]] = {}
-    for index in indexes.values():
-        if index.parent_oid is not None:
-            below.setdefault(index.parent_oid, []).append(index)
-
-    def summed(index: IndexFacts) -> IndexFacts:
-        parts = [summed(each) for each in below.get(index.oid, ())]
-        if not index.partitioned:
-            return index
-        sizes = [each.size_bytes for each in parts]
-        known = [each for each in sizes if not isinstance(each, Unknown)]
-        return replace(
-            index,
-            size_bytes=sum(known) if len(known) == len(sizes) else _LOCKED,
-            size_estimated=any(each.size_estimated for each in parts),
-            scans=sum(each.scans for each in parts),
-            last_scan=max((each.last_scan for each in parts if each.last_scan is not None), default=None),
-        )
-
-    return {oid: summed(index) if index.partitioned else index for oid, index in indexes.items()}
-
-
-_SUMMED = ("inserted", "updated", "hot_updated", "deleted", "whole_scans", "rows_read", "live", "changed_since_analyze")
-
-
-def _tables(rows: Sequence[Any]) -> dict[int, TableFacts]:
-    found: dict[int, TableFacts] = {}
-    below: dict[int, list[int]] = {}
-    for row in rows:
-        size: int | Unknown = _LOCKED if row["locked"] else _LEFT_OUT
-        if row["partitioned"]:
-            size = 0
-        elif row["size_bytes"] is not None:
-            size = row["size_bytes"]
-        found[row["oid"]] = TableFacts(**(dict(row) | {"size_bytes": size}))
-        if row["parent_oid"] is not None:
-            below.setdefault(row["parent_oid"], []).append(row["oid"])
-
-    def summed(oid: int) -> TableFacts:
-        parts = [summed(each) for each in below.get(oid, ())]
-        table = found[oid]
-        sums = {name: getattr(table, name) + sum(getattr(each, name) for each in parts) for name in _SUMMED}
-        return replace(table, **sums)
-
-    return {oid: summed(oid) if table.partitioned else table for oid, table in found.items()}
-
-
-def _foreign_keys(rows: Sequence[Any] | Unknown) -> tuple[ForeignKey, ...] | Unknown:
-    if isinstance(rows, Unknown):
-        return rows
-    keys: dict[int, ForeignKey] = {}
-    for row in rows:
-        column = KeyColumn(
-            row["attnum"],
-            row["column"],
-            row["quoted"],
-            row["collation"],
-            frozenset(row["families"] or ()),
-            row["converted"],
-        )
-        before = keys.get(row["oid"])
-        keys[row["oid"]] = ForeignKey(
-            row["oid"],
-            row["name"],
-            row["table_oid"],
-            row["referenced_oid"],
-            row["enforced"],
-            row["period"],
-            (*(before.columns if before else ()), column),
-        )
-    return tuple(keys.values())
-
-
-def _partition_columns(rows: Sequence[Any] | Unknown) -> dict[tuple[int, str], int] | Unknown:
-    return rows if isinstance(rows, Unknown) else {(row["table_oid"], row["column"]): row["attnum"] for row in rows}
-
-
-def _opclasses(rows: Sequence[Any] | Unknown) -> dict[int, OperatorClass] | Unknown:
-    if isinstance(rows, Unknown):
-        return rows
-    return {row["oid"]: OperatorClass(row["family"], row["deduplicable"]) for row in rows}
-
-
-def _work(rows: Sequence[Any] | Unknown) -> Work | Unknown:
-    if isinstance(rows, Unknown):
-        return rows
-    found = {kind: frozenset(row["oid"] for row in rows if row["found"] == kind) for kind in _WORK}
-    return Work(*(found[kind] for kind in _WORK))
-
-
-_WORK = ("index", "reindex", "lock", "hidden")
-
-
-def _situation(row: Any) -> Situation | Unknown:
-    return row if isinstance(row, Unknown) else Situation(**dict(row))
-
-
-def _bloat(rows: Sequence[Any] | Unknown) -> dict[int, BloatInputs] | Unknown:
-    if isinstance(rows, Unknown):
-        return rows
-    return {row["oid"]: BloatInputs(**{k: v for k, v in dict(row).items() if k != "oid"}) for row in rows}

@@ -1,6 +1,13 @@
 -- What: the indexes an act on an index, a table (with its partitions and TOAST) or, for 0, the database is about.
--- Serves: 14 and later. Cost: catalogue. Grants: none.
-WITH RECURSIVE family(oid) AS (
+-- at_work: a session builds it, or holds the lock by which it rebuilds or drops it; or builds something on its table
+-- that we may not see.
+-- Serves: 14 and later. Cost: catalogue. Grants: other users' progress needs pg_read_all_stats; locks tell the rest.
+WITH RECURSIVE locks(relation, pid) AS (
+    SELECT l.relation, l.pid FROM pg_catalog.pg_locks l
+     WHERE l.locktype = 'relation' AND l.granted
+       AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+       AND l.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')
+), family(oid) AS (
     SELECT $1::bigint::oid
     UNION
     SELECT h.inhrelid FROM pg_catalog.pg_inherits h JOIN family f ON f.oid = h.inhparent
@@ -19,7 +26,10 @@ SELECT c.oid::bigint AS oid,
        i.indisexclusion AS exclusion,
        n.nspname = 'pg_toast' AS toast,
        $1::bigint = 0 OR c.oid IN (SELECT f.oid FROM family f) OR i.indrelid IN (SELECT f.oid FROM family f) AS meant,
-       c.oid IN (SELECT p.index_relid FROM pg_catalog.pg_stat_progress_create_index p) AS being_built,
+       EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
+       OR EXISTS (SELECT FROM locks l WHERE l.relation = c.oid)
+       OR EXISTS (SELECT FROM pg_catalog.pg_stat_progress_create_index p JOIN locks l ON l.pid = p.pid
+                   WHERE p.index_relid IS NULL AND l.relation = i.indrelid) AS at_work,
        pg_catalog.pg_relation_filenode(c.oid)::bigint AS file,
        c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS about_bytes
   FROM pg_catalog.pg_index i

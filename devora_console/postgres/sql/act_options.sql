@@ -5,6 +5,8 @@ SELECT coalesce(c.reloptions, '{}') AS options,
        pg_catalog.current_setting('autovacuum_vacuum_threshold')::double precision AS threshold,
        pg_catalog.current_setting('autovacuum_analyze_scale_factor')::double precision AS analyze_scale,
        pg_catalog.current_setting('autovacuum_analyze_threshold')::double precision AS analyze_threshold,
+       pg_catalog.current_setting('autovacuum')::boolean
+       AND pg_catalog.current_setting('track_counts')::boolean AS "on",
        pg_catalog.current_setting('autovacuum_vacuum_max_threshold', true)::double precision AS most
   FROM pg_catalog.pg_class c
  WHERE c.oid = $1::bigint::oid

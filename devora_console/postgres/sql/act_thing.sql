@@ -34,10 +34,27 @@ SELECT c.oid::bigint AS oid,
          WHERE h.inhrelid = c.oid AND c.relispartition LIMIT 1) AS parent,
        (SELECT e.extname::text FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
          WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e' LIMIT 1) AS extension,
+       twin.name AS twin,
+       coalesce(twin.same, false) AS twin_same,
        pg_catalog.pg_stat_get_live_tuples(c.oid) AS live,
        pg_catalog.pg_stat_get_dead_tuples(c.oid) AS dead
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database()
   LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+  -- Another unique index over all or some of the same columns, and all rows: it refuses the same duplicates.
+  LEFT JOIN LATERAL (
+       SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(oc.relname) AS name,
+              o.indnkeyatts = i.indnkeyatts AS same
+         FROM pg_catalog.pg_index o
+         JOIN pg_catalog.pg_class oc ON oc.oid = o.indexrelid
+        WHERE o.indrelid = i.indrelid AND o.indexrelid <> i.indexrelid
+          AND o.indisunique AND o.indisvalid AND o.indimmediate AND o.indexprs IS NULL AND o.indpred IS NULL
+          AND ARRAY(SELECT (o.indkey[s], o.indclass[s], o.indcollation[s])::text
+                      FROM pg_catalog.generate_series(0, o.indnkeyatts - 1) s)
+              <@ ARRAY(SELECT (i.indkey[s], i.indclass[s], i.indcollation[s])::text
+                         FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) s)
+          AND pg_catalog.to_jsonb(o) -> 'indnullsnotdistinct'  -- 15 and later
+              IS NOT DISTINCT FROM pg_catalog.to_jsonb(i) -> 'indnullsnotdistinct'
+        ORDER BY same DESC, o.indexrelid LIMIT 1) twin ON true
  WHERE c.oid = $1::bigint::oid

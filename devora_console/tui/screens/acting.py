@@ -6,11 +6,12 @@ from textual import work
 
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.core.unknown import Unknown
-from devora_console.postgres.acts.model import Outcome, Request, Result
+from devora_console.postgres.acts.model import Kind, Outcome, Request, Result
 from devora_console.tui.screens.confirm import ConfirmScreen
 from devora_console.tui.screens.listing import ListScreen
 
 _ALL_DAY = 86_400.0
+_CONFIRM = {Kind.CANCEL: "End statement"}  # beside a button that is called Cancel
 
 
 class ActingScreen(ListScreen):
@@ -24,7 +25,8 @@ class ActingScreen(ListScreen):
         try:
             plan = await bridge.ask(services.prepare_act(request, oid), "prepare the act", within=30)
             words = str(request.kind).replace("-", " ")
-            typed = await self.app.push_screen_wait(ConfirmScreen(plan.preview, self.look, words.capitalize()))
+            confirm = _CONFIRM.get(request.kind, words.capitalize())
+            typed = await self.app.push_screen_wait(ConfirmScreen(plan.preview, self.look, confirm))
             if typed is None:
                 return
             result = await bridge.ask(services.perform_act(plan, typed), words, within=_ALL_DAY, abandon=False)

@@ -8,13 +8,17 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.events import Key
+from textual.events import Key, Resize
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from devora_console.core.console import Preview
 from devora_console.tui.render.look import Look
 from devora_console.tui.widgets.line import Line
+
+_OTHER_LINES = 13  # title, name, buttons, the space between them, and what is to be seen of the screen below
+_LINES_TO_SAY = 3
+_LEAST_LINES = 5
 
 
 def preview_text(preview: Preview, look: Look) -> Text:
@@ -81,6 +85,11 @@ class ConfirmScreen(ModalScreen[str | None]):
             name = look.text(self._preview.type_name, 80)
             ask = f"To confirm, type the name: {name}"
             self.query_one("#dialog-ask", Line).show(ask)
+
+    def on_resize(self, event: Resize) -> None:
+        """The words take the room that is left: where there is enough, nobody has to turn pages for the exact SQL."""
+        others = _OTHER_LINES + (_LINES_TO_SAY if self._say else 0)
+        self.query_one("#dialog-words").styles.max_height = max(_LEAST_LINES, event.size.height - others)
 
     def on_key(self, event: Key) -> None:
         """Letters go into the field wherever the focus is: keys typed ahead on a slow line are not lost."""

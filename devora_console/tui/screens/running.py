@@ -40,10 +40,18 @@ def stop_question(title: str, snapshot: MigrationSnapshot) -> Preview:
     return Preview(title=title, consequence=words, locks="", sql="", command="", type_name="")
 
 
-def leave_question(snapshot: MigrationSnapshot, cutover: CutoverSnapshot) -> Preview | None:
-    """The question before the console is left, when that stops something or leaves it without a driver."""
+def leave_question(snapshot: MigrationSnapshot, cutover: CutoverSnapshot, act: str) -> Preview | None:
+    """The question before the console is left, when that stops something or leaves it without a driver. ``act``: what
+    an act on the server is doing, empty while there is none.
+    """
     if is_active(snapshot):
         return stop_question("Quit while a run is active", snapshot)
+    if act:
+        words = (
+            f"This console is at an act on the server: {act}. Quitting cancels it; what an index act leaves behind is "
+            "listed by: devora-console indexes --invalid. The act's end is in: devora-console act log."
+        )
+        return Preview(title="Quit during an act", consequence=words, locks="", sql="", command="", type_name="")
     run = cutover.run
     if not cutover.driving or run is None or run.state in ENDED:
         return None
