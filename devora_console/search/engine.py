@@ -22,7 +22,7 @@ from devora_console.search.fusion import Ranked, fuse
 from devora_console.search.ground import Ground, look
 from devora_console.search.isolation import isolation
 from devora_console.search.legs import fulltext, semantic, trigram
-from devora_console.search.meaning import Known, Meaning, meaning_of, why_none
+from devora_console.search.meaning import LazyEmbedder, Meaning, meaning_of, why_none
 from devora_console.search.model import LEGS, Analysed, Asked, Hit, Method, MethodAnswer, SearchSnapshot
 from devora_console.search.query import analyse
 
@@ -54,7 +54,7 @@ class Round:
 class Engine:
     """Searches on a pool. Where there is no embedder the semantic leg says why. Use on one event loop."""
 
-    def __init__(self, pool: Pool, settings: SearchSettings, embedder: Known) -> None:
+    def __init__(self, pool: Pool, settings: SearchSettings, embedder: LazyEmbedder) -> None:
         self.pool = pool
         self.settings = settings
         self.embedder = embedder

@@ -26,7 +26,7 @@ _OPERATOR = re.compile(r"(?i)^(or|and)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownWord:
     """What the vocabulary knows of a lexeme. ``near``: the word that is meant, where no document holds the lexeme.
 
     ``documents``: how many hold it, None where that is not known; ``common``: so many that it distinguishes none.
@@ -83,7 +83,7 @@ async def analyse(
     words = typed_words(text)
     rows = await fetch(connection, caller, sql(HERE, "analyse"), text, words)
     asked = sorted({each.word for row in rows for each in lexemes(row["query"]) if not each.negated})
-    known: dict[str, Known] = {}
+    known: dict[str, KnownWord] = {}
     if asked and common_percent is not None:
         known = await _vocabulary(connection, caller, asked, common_percent)
     found = made(text, words, rows, known, notes)
@@ -94,7 +94,7 @@ def made(
     text: str,
     words: Sequence[str],
     rows: Sequence[Mapping[str, Any]],
-    known: Mapping[str, Known],
+    known: Mapping[str, KnownWord],
     notes: Sequence[str] = (),
 ) -> Analysed:
     """The analysis, from the server's answers: first the whole text, then each word. Pure."""
@@ -117,7 +117,7 @@ def made(
     return Analysed(text, strict, loose, _names(judged, text), _meaning(judged, text), two, judged, said)
 
 
-def _word(text: str, query: str, seen: bool, known: Mapping[str, Known], left: set[str]) -> Word:
+def _word(text: str, query: str, seen: bool, known: Mapping[str, KnownWord], left: set[str]) -> Word:
     found = [each.word for each in lexemes(query)]
     if text.startswith("-") and any(each.negated for each in lexemes(query)):
         return Word(text, Fate.EXCLUDED, " ".join(found))
@@ -180,10 +180,10 @@ def _said(words: Sequence[Word], strict: str) -> list[str]:
 
 async def _vocabulary(
     connection: Connection, caller: Caller, asked: Sequence[str], common_percent: float
-) -> dict[str, Known]:
+) -> dict[str, KnownWord]:
     rows = await fetch(connection, caller, sql(HERE, "words"), list(asked[:MOST_WORDS]), common_percent)
     return {
-        row["lexeme"]: Known(
+        row["lexeme"]: KnownWord(
             0 if not row["held"] else row["documents"],
             "" if row["held"] else meant(row["lexeme"], row["near"]),
             row["common"],

@@ -24,7 +24,7 @@ from devora_console.search.asking import FAILURES, Pool
 from devora_console.search.embed.provider import Embedder
 from devora_console.search.engine import NOTHING, Engine
 from devora_console.search.knobs import asked_of
-from devora_console.search.meaning import Known
+from devora_console.search.meaning import LazyEmbedder
 from devora_console.search.model import (
     MARK_BEGIN,
     MARK_END,
@@ -59,7 +59,7 @@ class SearchService:
     def __init__(self, pool: Pool, settings: Settings, embedder: Embedder | None = None) -> None:
         self.pool = pool
         self._settings = settings
-        self._engine = Engine(pool, settings.search, Known(settings, embedder))
+        self._engine = Engine(pool, settings.search, LazyEmbedder(settings, embedder))
         self._recording: set[asyncio.Task[None]] = set()
 
     async def search(

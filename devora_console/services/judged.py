@@ -24,7 +24,7 @@ from devora_console.search.judging.corpus import Corpus, embed, load
 from devora_console.search.judging.run import SuiteRun, run_suite, versions_of
 from devora_console.search.judging.suite import Suite
 from devora_console.search.knobs import asked_of
-from devora_console.search.meaning import Known
+from devora_console.search.meaning import LazyEmbedder
 from devora_console.search.model import Asked, Knobs, Method
 from devora_console.search.playground import connected
 
@@ -65,7 +65,7 @@ async def judge(
 
 @asynccontextmanager
 async def _place(settings: Settings, suite: Suite, user: str | None) -> AsyncIterator[Place]:
-    known = Known(settings)
+    known = LazyEmbedder(settings)
     embedder = await known.get()
     if not suite.documents:
         whose = user or suite.user
