@@ -164,7 +164,8 @@ class Engine:
         if not isinstance(now.meaning, Meaning):
             return now.meaning
         rows = self.settings.exact_rows
-        return semantic.question(now.meaning.vector, now.meaning.model, now.asked, most, now.ground, exact_rows=rows)
+        vector, model, excluded = now.meaning.vector, now.meaning.model, now.analysed.excluded
+        return semantic.question(vector, model, now.asked, most, now.ground, exact_rows=rows, excluded=excluded)
 
     async def _run(self, now: Round, question: Question, most: int) -> Found:
         asked = now.asked
@@ -202,7 +203,7 @@ class Engine:
         if question.method is Method.FTS:
             return fulltext.remarks(rows, now.asked)
         if question.method is Method.TRIGRAM:
-            return trigram.remarks(rows, now.asked)
+            return trigram.remarks(rows, now.asked, now.analysed)
         assert now.ground is not None
         assert isinstance(now.meaning, Meaning)
         notes, flags = semantic.remarks(rows, hits, now.asked, now.meaning.coverage)
