@@ -183,7 +183,7 @@ class Searching:
         from devora_console.search.rag.pipeline import get_rag_pipeline  # noqa: PLC0415 - loads numpy
 
         await self._ready()
-        pipeline = get_rag_pipeline(self._pool, self._settings)
+        pipeline = get_rag_pipeline(self._pool, self._settings, record=False)
         self._show(answer=None)
         if asked.user is None:
             return await pipeline.augment_as_owner(asked.text)
