@@ -38,7 +38,7 @@ Asker = str | UUID | None
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What could be read, and what went wrong with it. ``retrieved``: how many things were found; None: no search ran."""
+    """What could be read, and what went wrong with it. ``retrieved``: how much was found; None: no search ran."""
 
     materials: tuple[Material, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
