@@ -244,7 +244,7 @@ class SearchScreen(Moving):
 
     def action_copy_command(self) -> None:
         """Copy the command line that asks the same."""
-        self.host.copy(self.host.services.as_command(command_of(self.wanted)), "command")
+        self.host.copy(self.host.services.as_command(command_of(self.wanted, self.port.first.knobs)), "command")
 
     def action_export(self) -> None:
         """Write every answer to a file."""
