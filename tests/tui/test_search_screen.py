@@ -96,7 +96,7 @@ async def test_a_user_is_chosen_and_hits_are_judged(services: FakeServices, tmp_
         await until(pilot, everybody.exists)
         assert json.loads(everybody.read_text("utf-8"))["as_owner"] is True
         await until(pilot, lambda: isinstance(app.screen, SearchScreen) and app.screen.at == 1)
-        await press(pilot, "k", "u")
+        await press(pilot, "up", "u")
         await press(pilot, "b", "o", "b")
         await until(pilot, lambda: "bob@devora.invalid" in said(app))
         await press(pilot, "enter")
