@@ -140,6 +140,7 @@ def _keys(result: Result) -> dict[str, object]:
         "vectors": told.vectors,
         "tokens": told.tokens,
         "cost": told.cost if told.cost is not None else Unknown("there is no price"),
+        "price": told.price,
         "seconds": told.seconds,
         "rows_per_second": told.rows_per_second,
         "index": result.index,

@@ -74,7 +74,7 @@ def print_result(out: Console, result: Result) -> None:
     told = result.progress
     speed = told.rows_per_second
     if told.embedded and not isinstance(speed, Unknown):
-        cost = f", ${told.cost:.4f}" if told.cost else ""
+        cost = _spent(told, with_day=True)
         tokens = f", {number(told.tokens)} tokens" if told.tokens else ""
         _line(out, f"{told.model}: {span(told.seconds)}, {number(round(speed))} documents/s{tokens}{cost}")
     if result.removed:
@@ -97,8 +97,16 @@ def progress_line(told: Progress) -> str:
     speed = told.rows_per_second
     rate = "" if isinstance(speed, Unknown) or not told.embedded else f", {speed:,.0f}/s"
     state = "paused, " if told.paused else f"{told.waiting}, " if told.waiting else ""
-    cost = f", ${told.cost:.4f}" if told.cost else ""
-    return one_line(f"{state}{number(done)} of {number(told.total)} ({part}){rate}{cost}", 160)
+    return one_line(f"{state}{number(done)} of {number(told.total)} ({part}){rate}{_spent(told)}", 160)
+
+
+def _spent(told: Progress, *, with_day: bool = False) -> str:
+    """What it has cost; nothing where it costs nothing, and unknown where the price is."""
+    if isinstance(told.price, Unknown):
+        return ", cost unknown" + (f": {told.price.reason}" if with_day else "")
+    if told.cost is None or told.price is None or not told.price.per_million:
+        return ""
+    return f", ${told.cost:.4f} (price of {told.price.as_of})"
 
 
 class Watch:

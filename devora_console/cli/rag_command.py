@@ -145,7 +145,7 @@ async def _augmented(door: Door, wanted: _Wanted) -> tuple[str, RagResponse]:
         name = str(wanted.user) if wanted.user else None
         return unaided(wanted.query, settings, error.problem, name, wanted.most_tokens)
     try:
-        pipeline = get_rag_pipeline(pool, settings)
+        pipeline = get_rag_pipeline(pool, settings, record=False)
         if wanted.user is None:
             return await pipeline.augment_as_owner(wanted.query, wanted.conversation, wanted.most_tokens)
         return await pipeline.augment_query(wanted.query, wanted.user, wanted.conversation, wanted.most_tokens)

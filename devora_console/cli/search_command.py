@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 from rich.console import Console
@@ -14,6 +15,7 @@ from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.cli.schema_command import database_of, on_target
 from devora_console.cli.search_bench import bench
+from devora_console.cli.search_knobs import Turned, knob_options
 from devora_console.cli.search_suite import suite
 from devora_console.cli.search_view import Looked, keys, show
 from devora_console.cli.tables import number
@@ -23,7 +25,7 @@ from devora_console.core.problems import ExitCode, Problem, usage_error
 from devora_console.core.unknown import Unknown
 from devora_console.search.engine import NOTHING
 from devora_console.search.knobs import asked_of
-from devora_console.search.model import Asked, Filters, Isolation, Method, SearchSnapshot, SearchType
+from devora_console.search.model import KINDS, Asked, Filters, Isolation, Method, SearchSnapshot, SearchType
 from devora_console.search.playground import Playground
 
 _QUERY = "for"
@@ -85,11 +87,10 @@ command.add_command(bench)
 )
 @click.option(
     "--type",
-    "kind",
+    "kinds",
     type=click.Choice([each.value for each in SearchType]),
-    default="all",
-    show_default=True,
-    help="What to find.",
+    multiple=True,
+    help="What to find; may be given again.  [default: all]",
 )
 @click.option("--as-user", metavar="ID", help="As this user, with the application's role.")
 @click.option("--as-owner", is_flag=True, help="Past row-level security; with --as-user that user's documents only.")
@@ -100,11 +101,13 @@ command.add_command(bench)
 @click.option("--explain", is_flag=True, help="Also the plan of each method, run with ANALYZE and BUFFERS.")
 @click.option("--sql", "with_sql", is_flag=True, help="Also the exact statements with their parameters.")
 @click.option("--exact", is_flag=True, help="Compare with every vector, and tell what the index would have found.")
+@knob_options
 def _query(
     door: Door,
+    /,
     query: tuple[str, ...],
     method: str,
-    kind: str,
+    kinds: tuple[str, ...],
     as_user: str | None,
     as_owner: bool,
     limit: int | None,
@@ -114,18 +117,20 @@ def _query(
     explain: bool,
     with_sql: bool,
     exact: bool,
+    **turned: Any,
 ) -> Answer:
     """Ask one query."""
     door.command = "search"
     settings = door.effective.settings
-    filters = Filters(SearchType(kind).kinds, _utc(since), _utc(until), language)
+    wanted = {each for kind in kinds or (SearchType.ALL,) for each in SearchType(kind).kinds}
+    filters = Filters(tuple(kind for kind in KINDS if kind in wanted), _utc(since), _utc(until), language)
     if as_user is None and not as_owner:
         raise usage_error(
             "no_user", "it is not said as whom to search", "Give --as-user ID, or --as-owner for everybody's documents"
         )
     asked = asked_of(settings, " ".join(query), user=as_user, as_owner=as_owner, filters=filters, limit=limit)
     methods = tuple(Method) if method == "all" else (Method(method),)
-    asked = replace(asked, methods=methods, knobs=replace(asked.knobs, exact=exact))
+    asked = replace(asked, methods=methods, knobs=replace(Turned(**turned).of(asked.knobs), exact=exact))
     looked = asyncio.run(_look(settings, asked, explain=explain, exact=exact))
     code, problems = _judged(looked.snapshot)
     return Answer(keys(looked), lambda out: show(out, looked, sql=with_sql), code, problems)

@@ -22,7 +22,7 @@ from devora_console.search.fusion import Ranked, fuse
 from devora_console.search.ground import Ground, look
 from devora_console.search.isolation import isolation
 from devora_console.search.legs import fulltext, semantic, trigram
-from devora_console.search.meaning import Known, Meaning, meaning_of, why_none
+from devora_console.search.meaning import LazyEmbedder, Meaning, meaning_of, why_none
 from devora_console.search.model import LEGS, Analysed, Asked, Hit, Method, MethodAnswer, SearchSnapshot
 from devora_console.search.query import analyse
 
@@ -54,7 +54,7 @@ class Round:
 class Engine:
     """Searches on a pool. Where there is no embedder the semantic leg says why. Use on one event loop."""
 
-    def __init__(self, pool: Pool, settings: SearchSettings, embedder: Known) -> None:
+    def __init__(self, pool: Pool, settings: SearchSettings, embedder: LazyEmbedder) -> None:
         self.pool = pool
         self.settings = settings
         self.embedder = embedder
@@ -164,7 +164,8 @@ class Engine:
         if not isinstance(now.meaning, Meaning):
             return now.meaning
         rows = self.settings.exact_rows
-        return semantic.question(now.meaning.vector, now.meaning.model, now.asked, most, now.ground, exact_rows=rows)
+        vector, model, excluded = now.meaning.vector, now.meaning.model, now.analysed.excluded
+        return semantic.question(vector, model, now.asked, most, now.ground, exact_rows=rows, excluded=excluded)
 
     async def _run(self, now: Round, question: Question, most: int) -> Found:
         asked = now.asked
@@ -202,7 +203,7 @@ class Engine:
         if question.method is Method.FTS:
             return fulltext.remarks(rows, now.asked)
         if question.method is Method.TRIGRAM:
-            return trigram.remarks(rows, now.asked)
+            return trigram.remarks(rows, now.asked, now.analysed)
         assert now.ground is not None
         assert isinstance(now.meaning, Meaning)
         notes, flags = semantic.remarks(rows, hits, now.asked, now.meaning.coverage)

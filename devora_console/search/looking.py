@@ -74,7 +74,8 @@ async def compare_neighbours(engine: Engine, snapshot: SearchSnapshot) -> Neighb
     vector, model, most = now.meaning.vector, now.meaning.model, now.asked.limit
     asked = replace(now.asked, knobs=replace(now.asked.knobs, exact=False))
     exact, approximate = (
-        semantic.question(vector, model, asked, most, now.ground, exact_rows=rows) for rows in (_ALL, 0)
+        semantic.question(vector, model, asked, most, now.ground, exact_rows=rows, excluded=now.analysed.excluded)
+        for rows in (_ALL, 0)
     )
     if not isinstance(exact, Question) or not isinstance(approximate, Question):
         return _unknown(exact)

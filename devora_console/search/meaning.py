@@ -26,7 +26,7 @@ class Meaning:
     coverage: float | None
 
 
-class Known:
+class LazyEmbedder:
     """An embedder that is loaded when it is first asked for, on a thread; or was given. Use on one event loop."""
 
     def __init__(self, settings: Settings, given: Embedder | None = None) -> None:

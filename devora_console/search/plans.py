@@ -29,11 +29,12 @@ def inside(question: Question, asked: Asked, ground: Ground, *, tier: int, exact
     conditions = " AND ".join(_conditions(asked))
     if question.method is Method.SEMANTIC:
         return _semantic(question, asked, ground, conditions, exactly=exactly)
-    most = int(question.parameters[-1])
     if question.method is Method.FTS:
+        most = int(question.parameters[8])
         query = _quote(question.parameters[tier])
         text = sql(HERE, "inside_fulltext").format(query=query, conditions=conditions, most=most)
         return Question(Method.FTS, text, ())
+    most = int(question.parameters[6])
     words = [word for word in dict.fromkeys(_NOT_LETTERS.split(folded(question.parameters[0]))) if len(word) >= 3]
     place = quoted(ground.trigram_schema or "public")
     scans = [

@@ -22,7 +22,7 @@ from devora_console.search.embed.provider import Embedder
 from devora_console.search.engine import Engine
 from devora_console.search.knobs import asked_of, knobs_of
 from devora_console.search.looking import compare_neighbours, explain
-from devora_console.search.meaning import Known
+from devora_console.search.meaning import LazyEmbedder
 from devora_console.search.model import Asked, Method, SearchSnapshot
 from devora_console.search.trying import Neighbours, Tried, try_sql
 
@@ -49,7 +49,7 @@ class Playground:
         had is not an error: the semantic leg says why it is missing.
         """
         pool = await connected(settings)
-        known = Known(settings, embedder)
+        known = LazyEmbedder(settings, embedder)
         opened = cls(pool, Engine(pool, settings.search, known))
         if early:
             opened._loading = asyncio.ensure_future(known.get())

@@ -21,7 +21,7 @@ from devora_console.search.model import Asked, Method, SearchSnapshot
 from devora_console.search.seen import Person, SearchSeen
 
 if TYPE_CHECKING:
-    from devora_console.search.meaning import Known
+    from devora_console.search.meaning import LazyEmbedder
     from devora_console.search.playground import Playground
     from devora_console.search.rag.answer import Answering
     from devora_console.search.rag.model import RagResponse
@@ -83,13 +83,13 @@ class Searching:
 
     async def _ready(self) -> Playground:
         from devora_console.search.engine import Engine  # noqa: PLC0415
-        from devora_console.search.meaning import Known  # noqa: PLC0415
+        from devora_console.search.meaning import LazyEmbedder  # noqa: PLC0415
         from devora_console.search.playground import Playground, connected  # noqa: PLC0415
 
         async with self._opening:
             if self._playground is None:
                 self._pool = pool = await connected(self._settings)
-                known = Known(self._settings)
+                known = LazyEmbedder(self._settings)
                 self._playground = Playground(pool, Engine(pool, self._settings.search, known))
                 self._spawn(_load(known))
             return self._playground
@@ -183,7 +183,7 @@ class Searching:
         from devora_console.search.rag.pipeline import get_rag_pipeline  # noqa: PLC0415 - loads numpy
 
         await self._ready()
-        pipeline = get_rag_pipeline(self._pool, self._settings)
+        pipeline = get_rag_pipeline(self._pool, self._settings, record=False)
         self._show(answer=None)
         if asked.user is None:
             return await pipeline.augment_as_owner(asked.text)
@@ -238,6 +238,6 @@ class Searching:
             self._answering.cancel()
 
 
-async def _load(known: Known) -> None:
+async def _load(known: LazyEmbedder) -> None:
     """Load the embedder before it is needed. One that cannot be had is told by the semantic leg."""
     await known.get()

@@ -9,6 +9,7 @@ from uuid import UUID
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.embed.ann import Built
+from devora_console.search.embed.models import Price
 
 
 class Ending(StrEnum):
@@ -24,6 +25,7 @@ class Ending(StrEnum):
 class Progress:
     """A back-fill as of now. ``total``: documents that needed a vector when it began; ``changed``: edited or deleted
     while they were embedded, and left stale; ``empty``: nothing in them to embed. ``waiting``: for what, in words.
+    ``cost``: US dollars so far by ``price``; None where that is not known.
     """
 
     run: UUID
@@ -36,6 +38,7 @@ class Progress:
     changed: int = 0
     tokens: int = 0
     cost: float | None = None
+    price: Price | Unknown | None = None
     seconds: float = 0.0
     paused: bool = False
     waiting: str = ""

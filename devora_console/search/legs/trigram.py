@@ -9,6 +9,7 @@ from devora_console.core.problems import Problem
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Question
 from devora_console.search.ground import HERE, Ground
+from devora_console.search.legs.without import keeping_out
 from devora_console.search.model import Analysed, Asked, Knobs, Method
 
 
@@ -30,14 +31,15 @@ def question(analysed: Analysed, asked: Asked, most: int, ground: Ground) -> Que
         asked.knobs.trigram_threshold,
         most,
     )
-    return Question(Method.TRIGRAM, sql(HERE, "trigram"), values)
+    return keeping_out(Question(Method.TRIGRAM, sql(HERE, "trigram"), values), analysed.excluded, "$7::integer")
 
 
-def remarks(rows: Sequence[Any], asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def remarks(rows: Sequence[Any], asked: Asked, analysed: Analysed) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Notes and flags on what came."""
     if rows:
         return (), ()
-    return (f"No title or name reaches a word similarity of {asked.knobs.trigram_threshold:g}.",), ()
+    name = "title or name that is not excluded" if analysed.excluded else "title or name"
+    return (f"No {name} reaches a word similarity of {asked.knobs.trigram_threshold:g}.",), ()
 
 
 def share(score: float, knobs: Knobs, *, alone: bool) -> float:

@@ -149,6 +149,6 @@ def _cost(answer: Answer) -> str:
         if isinstance(usage, Usage)
         else f"{whole(answer.counted_tokens)} tokens in by our count, billed ?"
     )
-    if isinstance(answer.cost, Decimal):
-        return f"{tokens}, ${answer.cost:f}"
+    if isinstance(answer.cost, Decimal) and not isinstance(answer.price, Unknown):
+        return f"{tokens}, ${answer.cost:f} (price of {answer.price.as_of})"
     return f"{tokens}, cost ?" if isinstance(answer.cost, Unknown) else tokens

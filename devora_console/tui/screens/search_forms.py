@@ -228,11 +228,11 @@ class JudgeScreen(ModalScreen[tuple[str, int] | None]):
         *(Binding(str(grade), f"grade({grade})", show=False) for grade in GRADES),
         Binding("p", "path", show=False),
     ]
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""  # nothing: a grade is one key, and no letter of the file's name
 
-    def __init__(self, hit: Hit, text: str, path: str, look: Look) -> None:
+    def __init__(self, hit: Hit, text: str, path: str, look: Look, whose: str = "") -> None:
         super().__init__()
-        self._hit, self._text, self._path, self._look = hit, text, path, look
+        self._hit, self._text, self._path, self._look, self._whose = hit, text, path, look, whose
 
     def compose(self) -> ComposeResult:
         """What is judged, the grades, the file."""
@@ -249,6 +249,7 @@ class JudgeScreen(ModalScreen[tuple[str, int] | None]):
         self.query_one("#dialog-title", Line).show(Text("Judge", style="bold"))
         title = look.text(self._hit.title, 100) or self._hit.entity_type
         words = f"For: {look.text(self._text, 150)}\n{self._hit.entity_type}: {title}\n\n"
+        words += f"{self._whose}\n\n" if self._whose else ""
         words += "0 does not help\n1 helps somewhat\n2 answers it"
         self.query_one("#dialog-text", Line).show(words)
         self.query_one("#dialog-say", Line).show("into this file (made when it is missing):")
