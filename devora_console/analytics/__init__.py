@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from devora_console.analytics.events import EventType
+    from devora_console.analytics.metrics.service import get_metrics_service
 
 _HOMES = {
     "EventType": "events",
+    "get_metrics_service": "metrics.service",
 }
 
 __all__ = [
     "EventType",
+    "get_metrics_service",
 ]
 
 
