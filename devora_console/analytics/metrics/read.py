@@ -221,7 +221,7 @@ async def trends(connection: Connection, settings: MetricsSettings, here: Situat
     paid = await ask(connection, settings, "metrics_trends_revenue", here.as_of, days)
     since = await _since(connection, settings)
     return series.trends(
-        rows, paid, users_since=since["users"], events_since=since["events"], searched=since["searches"] is not None
+        rows, paid, users_since=since["users"], events_since=since["events"], searches_since=since["searches"]
     )
 
 

@@ -20,20 +20,25 @@ COHORT_MONTHS = 12
 
 
 def trends(
-    rows: Sequence[Row], paid: Sequence[Row], *, users_since: date | None, events_since: date | None, searched: bool
+    rows: Sequence[Row],
+    paid: Sequence[Row],
+    *,
+    users_since: date | None,
+    events_since: date | None,
+    searches_since: date | None,
 ) -> Trends:
     """Of the rows of ``metrics_trends.sql`` and ``metrics_trends_revenue.sql``.
 
-    ``users_since``, ``events_since``: the first days with an event of a user, with any event of the product; before
-    them nothing was counted, which is not nobody.
+    ``users_since``, ``events_since``, ``searches_since``: the first days with an event of a user, with any event of
+    the product, with a search; before them nothing was counted, which is not nobody.
     """
 
     def one(name: str, unit: str, take: Callable[[Row], Any], unknown: Unknown | None = None) -> Series:
         return Series(name, unit, tuple(Point(row["day"], take(row)) for row in rows), unknown)
 
-    def counted(name: str, unit: str, column: str, since: date | None) -> Series:
+    def counted(name: str, unit: str, column: str, since: date | None, none: Unknown = NO_EVENT) -> Series:
         first = rows[0]["day"]
-        why = NO_EVENT if since is None else Unknown(f"events go back to {since} only") if since > first else None
+        why = none if since is None else Unknown(f"recorded since {since} only") if since > first else None
         return one(name, unit, lambda row: row[column] if since and row["day"] >= since else None, why)
 
     def measured(name: str, column: str, unknown: Unknown) -> Series:
@@ -51,7 +56,7 @@ def trends(
         counted("errors", "events", "errors", events_since),
         one("error_rate", "ratio", rate, NO_EVENT if events_since is None else None),
         *(one(name, name, itemgetter(name)) for name in ("projects", "conversations", "messages")),
-        one("searches", "searches", lambda row: row["searches"] if searched else None, None if searched else NO_SEARCH),
+        counted("searches", "searches", "searches", searches_since, NO_SEARCH),
         measured("search_ms", "search_ms", _NO_TIMES),
         measured("search_p95_ms", "search_p95_ms", _NO_TIMES),
         measured("rag_ms", "rag_ms", _NO_RAG),

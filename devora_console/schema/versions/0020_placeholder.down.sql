@@ -1,0 +1,2 @@
+-- what: placeholder
+SELECT 1;

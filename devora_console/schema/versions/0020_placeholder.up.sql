@@ -1,0 +1,4 @@
+-- what: placeholder
+-- requires: nothing
+-- transaction: yes
+SELECT 1;
