@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from devora_console.analytics.events import EventType
+    from devora_console.analytics.tracker import configure, shutdown, track_event
 
 _HOMES = {
     "EventType": "events",
+    "configure": "tracker",
+    "shutdown": "tracker",
+    "track_event": "tracker",
 }
 
 __all__ = [
     "EventType",
+    "configure",
+    "shutdown",
+    "track_event",
 ]
 
 
