@@ -1,2 +1,0 @@
--- what: placeholder
-SELECT 1;

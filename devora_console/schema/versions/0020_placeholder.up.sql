@@ -1,4 +1,0 @@
--- what: placeholder
--- requires: nothing
--- transaction: yes
-SELECT 1;
