@@ -5,18 +5,18 @@ WITH at AS (
 )
 SELECT coalesce(sum(projects_kept), 0)::bigint AS total_projects,
        coalesce(sum(projects) FILTER (WHERE day = today), 0)::bigint AS projects_created_day,
-       coalesce(sum(projects) FILTER (WHERE day > today - 7), 0)::bigint AS projects_created_week,
-       coalesce(sum(projects) FILTER (WHERE day > today - 30), 0)::bigint AS projects_created_month,
+       coalesce(sum(projects) FILTER (WHERE day > today - 7 AND day <= today), 0)::bigint AS projects_created_week,
+       coalesce(sum(projects) FILTER (WHERE day > today - 30 AND day <= today), 0)::bigint AS projects_created_month,
        coalesce(sum(conversations_kept), 0)::bigint AS total_conversations,
        coalesce(sum(conversations) FILTER (WHERE day = today), 0)::bigint AS conversations_started_day,
-       coalesce(sum(conversations) FILTER (WHERE day > today - 7), 0)::bigint AS conversations_started_week,
-       coalesce(sum(conversations) FILTER (WHERE day > today - 30), 0)::bigint AS conversations_started_month,
+       coalesce(sum(conversations) FILTER (WHERE day > today - 7 AND day <= today), 0)::bigint AS conversations_started_week,
+       coalesce(sum(conversations) FILTER (WHERE day > today - 30 AND day <= today), 0)::bigint AS conversations_started_month,
        coalesce(sum(messages_kept), 0)::bigint AS total_messages,
        coalesce(sum(messages) FILTER (WHERE day = today), 0)::bigint AS messages_day,
-       coalesce(sum(messages) FILTER (WHERE day > today - 7), 0)::bigint AS messages_week,
-       coalesce(sum(messages) FILTER (WHERE day > today - 30), 0)::bigint AS messages_month,
+       coalesce(sum(messages) FILTER (WHERE day > today - 7 AND day <= today), 0)::bigint AS messages_week,
+       coalesce(sum(messages) FILTER (WHERE day > today - 30 AND day <= today), 0)::bigint AS messages_month,
        coalesce(sum(searches), 0)::bigint AS searches,
        coalesce(sum(searches) FILTER (WHERE day = today), 0)::bigint AS searches_day,
-       coalesce(sum(searches) FILTER (WHERE day > today - 7), 0)::bigint AS searches_week,
-       coalesce(sum(searches) FILTER (WHERE day > today - 30), 0)::bigint AS searches_month
-  FROM at LEFT JOIN devora_console.metrics_growth ON day <= today
+       coalesce(sum(searches) FILTER (WHERE day > today - 7 AND day <= today), 0)::bigint AS searches_week,
+       coalesce(sum(searches) FILTER (WHERE day > today - 30 AND day <= today), 0)::bigint AS searches_month
+  FROM at LEFT JOIN devora_console.metrics_growth ON true

@@ -7,10 +7,9 @@ WITH at AS (
     SELECT currency,
            sum(amount) AS total_revenue,
            coalesce(sum(amount) FILTER (WHERE day = today), 0) AS revenue_day,
-           coalesce(sum(amount) FILTER (WHERE day > today - 7), 0) AS revenue_week,
-           coalesce(sum(amount) FILTER (WHERE day > today - 30), 0) AS revenue_month
+           coalesce(sum(amount) FILTER (WHERE day > today - 7 AND day <= today), 0) AS revenue_week,
+           coalesce(sum(amount) FILTER (WHERE day > today - 30 AND day <= today), 0) AS revenue_month
       FROM devora_console.metrics_payments, at
-     WHERE day <= today
      GROUP BY currency
 ), recurring AS (
     SELECT currency,
