@@ -37,6 +37,10 @@ class Mover:
             self._pending.pop(0).remove()
         return moved
 
+    def look_again(self) -> None:
+        """Look for what others left behind at the next step, however lately we did."""
+        self._looked = float("-inf")
+
     def release(self) -> None:
         """Leave what is not moved yet to whoever comes next."""
         while self._pending:

@@ -38,6 +38,7 @@ class Sender:
         self._not_before = float("-inf")
         self.problem = ""
         self.halted = False
+        self.delivered = 0
 
     async def step(self, *, now: bool = False) -> int:
         """Send one batch; how many events were settled. 0 when none is due, or it is not the time (unless ``now``).
@@ -54,7 +55,9 @@ class Sender:
         ids = [each.id for each in events]
         if outcome.fate is Fate.DELIVERED:
             self._failures, self.problem, self.halted = 0, "", False
-            return await self._store.settle(ids, "delivered")
+            done = await self._store.settle(ids, "delivered")
+            self.delivered += done
+            return done
         self.problem = outcome.why
         if outcome.fate is Fate.SPLIT and len(events) == 1:
             _log.warning("PostHog refuses event %s (%s): %s", events[0].id, events[0].event, outcome.why)

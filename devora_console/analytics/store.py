@@ -73,6 +73,14 @@ class Store:
         ask = "SELECT public.devora_settle_events($1, $2, $3, $4, $5)"
         return int(await self._ask(ask, list(ids), outcome, why, seconds, self._token) or 0)
 
+    async def retry(self) -> int:
+        """Let refused events be tried again; how many. Raises ConsoleError."""
+        return int(await self._ask("SELECT public.devora_retry_events()") or 0)
+
+    async def waiting(self) -> int:
+        """Events of everybody that are neither delivered nor refused. Raises ConsoleError."""
+        return int(await self._ask("SELECT waiting FROM public.devora_event_delivery()") or 0)
+
     async def close(self) -> None:
         """Leave."""
         opened, self._opened = self._opened, None

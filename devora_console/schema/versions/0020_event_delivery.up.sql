@@ -1,5 +1,5 @@
 -- what: events on their way to PostHog: which wait, which were refused, which arrived
--- requires: role app_user, role admin_role, role metrics_role
+-- requires: nothing
 -- transaction: yes
 --
 -- What waits is a small table that rows leave; what arrived is only ever added to. An event that is in neither was not

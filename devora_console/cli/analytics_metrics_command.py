@@ -11,6 +11,7 @@ from devora_console.analytics.metrics.definitions import DEFINITIONS
 from devora_console.analytics.metrics.model import Report
 from devora_console.analytics.metrics.refresh import refresh as refresh_views
 from devora_console.analytics.metrics.service import DAYS
+from devora_console.cli.analytics_command import command as group
 from devora_console.cli.analytics_metrics_view import show, show_definitions
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
@@ -20,10 +21,8 @@ from devora_console.core.guard import Act
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 
-_group = click.Group("analytics")
 
-
-@door_command(_group, "metrics")
+@door_command(group, "metrics")
 @click.option("--explain", is_flag=True, help="What each figure means, its window, and the SQL file it comes from.")
 @click.option("--sql", is_flag=True, help="With --explain: the text of those files too.")
 @click.option(
@@ -80,7 +79,7 @@ def _problems(found: Report) -> tuple[Problem, ...]:
     return (Problem("never_refreshed", never.reason, never.remedy),) if isinstance(never, Unknown) else ()
 
 
-@door_command(_group, "refresh")
+@door_command(group, "refresh")
 def refresh(door: Door) -> Answer:
     """Refresh the views that the figures come from; readers do not wait. For a scheduled job, every quarter of an hour.
 
