@@ -91,15 +91,8 @@ def _notes(first: Result, second: Result) -> Iterator[str]:
 
 
 def _places(old: Place, new: Place) -> Iterator[str]:
+    pairs = [("version", old.words, new.words), ("database", old.database, new.database)]
+    pairs.append(("asked as", old.asked_as, new.asked_as))
     names = {**old.settings, **new.settings}
-    for name, was, now in (
-        ("version", old.words, new.words),
-        ("database", old.database, new.database),
-        ("asked as", old.asked_as, new.asked_as),
-        *(
-            (each, old.settings.get(each, "-"), new.settings.get(each, "-"))
-            for each in {**old.settings, **new.settings}
-        ),
-    ):
-        if was != now:
-            yield f"{old.engine}, {name}: {was} then, {now} now."
+    pairs += [(each, old.settings.get(each, "-"), new.settings.get(each, "-")) for each in names]
+    yield from (f"{old.engine}, {name}: {was} then, {now} now." for name, was, now in pairs if was != now)

@@ -50,6 +50,11 @@ class Order:
 async def measure(settings: Settings, order: Order, store: Store, tell: Tell) -> Result:
     """Measure. Raises ConsoleError when a side that is needed cannot be reached or is lost; nothing is kept then."""
     store.prepare()
+    machine = client()  # before it is under our own load
+    return replace(await _measured(settings, order, store, tell), client=machine)
+
+
+async def _measured(settings: Settings, order: Order, store: Store, tell: Tell) -> Result:
     if order.kind == "before":
         return await _before(settings, order, tell)
     if order.kind == "after":
@@ -194,7 +199,7 @@ def _result(
         digest=order.catalogue.digest,
         manner=replace(order.manner, rounds=rounds),
         subjects=drawn.subjects,
-        client=client(),
+        client={},
         mongo=places[0],
         postgres=places[1],
         questions=questions,
