@@ -11,7 +11,7 @@ from devora_console.core.safetext import one_line
 
 
 def client() -> dict[str, str]:
-    """Its processors, memory and load, and the versions of Python and of the drivers."""
+    """Its processors and memory, and the versions of Python and of the drivers."""
     found = {
         "machine": f"{platform.machine()}, {os.cpu_count() or '?'} processors",
         "system": one_line(platform.platform(terse=True), 80),
@@ -21,12 +21,18 @@ def client() -> dict[str, str]:
     memory = _memory_bytes()
     if memory:
         found["memory"] = f"{memory / 1e9:.1f} GB"
-    if hasattr(os, "getloadavg"):
-        found["load when it began"] = f"{os.getloadavg()[0]:.1f}"
     model = _processor()
     if model:
         found["processor"] = model
     return found
+
+
+def load() -> float | None:
+    """What it has to do, for each of its processors, over the last minute."""
+    try:
+        return round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
+    except (AttributeError, OSError):
+        return None
 
 
 def _memory_bytes() -> int:

@@ -5,10 +5,10 @@ second. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devora_console.bench.earlier import at_places, places_in
-from devora_console.bench.judge import Line, judged
+from devora_console.bench.judge import Line, Sides, busy, judged
 from devora_console.bench.result import Asked, Place, Result, Series
 from devora_console.config.bench import BenchSettings
 from devora_console.core.problems import ConsoleError, ExitCode
@@ -65,10 +65,16 @@ def _lines(first: Result, second: Result, pair: tuple[str, str], settings: Bench
             continue
         if paired:
             one = at_places(one, places)
-        names = (f"{_NAMES[pair[0]]} then", f"{_NAMES[pair[1]]} now")
-        # Answers change with the data: over time that is no fault.
-        answers = pair[0] != pair[1]
-        yield judged(asked, one, other, settings, sides=names, paired=paired, answers=answers)
+        sides = Sides(
+            f"{_NAMES[pair[0]]} then",
+            f"{_NAMES[pair[1]]} now",
+            paired=paired,
+            turns=False,
+            answers=pair[0] != pair[1],  # answers change with the data: over time that is no fault
+            apart=busy((first.load, second.load), settings),
+        )
+        line = judged(asked, one, other, settings, sides)
+        yield replace(line, missing={}) if pair[0] == pair[1] else line
 
 
 def _series(asked: Asked, side: str) -> Series | Unknown:
@@ -83,7 +89,7 @@ def _notes(first: Result, second: Result) -> Iterator[str]:
     yield from (
         f"{name} then: {was}, now: {second.client.get(name, 'not told')}."
         for name, was in first.client.items()
-        if not name.startswith("load") and second.client.get(name) != was
+        if second.client.get(name) != was
     )
     for old, new in ((first.mongo, second.mongo), (first.postgres, second.postgres)):
         if isinstance(old, Place) and isinstance(new, Place):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from devora_console.bench.result import Asked, Result, Series
-from devora_console.bench.statistics import METRICS, Change, Figures, Samples, change, figures
+from devora_console.bench.statistics import METRICS, Change, Figures, change, figures
 from devora_console.config.bench import BenchSettings
 from devora_console.core.unknown import Unknown
 
@@ -57,11 +57,34 @@ class Line:
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What stands against what. ``paired``: asked for the same users; ``turns``: in the same rounds; ``answers``:
+    whether theirs should be the same; ``apart``: why what was measured at different times does not compare.
+    """
+
+    first: str
+    second: str
+    paired: bool = True
+    turns: bool = True
+    answers: bool = True
+    apart: str = ""
+
+
 def lines(result: Result, settings: BenchSettings) -> tuple[Line, ...]:
     """Every question of a run, from MongoDB to PostgreSQL."""
-    return tuple(
-        judged(each, each.mongo, each.postgres, settings, sides=("MongoDB", "PostgreSQL")) for each in result.questions
-    )
+    together = result.kind == "both"
+    apart = "" if together else busy((result.load_before, result.load), settings)
+    sides = Sides("MongoDB", "PostgreSQL", turns=together, apart=apart)
+    return tuple(judged(each, each.mongo, each.postgres, settings, sides) for each in result.questions)
+
+
+def busy(loads: tuple[float | None, float | None], settings: BenchSettings) -> str:
+    """Why figures of two times cannot be told from what else the machine did; '' when they can."""
+    if all(each is not None and each <= settings.busy_load for each in loads):
+        return ""
+    then, now = ("not known" if each is None else f"{each:.1f} for each processor" for each in loads)
+    return f"measured at different times on a busy machine (load then {then}, now {now})"
 
 
 def judged(
@@ -69,15 +92,12 @@ def judged(
     first: Series | Unknown,
     second: Series | Unknown,
     settings: BenchSettings,
-    *,
-    sides: tuple[str, str],
-    paired: bool = True,
-    answers: bool = True,
+    sides: Sides,
 ) -> Line:
-    """One question, from one series to another. ``sides`` name them; ``answers``: whether theirs should be the same."""
-    changes = {metric: _change(first, second, metric, paired) for metric in METRICS}
+    """One question, from one series to another."""
+    changes = {metric: _change(first, second, metric, sides) for metric in METRICS}
     agreement: Agreement | Unknown = Unknown("not compared: answers change over time, or other users were asked for")
-    if paired and answers:
+    if sides.paired and sides.answers:
         agreement = _agreement(asked, first, second)
     verdict, why = _verdict(first, second, changes["average"], agreement, settings, sides)
     without = None if isinstance(second, Unknown) or second.without is None else figures(second.without)
@@ -93,9 +113,7 @@ def judged(
         agreement=agreement,
         verdict=verdict,
         why=why,
-        failed=tuple(
-            _failed(each, name) for each, name in zip((first, second), sides, strict=True) if _failed(each, name)
-        ),
+        failed=tuple(filter(None, (_failed(each, name) for each, name in _named(first, second, sides)))),
         missing=asked.missing,
     )
 
@@ -104,17 +122,19 @@ def _figures(series: Series | Unknown) -> Figures | Unknown:
     return series if isinstance(series, Unknown) else figures(series.samples)
 
 
-def _samples(series: Series) -> Samples:
-    return series.samples
+def _named(
+    first: Series | Unknown, second: Series | Unknown, sides: Sides
+) -> tuple[tuple[Series | Unknown, str], tuple[Series | Unknown, str]]:
+    return (first, sides.first), (second, sides.second)
 
 
-def _change(first: Series | Unknown, second: Series | Unknown, metric: str, paired: bool) -> Change | Unknown:
+def _change(first: Series | Unknown, second: Series | Unknown, metric: str, sides: Sides) -> Change | Unknown:
     for each in (first, second):
         if isinstance(each, Unknown):
             return each
     assert isinstance(first, Series)
     assert isinstance(second, Series)
-    return change(_samples(first), _samples(second), metric, paired=paired)
+    return change(first.samples, second.samples, metric, paired=sides.paired, turns=sides.turns)
 
 
 def _failed(series: Series | Unknown, side: str) -> str:
@@ -148,12 +168,12 @@ def _verdict(
     found: Change | Unknown,
     agreement: Agreement | Unknown,
     settings: BenchSettings,
-    sides: tuple[str, str],
+    sides: Sides,
 ) -> tuple[Verdict, str]:
     """The verdict on the average, with its reason."""
     if isinstance(found, Unknown) or isinstance(first, Unknown) or isinstance(second, Unknown):
         return Verdict.NONE, found.reason if isinstance(found, Unknown) else ""
-    failed = [words for each, name in zip((first, second), sides, strict=True) if (words := _failed(each, name))]
+    failed = [words for each, name in _named(first, second, sides) if (words := _failed(each, name))]
     if failed:
         return Verdict.NONE, "; ".join(failed)
     subjects = min(sum(bool(each) for each in series.samples) for series in (first, second))
@@ -161,6 +181,8 @@ def _verdict(
         return Verdict.NONE, f"only {subjects} users: {settings.least_subjects} are needed (bench.least_subjects)"
     if isinstance(agreement, Agreement) and _too_different(agreement, settings):
         return Verdict.NONE, f"the answers differ for {agreement.differing} of {agreement.compared} users"
+    if sides.apart:
+        return Verdict.NONE, sides.apart
     if not found.sure:
         return Verdict.UNCLEAR, f"the change may lie anywhere from {found.low:+.0f} to {found.high:+.0f} %"
     return (Verdict.FASTER if found.high < 0 else Verdict.SLOWER), ""

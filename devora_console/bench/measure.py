@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from devora_console import __version__
-from devora_console.bench.client import client
+from devora_console.bench.client import client, load
 from devora_console.bench.draw import Drawn, draw, needed
 from devora_console.bench.earlier import MongoBefore, nothing_before, series_of
 from devora_console.bench.model import Catalogue, Question, Search
@@ -50,8 +50,8 @@ class Order:
 async def measure(settings: Settings, order: Order, store: Store, tell: Tell) -> Result:
     """Measure. Raises ConsoleError when a side that is needed cannot be reached or is lost; nothing is kept then."""
     store.prepare()
-    machine = client()  # before it is under our own load
-    return replace(await _measured(settings, order, store, tell), client=machine)
+    busy = load()  # before our own
+    return replace(await _measured(settings, order, store, tell), client=client(), load=busy)
 
 
 async def _measured(settings: Settings, order: Order, store: Store, tell: Tell) -> Result:
@@ -112,7 +112,8 @@ async def _after(settings: Settings, order: Order, store: Store, tell: Tell, not
     earlier = series_of(before, drawn.subjects, order.questions, order.manner) if before else None
     questions = _asked(order, found, embedder, mongo=nothing, earlier=earlier)
     result = _result(order, "after", rounds, drawn, questions, (before.mongo if before else nothing, place))
-    return replace(result, notes=(*notes, *result.notes), against=before.id if before else None)
+    result = replace(result, notes=(*notes, *result.notes))
+    return replace(result, against=before.id, load_before=before.load) if before else result
 
 
 def _as_before(order: Order, manner: Manner) -> Manner:

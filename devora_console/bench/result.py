@@ -127,7 +127,8 @@ class Manner:
 class Result:
     """One run. ``against`` is the id of the run before the switch that its MongoDB side comes from.
 
-    ``client``: the machine that asked. ``notes`` are for people.
+    ``client``: the machine that asked; ``load``: of it for each processor when it began, and ``load_before`` when the
+    run before the switch did; None where the system does not tell. ``notes`` are for people.
     """
 
     id: str
@@ -144,4 +145,6 @@ class Result:
     questions: tuple[Asked, ...]
     notes: tuple[str, ...] = ()
     against: str | None = None
+    load: float | None = None
+    load_before: float | None = None
     format: int = FORMAT

@@ -1,9 +1,10 @@
 """Figures of measured times, and how sure a change between two of them is. Pure.
 
 A percentile is the smallest measured value that so many percent do not exceed: never one between two. It is given from
-as many measurements on as it needs. The interval of a change is a bootstrap over subjects, not over single times: times
-of one user are alike, and taking them as independent would promise more than they hold. Where both sides asked the same
-subjects, subjects are drawn in pairs.
+as many measurements on as it needs. The interval of a change is a bootstrap over subjects and over rounds, not over
+single times: times of one user are alike, and so are those of one round, and taking them as independent would promise
+more than they hold. Where both sides asked the same subjects, subjects are drawn in pairs; where they took turns, so
+are rounds.
 """
 
 from __future__ import annotations
@@ -80,10 +81,13 @@ def _figure(flat: list[float], metric: str) -> float | Unknown:
     return float(_statistic(metric)(_flat([flat]), -1))
 
 
-def change(before: Samples, after: Samples, metric: str = "average", *, paired: bool = True) -> Change | Unknown:
+def change(
+    before: Samples, after: Samples, metric: str = "average", *, paired: bool = True, turns: bool = True
+) -> Change | Unknown:
     """How much the second took less or more than the first, in percent.
 
     ``paired``: both have the same subjects in the same order; those that one of them did not measure are left out.
+    ``turns``: they were measured in the same rounds.
     """
     if paired:
         both = [(old, new) for old, new in zip(before, after, strict=True) if old and new]
@@ -97,12 +101,12 @@ def change(before: Samples, after: Samples, metric: str = "average", *, paired: 
     was, now = (float(whole(_flat(side), -1)) for side in (before, after))
     if was <= 0:
         return Unknown("it took no time that could be measured")
-    ratios = _ratios(old, new, metric, paired)
+    ratios = _ratios(old, new, metric, paired, turns and old.shape == new.shape)
     low, high = (float(value) for value in _percentile(ratios, (2.5, 97.5)))
     return Change(100 * (now / was - 1), 100 * (low - 1), 100 * (high - 1))
 
 
-def _ratios(old: Floats, new: Floats, metric: str, paired: bool) -> Floats:
+def _ratios(old: Floats, new: Floats, metric: str, paired: bool, turns: bool) -> Floats:
     import numpy as np  # noqa: PLC0415 - loaded where it computes
 
     draw = np.random.default_rng(_SEED)
@@ -111,12 +115,21 @@ def _ratios(old: Floats, new: Floats, metric: str, paired: bool) -> Floats:
     found = []
     for start in range(0, _DRAWS, at_once):
         many = min(at_once, _DRAWS - start)
-        ones = draw.integers(0, len(old), (many, len(old)))
-        others = ones if paired else draw.integers(0, len(new), (many, len(new)))
-        above = statistic(new[others].reshape(many, -1), 1)
-        below = statistic(old[ones].reshape(many, -1), 1)
+        rows, columns = (draw.integers(0, size, (many, size)) for size in old.shape)
+        below = statistic(_again(old, rows, columns), 1)
+        if not paired:
+            rows = draw.integers(0, len(new), (many, len(new)))
+        if not turns:
+            columns = draw.integers(0, new.shape[1], (many, new.shape[1]))
+        above = statistic(_again(new, rows, columns), 1)
         found.append(above / np.maximum(below, 1e-9))
     return np.concatenate(found)
+
+
+def _again(values: Floats, rows: Any, columns: Any) -> Floats:
+    """The values of the drawn subjects in the drawn rounds, a row for each draw."""
+    found: Floats = values[rows[:, :, None], columns[:, None, :]].reshape(len(rows), -1)
+    return found
 
 
 def _flat(samples: Samples) -> Floats:

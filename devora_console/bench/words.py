@@ -90,6 +90,9 @@ def conditions(result: Result) -> Iterator[tuple[str, str]]:
     for name, place in (("MongoDB", result.mongo), ("PostgreSQL", result.postgres)):
         yield from _place(name, place)
     yield "client", ", ".join(one_line(f"{name}: {value}", 120) for name, value in result.client.items())
+    if result.load is not None:
+        before = "" if result.load_before is None else f" ({result.load_before:.1f} when MongoDB was measured)"
+        yield "load", f"{result.load:.1f} for each processor when it began{before}"
     for note in result.notes:
         yield "note", note
 

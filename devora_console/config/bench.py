@@ -43,6 +43,13 @@ class BenchSettings(Section):
         le=100,
         description="Users, in percent, whose answers may differ between the sides before a verdict is withheld.",
     )
+    busy_load: float = Field(
+        default=1.0,
+        gt=0,
+        le=1000,
+        description="Load of this machine for each of its processors above which figures that were measured at "
+        "different times are not judged: the difference may be the machine's.",
+    )
     goal_percent: float = Field(
         default=67.0, gt=0, lt=100, description="By how many percent the questions are to take less than before."
     )

@@ -20,7 +20,7 @@ from devora_console.tui.render.look import NIL, Look
 from devora_console.tui.render.trend import spark
 
 COLUMNS = (
-    Column("title", "question", 20, grows=True, rank=0),
+    Column("title", "question", 24, rank=0),
     Column("mongo", "MongoDB ms", 10, right=True, rank=1),
     Column("mongo95", "P95", 6, right=True, rank=4),
     Column("mongo99", "P99", 6, right=True, rank=6),
@@ -29,15 +29,15 @@ COLUMNS = (
     Column("postgres99", "P99", 6, right=True, rank=6),
     Column("change", "change", 9, right=True, rank=0),
     Column("interval", "95 % interval", 18, right=True, rank=3),
-    Column("verdict", "verdict", 14, rank=2),
+    Column("verdict", "verdict", 14, grows=True, rank=2),
 )
 RESULT_COLUMNS = (
     Column("id", "id", 27, rank=0),
     Column("at", "measured", 20, rank=2),
-    Column("mongo", "MongoDB side", 24, grows=True, rank=3),
-    Column("postgres", "PostgreSQL side", 16, rank=3),
     Column("questions", "questions", 9, right=True, rank=4),
     Column("subjects", "users", 6, right=True, rank=5),
+    Column("postgres", "PostgreSQL side", 16, rank=3),
+    Column("mongo", "MongoDB side", 24, grows=True, rank=3),
 )
 _SIGNS = {
     Verdict.FASTER: console.Verdict.OK,
