@@ -31,8 +31,8 @@ class WatchSettings(Section):
         le=3_600_000,
         description="P95 of RAG retrieval, in milliseconds, from which is warned anyway.",
     )
-    least_searches: int = Field(
-        default=20, ge=1, le=1_000_000, description="Searches, or retrievals, below which their times are not judged."
+    least_searches: float = Field(
+        default=20.0, ge=1, le=1e6, description="Searches, or retrievals, below which their times are not judged."
     )
     error_percent: float = Field(
         default=1.0, ge=0, le=100, description="Share of events that are errors, in percent, from which is warned."
@@ -46,8 +46,8 @@ class WatchSettings(Section):
         le=100,
         description="Points of percent by which the share of errors may rise above the one before, before a warning.",
     )
-    least_events: int = Field(
-        default=100, ge=1, le=1_000_000_000, description="Events below which the share of errors is not judged."
+    least_events: float = Field(
+        default=100.0, ge=1, le=1e9, description="Events below which the share of errors is not judged."
     )
     fewer_users_percent: float = Field(
         default=20.0,

@@ -213,7 +213,7 @@ def _errors(case: Case, now: float, before: Number) -> Judged:
     )
     assert not isinstance(events, Unknown)
     if events.count < limits.least_events:
-        return Judged(Verdict.UNKNOWN, f"{why} Fewer than {count(limits.least_events)} events are too few.", "Wait")
+        return Judged(Verdict.UNKNOWN, f"{why} Fewer than {figure(limits.least_events)} events are too few.", "Wait")
     remedy = "See which errors: analytics events --type error_occurred, and the backend's log"
     if now >= limits.error_fail_percent:
         return Judged(Verdict.FAIL, why, remedy)
@@ -241,7 +241,7 @@ def _slower(case: Case, times: Times | Unknown, most: float, now: float, before:
     )
     assert not isinstance(times, Unknown)
     if times.count < limits.least_searches:
-        return Judged(Verdict.UNKNOWN, f"{why} Fewer than {count(limits.least_searches)} are too few.", "Wait")
+        return Judged(Verdict.UNKNOWN, f"{why} Fewer than {figure(limits.least_searches)} are too few.", "Wait")
     more = 0.0 if isinstance(before, Unknown) else now - before
     if not isinstance(before, Unknown) and more >= limits.slower_least_ms:
         if more >= before * limits.slower_fail_percent / 100:
