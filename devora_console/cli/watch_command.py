@@ -52,7 +52,8 @@ def command(
         seen = as_guest(door, "watch", watch.look)
         failing = any(line.verdict is Verdict.FAIL for line in seen.lines)
         return _answer(seen, ExitCode.NEGATIVE if failing else ExitCode.DONE, (), why=why)
-    return _answer(*asyncio.run(go_on(door, watch)), why=why)
+    with watch.holding():
+        return _answer(*asyncio.run(go_on(door, watch)), why=why)
 
 
 @door_command(command, "record")  # type: ignore[arg-type]  # a group, as cls says

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from devora_console.analytics.aftermath.judge import NO_BASELINE, judge
 from devora_console.analytics.aftermath.keeping import Record, Run, Shelf, fresh_id
-from devora_console.analytics.aftermath.model import FIGURES, Baseline, Point, Reading, WatchSnapshot
+from devora_console.analytics.aftermath.model import FIGURES, Baseline, Number, Point, Reading, WatchSnapshot
 from devora_console.analytics.aftermath.read import LONGEST, Looker
 from devora_console.config.libpq import target as libpq_target
 from devora_console.config.settings import Settings
 from devora_console.core.clock import utc_now
-from devora_console.core.problems import usage_error
+from devora_console.core.problems import refused, usage_error
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.target import Target
 from devora_console.postgres.watch.guest import Guest
@@ -56,12 +58,18 @@ async def record(
     return baseline, str(shelf.keep_baseline(baseline))
 
 
+def plain(value: Number) -> float | None:
+    """A number for a plot; None when it is not known."""
+    return None if isinstance(value, Unknown) else float(value)
+
+
 class Watch:
     """One watch of one target. ``run`` is None where looks are judged but none is kept."""
 
     def __init__(self, settings: Settings, shelf: Shelf, run: Run | None, baseline: Baseline | Unknown) -> None:
         self._settings = settings
         self._record: Record | None = shelf.record(run) if run is not None else None
+        self._holds = False
         self.run = run
         self.baseline = baseline
         self._points = self._record.points() if self._record is not None else ()
@@ -108,24 +116,43 @@ class Watch:
         shelf.begin(run)
         return cls(settings, shelf, run, chosen or NO_BASELINE)
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Be the one that keeps looks, for as long as this lasts. Refused (exit 4) while another console is."""
+        assert self._record is not None
+        with self._record.writing() as ours:
+            if not ours:
+                raise refused(
+                    "watch_going", "another console keeps this watch", "Look on with watch --once, or end that one"
+                )
+            self._holds = True
+            try:
+                yield
+            finally:
+                self._holds = False
+
     async def look(self, guest: Guest) -> WatchSnapshot:
-        """Look, keep it if nobody else does, judge it. Raises ConsoleError."""
-        began = self.run.began if self.run is not None else None
-        reading = await self._looker.look(guest, began)
+        """Look, keep it unless another console does, judge it. Raises ConsoleError."""
+        reading = await self._looker.look(guest, self.run.began if self.run is not None else None)
         self._latest = reading
-        snapshot = self._judged(reading)
-        values = {line.id: None if isinstance(line.now, Unknown) else float(line.now) for line in snapshot.lines}
-        point = Point(reading.as_of, values)
-        if self._record is not None:
-            with self._record.writing() as ours:
-                if ours and self._looker.first is None and self._looker.newest is not None:
-                    self._record.keep_first(self._looker.newest)
-                if ours:
-                    self._record.keep(reading, point)
+        lines = judge(reading, self.baseline, self._settings)
+        point = Point(reading.as_of, {line.id: plain(line.now) for line in lines})
+        self._points = await asyncio.to_thread(self._keep, reading, point)
         if self._looker.first is None and self.run is not None:
             self._looker.first = self._looker.newest
-        self._points = (*self._points, point)
         return self._judged(reading)
+
+    def _keep(self, reading: Reading, point: Point) -> tuple[Point, ...]:
+        """Every look there is now, this one among them."""
+        if self._record is None:
+            return (*self._points, point)
+        with nullcontext(True) if self._holds else self._record.writing() as ours:
+            if not ours:
+                return self._record.points() or (point,)
+            if self._looker.first is None and self._looker.newest is not None:
+                self._record.keep_first(self._looker.newest)
+            self._record.keep(reading, point)
+            return self._record.points()
 
     def kept(self) -> WatchSnapshot | None:
         """What the latest look that was kept says; None before the first."""
