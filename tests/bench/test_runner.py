@@ -78,6 +78,18 @@ async def test_failures_are_counted_and_a_question_that_always_fails_is_asked_on
     assert other.without[0][0] == pytest.approx(other.samples[0][0] - 0.5)
 
 
+async def test_a_question_that_never_ends_is_given_up() -> None:
+    def hanging(asked: Question, values: Mapping[str, Any]) -> Reply:
+        raise TimeoutError
+
+    side = FakeSide("mongo", hanging)
+    found, _ = await runner(side).run()
+    never = found["a", "mongo"]
+    assert isinstance(never, Unknown)
+    assert never.reason == "it failed: 6 asks one after another took over 10 s"
+    assert len(side.log) == 6
+
+
 async def test_a_side_that_is_lost_ends_the_run() -> None:
     def lost(asked: Question, values: Mapping[str, Any]) -> Reply:
         raise connect_error("gone", "PostgreSQL is gone")
