@@ -150,7 +150,8 @@ async def _run(order: Order, sides: Sequence[Side], drawn: Drawn, tell: Tell) ->
 
 
 async def _embedder(order: Order, postgres: PostgresSide) -> str:
-    semantic = any(isinstance(each.postgres, Search) for each in order.questions)
+    asked = [each.postgres for each in order.questions if isinstance(each.postgres, Search)]
+    semantic = any(each.method in ("semantic", "hybrid") for each in asked)
     return await postgres.embedder() if semantic else ""
 
 

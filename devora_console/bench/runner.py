@@ -21,6 +21,7 @@ from devora_console.core.unknown import Unknown
 
 Values = Mapping[str, tuple[Mapping[str, Any], ...]]
 _PRECISION = 4  # decimals of a millisecond
+_PATIENCE = 8  # asks cut off one after another, after which a question is given up: the server hangs, or it never ends
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class _Tally:
     timeouts: int = 0
     errors: int = 0
     error: str = ""
+    cut_off: int = 0  # one after another
 
     def __post_init__(self) -> None:
         self.samples = [[] for _ in range(self.subjects)]
@@ -96,9 +98,22 @@ class Runner:
                 tally = into.setdefault(key, _Tally(subjects)) if into is self._tallies else _Tally(subjects)
                 before = tally.errors
                 await self._block(side, question, tally)
-                if tally.errors - before == subjects:  # it fails for everybody: asking on would tell nothing
-                    self._failed[key] = Unknown(f"it failed: {tally.error}", "Correct the question, or the schema")
+                given_up = self._given_up(tally, tally.errors - before)
+                if given_up is not None:  # asking on would tell nothing
+                    self._failed[key] = given_up
                     self._tallies.pop(key, None)
+
+    def _given_up(self, tally: _Tally, errors: int) -> Unknown | None:
+        """Why a question is asked no more, after a block of so many errors."""
+        if errors == tally.subjects:
+            return Unknown(f"it failed: {tally.error}", "Correct the question, or the schema")
+        if tally.cut_off >= self._patience(tally.subjects):
+            words = f"{tally.cut_off} asks one after another took over {self.manner.timeout_seconds:g} s"
+            return Unknown(f"it failed: {words}", "Look at the server, or raise bench.timeout_seconds")
+        return None
+
+    def _patience(self, subjects: int) -> int:
+        return min(subjects, max(_PATIENCE, 2 * self.manner.concurrency))
 
     async def _block(self, side: Side, question: Question, tally: _Tally) -> None:
         turns = iter(range(tally.subjects))
@@ -115,11 +130,14 @@ class Runner:
     async def _worker(self, side: Side, question: Question, tally: _Tally, turns: Iterator[int]) -> None:
         theirs = self.values[side.name]
         for subject in turns:
+            if tally.cut_off >= self._patience(tally.subjects):
+                return
             began = time.perf_counter()
             try:
                 reply = await side.ask(question, theirs[subject])
             except TimeoutError:
                 tally.timeouts += 1
+                tally.cut_off += 1
                 tally.samples[subject].append(1000 * self.manner.timeout_seconds)
                 tally.apart[subject].append(None)
                 continue
@@ -127,6 +145,7 @@ class Runner:
                 tally.errors += 1
                 tally.error = tally.error or str(error)
                 continue
+            tally.cut_off = 0
             taken = round(1000 * (time.perf_counter() - began), _PRECISION)
             tally.samples[subject].append(taken)
             tally.apart[subject].append(None if reply.apart_ms is None else round(reply.apart_ms, _PRECISION))

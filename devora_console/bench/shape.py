@@ -105,7 +105,10 @@ def shaped(data: Mapping[str, Any]) -> FileShape | list[Fault]:
     try:
         return FileShape.model_validate(data)
     except ValidationError as error:
-        return [_fault(each) for each in error.errors(include_url=False, include_input=False)]
+        found = error.errors(include_url=False, include_input=False)
+        # A key that is misspelt is also missing: that it is there under another name says more.
+        misspelt = {each["loc"][:-1] for each in found if each["type"] == "extra_forbidden"}
+        return [_fault(each) for each in found if each["type"] != "missing" or each["loc"][:-1] not in misspelt]
 
 
 def _fault(error: ErrorDetails) -> Fault:

@@ -20,6 +20,7 @@ from devora_console.core.unknown import Unknown
 
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z]+-[0-9a-f]{4}")
 _RESULT: TypeAdapter[Result] = TypeAdapter(Result)
+_NAMED = 3
 _LARGEST = 256_000_000  # bytes
 
 
@@ -82,7 +83,8 @@ class Store:
         if not found:
             raise usage_error("bench_id", f"no result {one_line(given, 60)}", "See: devora-console bench list")
         if len(found) > 1:
-            raise usage_error("bench_id", f"{one_line(given, 60)} may be any of {', '.join(found)}", "Give more of it")
+            several = f"{', '.join(found[-_NAMED:])}{', ...' if len(found) > _NAMED else ''}"
+            raise usage_error("bench_id", f"{one_line(given, 60)} may be any of {several}", "Give more of it")
         return self._load(found[0])
 
     def every(self) -> Iterator[Result | Problem]:
