@@ -56,7 +56,7 @@ class ConsoleServices:
             lambda: self._wake("acts"),
             own_words(effective.profile, arming=self._settings.production),
         )
-        self._observing = Observing(self._settings, self._target, self._looked)
+        self._observing = Observing(self._settings, self._target, self._wake)
         self._watching = Watching(self._settings, self._observing.lend, self._refresh)
         mapping = load_mapping(self._settings.migration.mapping)
         self._migrating = Migrating(
@@ -134,9 +134,6 @@ class ConsoleServices:
         self._watching.look_at_schema()
         self._observing.hasten("embedded")
         self._refresh()
-
-    def _looked(self, kind: str) -> None:
-        self._wake(kind)
 
     def _told(self, kind: str) -> None:
         self._wake("analytics")

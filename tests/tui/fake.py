@@ -51,6 +51,7 @@ from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import Statement
 from devora_console.postgres.watch.ring import Dated
 from devora_console.services.showing import Seen, shown
+from tests.tui.fake_analytics import FakeAnalytics
 from tests.tui.fake_search import FakeSearching
 
 AT = datetime(2024, 12, 9, 14, 3, 27, tzinfo=UTC)
@@ -424,6 +425,7 @@ class FakeServices:
         self.fails: Exception | None = None
         self._wakes: list[Callable[[str], None]] = []
         self.searching = FakeSearching(self._searched)
+        self.analytics = FakeAnalytics(lambda: self.publish("analytics"))
         self._beating: asyncio.Task[None] | None = None
         self.gaps: list[float] = []
 

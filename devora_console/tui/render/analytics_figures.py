@@ -18,10 +18,10 @@ from devora_console.tui.render.look import NIL, Look
 from devora_console.tui.render.numbers import whole
 
 COLUMNS = (
-    Column("figure", "figure", 30, grows=True, rank=0),
-    Column("now", "now, today", 14, right=True, rank=0),
-    Column("week", "7 days", 12, right=True, rank=1),
-    Column("month", "30 days", 12, right=True, rank=2),
+    Column("figure", "figure", 24, grows=True, rank=0),
+    Column("now", "now, today", 11, right=True, rank=0),
+    Column("week", "7 days", 9, right=True, rank=1),
+    Column("month", "30 days", 9, right=True, rank=2),
 )
 _SPANS = ("day", "week", "month")
 _IN = {"day": "now", "week": "week", "month": "month"}

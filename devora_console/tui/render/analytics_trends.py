@@ -13,11 +13,11 @@ from devora_console.tui.render.queries_detail import trend_line
 from devora_console.tui.render.trend import curve
 
 COLUMNS = (
-    Column("series", "by day (UTC)", 18, rank=0),
+    Column("series", "by day (UTC)", 14, rank=0),
     Column("curve", "", 30, grows=True, rank=0),
-    Column("low", "lowest", 10, right=True, rank=3),
-    Column("high", "highest", 10, right=True, rank=2),
-    Column("latest", "today", 10, right=True, rank=1),
+    Column("low", "lowest", 8, right=True, rank=3),
+    Column("high", "highest", 8, right=True, rank=2),
+    Column("latest", "today", 8, right=True, rank=1),
 )
 # What somebody looks at first; the others follow as they come.
 _FIRST = ("active_users", "errors", "error_rate", "search_p95_ms", "rag_p95_ms", "search_ms", "rag_ms")

@@ -15,9 +15,9 @@ from devora_console.tui.render.trend import curve
 
 COLUMNS = (
     Column("state", "state", 9, rank=0),
-    Column("what", "what", 19, rank=0),
-    Column("now", "now", 20, grows=True, rank=1),
-    Column("before", "before", 18, grows=True, rank=2),
+    Column("what", "what", 18, rank=0),
+    Column("now", "now", 17, grows=True, rank=1),
+    Column("before", "before", 14, grows=True, rank=2),
 )
 
 
