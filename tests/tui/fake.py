@@ -424,14 +424,14 @@ class FakeServices:
         self.stopped = False
         self.fails: Exception | None = None
         self._wakes: list[Callable[[str], None]] = []
-        self.searching = FakeSearching(self._searched)
-        self.analytics = FakeAnalytics(lambda: self.publish("analytics"))
+        self.searching = FakeSearching(lambda: self._tell("search"))
+        self.analytics = FakeAnalytics(lambda: self._tell("analytics"))
         self._beating: asyncio.Task[None] | None = None
         self.gaps: list[float] = []
 
-    def _searched(self) -> None:
+    def _tell(self, kind: str) -> None:
         for wake in list(self._wakes):
-            wake("search")
+            wake(kind)
 
     def header(self) -> HeaderSnapshot:
         """The header as set, with the guard as set."""

@@ -61,7 +61,7 @@ def plot_lines(seen: WatchSnapshot, key: str | None, width: int, height: int, lo
         return look.plain(value_words(line.unit, value))
 
     drawn = curve(times, heights, width, height, look, ago, label)
-    return [look.fit(look.text(f" {line.title}, {len(seen.history)} looks"), width), *drawn] if drawn else []
+    return [look.fit(f" {look.text(line.title)}, {len(seen.history)} looks", width), *drawn] if drawn else []
 
 
 def detail(seen: WatchSnapshot, key: str, look: Look) -> Text | None:

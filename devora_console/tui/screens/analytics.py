@@ -20,7 +20,8 @@ from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
 
-_PLOT, _TALL_PLOT, _TALL = 9, 13, 36
+_PLOT, _TALL_PLOT, _TALL = 8, 13, 36
+_NOTE_FROM = 112
 _WATCH_EVERY = 600.0  # seconds after which a watch that is shown counts as old, whatever it is set to
 
 
@@ -77,7 +78,10 @@ class AnalyticsScreen(ConsoleScreen):
     def draw(self) -> None:
         """Draw from the latest."""
         shown, look = self.shown, self.look
-        self.query_one("#headline", Line).show(look.text(shown.headline(look), 600))
+        words = shown.headline(look)
+        if self.size.width < _NOTE_FROM:
+            words = f"{NAMES[self.view].capitalize()}: {words}"
+        self.query_one("#headline", Line).show(look.text(words, 600))
         had = self.focused is None or isinstance(self.focused, PatchTable)
         for view in VIEWS:
             self.query_one(f"#{view}", PatchTable).display = view == self.view
@@ -97,8 +101,9 @@ class AnalyticsScreen(ConsoleScreen):
         self.query_one("#detail", Line).show(shown.detail(key, look) or "")
 
     def note(self) -> str:
-        """Which view it is."""
-        return super().note() or f"{NAMES[self.view]} ({VIEWS.index(self.view) + 1} of {len(VIEWS)})"
+        """Which view it is, where there is room beside the names of the screens."""
+        place = f"{NAMES[self.view]} ({VIEWS.index(self.view) + 1} of {len(VIEWS)})"
+        return super().note() or (place if self.size.width >= _NOTE_FROM else "")
 
     def stale_since(self, now: datetime) -> datetime | None:
         """When looking hangs or fails, what stands here is old."""
