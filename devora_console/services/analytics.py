@@ -34,7 +34,7 @@ _ASKED = ("report", "watch")  # over the session
 # Seconds between two looks at what is shown; the watch has its own setting.
 _EVERY = {"report": 60.0, "delivery": 5.0, "bench": 10.0}
 _DELIVERY_SECONDS = 60.0
-_TIMES = 50  # a look is followed by a pause of that many times its length
+_TIMES = 20  # a look is followed by a pause of that many times its length
 
 
 class Analytics:
