@@ -81,7 +81,8 @@ class Engine:
             if stopped is not None:
                 return self._refused(now, stopped)
             for leg in wanted_legs(asked):
-                tasks.setdefault(leg, asyncio.ensure_future(self._leg(now, leg)))
+                if leg not in tasks:
+                    tasks[leg] = asyncio.ensure_future(self._leg(now, leg))
             for done in asyncio.as_completed(tasks.values()):
                 self._keep(now, await done)
             if Method.HYBRID in asked.methods:
@@ -94,8 +95,7 @@ class Engine:
         return self._snapshot(now, complete=True)
 
     def _refused(self, now: Round, why: Problem | Unknown) -> SearchSnapshot:
-        asked = now.asked
-        now.answers = {each: MethodAnswer(each, (), now.ms(), asked.limit, problem=why) for each in asked.methods}
+        now.answers = {each: self._nothing(now, each, why).answer for each in now.asked.methods}
         return self._snapshot(now, complete=True)
 
     async def _prepare(self, now: Round, tasks: dict[Method, asyncio.Task[Found]]) -> Problem | Unknown | None:

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 WORDS = 60_000
 DIMENSIONS = 256
 PER_TALK = 20
-MODEL = "synthetic-256"
 _COMMON = (  # noqa: SIM905 - a text is what it is
     "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont avec ou son cette"
     " on aux mais comme nous ont été deux être tout leur si aussi fait même peut sans faire bien très bon code erreur"
@@ -75,6 +74,11 @@ class Corpus:
     seed: int = 7
     scattered: bool = False
     users: list[Person] = field(init=False)
+
+    @property
+    def model(self) -> str:
+        """What its vectors are said to be of."""
+        return f"{'scattered' if self.scattered else 'synthetic'}-{DIMENSIONS}"
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 - nothing secret
