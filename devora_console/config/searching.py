@@ -47,7 +47,7 @@ class SearchSettings(Section):
         default=200,
         ge=1,
         le=1000,
-        description="How widely the index of nearest neighbours looks; never less than the hits asked for.",
+        description="How widely the index of nearest neighbours looks; more widely the more vectors a user has.",
     )
     exact_rows: int = Field(
         default=10_000,

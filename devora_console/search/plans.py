@@ -21,14 +21,15 @@ _MANY_ROWS = 1000.0
 """Rows below which a sequential scan, or rows thrown away, are not worth a word."""
 
 
-def inside(question: Question, asked: Asked, ground: Ground, *, tier: int, exactly: bool) -> Question:
+def inside(question: Question, asked: Asked, ground: Ground, *, tier: int, exactly: bool, width: int = 0) -> Question:
     """What the function of a leg runs, as it plans it: with its owner's rights and the user as a constant.
 
-    ``tier``: which of the queries of full text is meant (every word, two, any). ``exactly``: every vector is compared.
+    ``tier``: which of the queries of full text is meant (every word, two, any). ``exactly``: every vector is compared,
+    else the index is walked as widely as ``width``.
     """
     conditions = " AND ".join(_conditions(asked))
     if question.method is Method.SEMANTIC:
-        return _semantic(question, asked, ground, conditions, exactly=exactly)
+        return _semantic(question, asked, ground, conditions, exactly=exactly, width=width)
     if question.method is Method.FTS:
         most = int(question.parameters[8])
         query = _quote(question.parameters[tier])
@@ -47,7 +48,9 @@ def inside(question: Question, asked: Asked, ground: Ground, *, tier: int, exact
     return Question(Method.TRIGRAM, text, (), (("pg_trgm.word_similarity_threshold", threshold),))
 
 
-def _semantic(question: Question, asked: Asked, ground: Ground, conditions: str, *, exactly: bool) -> Question:
+def _semantic(
+    question: Question, asked: Asked, ground: Ground, conditions: str, *, exactly: bool, width: int
+) -> Question:
     vector, model = question.parameters[:2]
     place = quoted(ground.vector_schema or "public")
     dims = vector.count(",") + 1
@@ -65,7 +68,7 @@ def _semantic(question: Question, asked: Asked, ground: Ground, conditions: str,
     off = "on" if exactly else "off"
     settings = (
         ("hnsw.iterative_scan", "strict_order"),
-        ("hnsw.ef_search", str(question.parameters[9])),
+        ("hnsw.ef_search", str(max(10, width, int(question.parameters[7])))),
         *((f"enable_{each}", off) for each in ("sort", "hashjoin", "mergejoin")),
         ("max_parallel_workers_per_gather", "0"),
     )

@@ -89,6 +89,16 @@ def understood(text: str) -> str:
     return _EXCLUDED_NAME.sub(r'-"\1"', _DASH.sub(" ", text))
 
 
+def plainly_meant(text: str) -> str:
+    """What is embedded, where that can be told before the server has analysed the text; else nothing.
+
+    >>> plainly_meant("fuite  mémoire"), plainly_meant("fuite -cache")
+    ('fuite mémoire', '')
+    """
+    text, _ = cleaned(text)
+    return "" if any(word.startswith("-") for word in typed_words(text)) else text
+
+
 async def analyse(
     connection: Connection, caller: Caller, text: str, *, common_percent: float | None = 10.0
 ) -> Analysed:

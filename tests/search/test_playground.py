@@ -12,6 +12,8 @@ from devora_console.config.settings import PostgresSettings, Settings
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.plans import Plan
+from devora_console.search.engine import Engine, Round
+from devora_console.search.found import Found
 from devora_console.search.knobs import asked_of
 from devora_console.search.model import MARK_BEGIN, Asked, Filters, Isolation, Method, SearchSnapshot
 from devora_console.search.movement import movement
@@ -214,3 +216,19 @@ async def test_movement_is_told_against_a_baseline(world: World, playground: Pla
     told = movement(found.methods[Method.HYBRID].hits, found.methods[Method.FTS].hits)
     assert told.words(("conversation", str(name("leak")))) == "="
     assert told.new
+
+
+async def test_each_leg_is_asked_once(world: World, playground: Playground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that begins before the analysis, too."""
+    asked_for: list[Method] = []
+    leg = Engine._leg
+
+    async def counted(self: Engine, now: Round, method: Method) -> Found:
+        asked_for.append(method)
+        return await leg(self, now, method)
+
+    monkeypatch.setattr(Engine, "_leg", counted)
+    for text in ("fuite mémoire", "fuite -cache"):
+        asked_for.clear()
+        await ask(playground, asked(world, text))
+        assert sorted(asked_for) == [Method.FTS, Method.SEMANTIC, Method.TRIGRAM]
