@@ -14,6 +14,7 @@ import click
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.cli.rag_view import answer_keys, print_answer_end, print_prompt, prompt_keys, told_cost
+from devora_console.cli.typed import Typed
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
 from devora_console.core.safetext import safe
 from devora_console.core.unknown import Unknown
@@ -69,7 +70,7 @@ def _asking(function: Any) -> Any:
     return function
 
 
-@door_command(command, "prompt")
+@door_command(command, "prompt", cls=Typed)
 @_asking
 def _prompt(door: Door, **given: Any) -> Answer:
     """The packed prompt: what went in, what was cut or left out and why. No model is asked for an answer."""
@@ -84,7 +85,7 @@ def _prompt(door: Door, **given: Any) -> Answer:
     )
 
 
-@door_command(command, "ask")
+@door_command(command, "ask", cls=Typed)
 @_asking
 def _ask(door: Door, **given: Any) -> Answer:
     """Send the prompt to the model of the settings (rag.model, rag.base_url) and stream its answer. This costs money.

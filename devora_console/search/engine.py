@@ -253,8 +253,8 @@ async def fill(
     ), missing
 
 
-NOTHING = frozenset({"empty_query", "nothing_to_search", "nothing_to_embed"})
-"""Problems of what was typed: nothing is wrong with the server, there is only nothing to find."""
+NOTHING = frozenset({"empty_query", "nothing_to_search", "nothing_to_embed", "no_documents_yet"})
+"""Problems of what was typed, or by whom: nothing is wrong with the server, there is only nothing to find."""
 
 
 def _why_lost(answers: Sequence[MethodAnswer]) -> Problem | Unknown:

@@ -67,6 +67,9 @@ async def why_none(connection: Connection, caller: Caller, model: str) -> Proble
     row = (await fetch(connection, caller, sql(HERE, "vectors_none"), model, caller.user))[0]
     if row["of_this"]:
         return None
+    if not row["documents"]:
+        whose = "there are no documents yet" if caller.user is None else "this user has no document, or is none"
+        return Problem("no_documents_yet", whose, "Copy some, or search as somebody else")
     if row["other"]:
         return Problem(
             "other_model",

@@ -10,6 +10,8 @@ from typing import Any
 
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Caller, Connection, fetch
+from devora_console.search.embed.french import folded, unelided
+from devora_console.search.embed.glossary import load_glossary
 from devora_console.search.ground import HERE
 from devora_console.search.model import Analysed, Fate, Word
 from devora_console.search.spelling import meant
@@ -23,6 +25,11 @@ _EDGES = "\"'«»()[]{},;:!?…“”‘’"
 _QUESTIONS = frozenset({"comment", "pourquoi", "combien", "quand", "quel", "quell", "lequel", "est-ce", "faut"})
 """Lexemes of words that ask, and say nothing of what is asked for; PostgreSQL's French stop words lack them."""
 _OPERATOR = re.compile(r"(?i)^(or|and)$")
+_TWICE = re.compile(r"(.)\1")
+_DASHES = re.compile(r"(?<!\S)-{2,}(?=\w)")
+_SIGNED = {"c++": "cpp", "c#": "csharp", "f#": "fsharp"}
+"""Names that lose their signs in an index of words, and how files and blocks of code spell them."""
+_SIGNED_WORD = re.compile(r"(?i)(?<![\w+#.])(c\+\+|[cf]#)(?![\w+#])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,15 @@ def typed_words(text: str) -> list[str]:
     return [word for word in words if word and not _OPERATOR.match(word)]
 
 
+def spelt(text: str) -> str:
+    """The text as full text search is asked for it: an option of a command excludes nothing, and c++ is cpp.
+
+    >>> spelt("git commit --amend -cache"), spelt("C++ ou c#, pas C")
+    ('git commit amend -cache', 'cpp ou csharp, pas C')
+    """
+    return _SIGNED_WORD.sub(lambda match: _SIGNED[match[0].lower()], _DASHES.sub("", text))
+
+
 async def analyse(
     connection: Connection, caller: Caller, text: str, *, common_percent: float | None = 10.0
 ) -> Analysed:
@@ -81,11 +97,12 @@ async def analyse(
     if not text:
         return Analysed("", "", "", "", "", notes=(*notes, "Nothing was typed."))
     words = typed_words(text)
-    rows = await fetch(connection, caller, sql(HERE, "analyse"), text, words)
+    rows = await fetch(connection, caller, sql(HERE, "analyse"), spelt(text), [spelt(each) for each in words])
     asked = sorted({each.word for row in rows for each in lexemes(row["query"]) if not each.negated})
     known: dict[str, Known] = {}
     if asked and common_percent is not None:
-        known = await _vocabulary(connection, caller, asked, common_percent)
+        typed = {each.word: word for word, row in zip(words, rows[1:], strict=True) for each in lexemes(row["query"])}
+        known = await _vocabulary(connection, caller, asked, common_percent, typed)
     found = made(text, words, rows, known, notes)
     return replace(found, took_ms=(time.perf_counter() - began) * 1000)
 
@@ -145,7 +162,7 @@ def _names(words: Sequence[Word], text: str) -> str:
 
     What the parser makes no word of stays: a name may well be spelt c++.
     """
-    left = [word.text for word in words if word.fate not in (Fate.STOP, Fate.EXCLUDED)]
+    left = [spelt(word.text) for word in words if word.fate not in (Fate.STOP, Fate.EXCLUDED)]
     return " ".join(left) if words else text
 
 
@@ -161,11 +178,14 @@ def _said(words: Sequence[Word], strict: str) -> list[str]:
         (Fate.STOP, "Left out as stop words: {}."),
         (Fate.VANISHED, "No word to the parser: {}."),
         (Fate.COMMON, "Left out where any word may match, as too many documents hold them: {}."),
+        (Fate.UNKNOWN, "In no document: {}."),
     ):
-        if these := [word.text for word in words if word.fate is fate]:
+        if these := [_SIGNED.get(word.text.lower(), word.text) for word in words if word.fate is fate]:
             notes.append(said.format(", ".join(dict.fromkeys(these))))
-    if these := [f"{word.text} ({word.became})" for word in words if word.fate is Fate.CORRECTED]:
-        notes.append(f"Searched for also as the nearest known word: {', '.join(dict.fromkeys(these))}.")
+    if these := [f"{word.text} (by the stem {word.became}, too)" for word in words if word.fate is Fate.CORRECTED]:
+        notes.append(f"In no document, so searched for by what is spelt like it: {', '.join(dict.fromkeys(these))}.")
+    if these := [f"{word.text} as {spelt(word.text)}" for word in words if _SIGNED_WORD.search(word.text)]:
+        notes.append(f"Signs are not in the index of words, so searched for is {', '.join(dict.fromkeys(these))}.")
     if strict and any(word.fate is Fate.EXCLUDED for word in words):
         notes.append("What is excluded is excluded from full text only: meaning and names do not know of it.")
     if not strict:
@@ -179,14 +199,31 @@ def _said(words: Sequence[Word], strict: str) -> list[str]:
 
 
 async def _vocabulary(
-    connection: Connection, caller: Caller, asked: Sequence[str], common_percent: float
+    connection: Connection, caller: Caller, asked: Sequence[str], common_percent: float, typed: Mapping[str, str]
 ) -> dict[str, Known]:
     rows = await fetch(connection, caller, sql(HERE, "words"), list(asked[:MOST_WORDS]), common_percent)
     return {
         row["lexeme"]: Known(
             0 if not row["held"] else row["documents"],
-            "" if row["held"] else meant(row["lexeme"], row["near"]),
+            "" if row["held"] or not row["near"] else _meant(row["lexeme"], row["near"], typed),
             row["common"],
         )
         for row in rows
     }
+
+
+def _meant(lexeme: str, near: Sequence[str], typed: Mapping[str, str]) -> str:
+    return meant(lexeme, near, real=_real(typed.get(lexeme, lexeme)))
+
+
+def _real(word: str) -> bool:
+    """Whether it is a French word, as far as the glossary knows: no misspelling then.
+
+    A letter doubled by mistake looks like a form of a verb (jette, of jeter): it does not count.
+
+    >>> [_real(word) for word in ("réparer", "l'installé", "facturre", "camoin")]
+    [True, True, False, False]
+    """
+    plain = folded(unelided(word).rpartition(" ")[2])
+    twice = {pair[0] for pair in _TWICE.finditer(plain)}
+    return any(all(pair in form for pair in twice) for form in load_glossary().forms(plain))

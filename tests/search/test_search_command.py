@@ -43,6 +43,12 @@ async def test_what_cannot_be_asked_is_said(run: Run, world: World) -> None:
     for text in ("", "'; drop table users"):
         assert run("search", text, *fast, **env).code == 0, text
     assert run("search", *fast, "--", "-fuite", **env).code == 0
+    for text in ("-fuite", "-h -fuite", "--amend ne marche pas"):
+        for words in ((*fast, "--json", text), (text, *fast, "--json")):
+            assert run("search", *words, **env).json()["query"] == text
+    assert run("search", "--as-ownr", "fuite", **env).code == 2
+    assert "No such option" in run("search", "--as-ownr", "fuite", **env).err
+    assert run("search", "fuite", *fast, "--since", "2025-02-01", "--until", "2025-01-01", **env).code == 2
     assert run("search", "for", "suite", "--as-owner", "--method", "fts", "--json", **env).json()["query"] == "suite"
     assert "suite" in run("search", "--help").out
     await execute(world.dsn, "DROP TABLE public.search_documents CASCADE")
