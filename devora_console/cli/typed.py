@@ -17,7 +17,8 @@ class Typed(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Mark those words, let click sort the rest, take the marks away."""
-        short, valued = set(ctx.help_option_names), set()
+        short = set(ctx.help_option_names)
+        valued: set[str] = set()
         for option in self.params:
             if isinstance(option, click.Option):
                 short.update(option.opts)
