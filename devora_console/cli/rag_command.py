@@ -115,7 +115,8 @@ def _ask(door: Door, **given: Any) -> Answer:
         door.narrate(f"· {note}")
     door.narrate(
         f"Asking {endpoint.name}, {endpoint.model}: {response.total_contexts} texts, "
-        f"{number(response.tokens.prompt)} tokens ({response.tokens.counter}); {told_cost(door.effective.settings.rag, response.tokens.prompt)}"
+        f"{number(response.tokens.prompt)} tokens "
+        f"({response.tokens.counter}); {told_cost(door.effective.settings.rag, response.tokens.prompt)}"
     )
     answer = asyncio.run(_answered(door, prompt, response))
     problems = tuple(each for each in (problem, answer.problem) if each is not None)

@@ -160,7 +160,7 @@ class Engine:
             return fulltext.question(now.analysed, now.asked, most, any_word=now.any_word)
         if leg is Method.TRIGRAM:
             return trigram.question(now.analysed, now.asked, most, now.ground)
-        now.meaning = await meaning_of(await self.embedder.get(), now.analysed)
+        now.meaning = await meaning_of(await self.embedder.get(), now.analysed, self.settings.meaning_seconds)
         if not isinstance(now.meaning, Meaning):
             return now.meaning
         rows = self.settings.exact_rows

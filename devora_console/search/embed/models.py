@@ -24,7 +24,7 @@ _PRICES = MappingProxyType({"text-embedding-3-small": 0.02, "text-embedding-3-la
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens, the day that was so, and who says so; ``own``: it is made here, nobody is paid."""
+    """US dollars for a million tokens, the day that was so, who says so; ``own``: nobody is paid."""
 
     per_million: float
     as_of: str
