@@ -77,6 +77,7 @@ async def test_a_suite_before_and_after(run: Run, world: World, tmp_path: Path) 
     suite.write_text(json.dumps({"user": str(ALICE), "queries": queries}))
     ran = run("search", "suite", "run", str(suite), "--json", **env).json()
     assert ran["metrics"]["hybrid"]["mrr"] == 1.0
+    assert "there are vectors, but none of hash" in str(ran["metrics"]["semantic"]["mrr"])  # none, which is no 0
     assert ran["n"] == 6
     assert ran["embedder"]["model"].startswith("hash")
     assert run("search", "suite", "compare", str(suite), **env).code == 2  # nothing is recorded
