@@ -171,7 +171,7 @@ class Engine:
             return fulltext.question(now.analysed, now.asked, most, any_word=now.any_word)
         if leg is Method.TRIGRAM:
             return trigram.question(now.analysed, now.asked, most, now.ground, any_word=now.any_word)
-        now.meaning = await meaning_of(await self.embedder.get(), now.analysed)
+        now.meaning = await meaning_of(await self.embedder.get(), now.analysed, self.settings.meaning_seconds)
         if not isinstance(now.meaning, Meaning):
             return now.meaning
         rows = self.settings.exact_rows
@@ -272,8 +272,8 @@ async def fill(
     ), missing
 
 
-NOTHING = frozenset({"empty_query", "nothing_to_search", "nothing_to_embed"})
-"""Problems of what was typed: nothing is wrong with the server, there is only nothing to find."""
+NOTHING = frozenset({"empty_query", "nothing_to_search", "nothing_to_embed", "no_documents_yet"})
+"""Problems of what was typed, or by whom: nothing is wrong with the server, there is only nothing to find."""
 
 
 def _why_lost(answers: Sequence[MethodAnswer]) -> Problem | Unknown:

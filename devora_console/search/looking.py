@@ -66,7 +66,7 @@ async def compare_neighbours(engine: Engine, snapshot: SearchSnapshot) -> Neighb
     now = _again(engine, snapshot)
     try:
         now.ground = await engine.ground()
-        now.meaning = await meaning_of(await engine.embedder.get(), now.analysed)
+        now.meaning = await meaning_of(await engine.embedder.get(), now.analysed, engine.settings.meaning_seconds)
     except FAILURES as error:
         return refusal(error, now.caller.seconds)
     if not isinstance(now.meaning, Meaning):

@@ -105,17 +105,20 @@ def flags(plan: Plan | Unknown, method: Method) -> tuple[str, ...]:
     """What is wrong with a plan, in words: sequential scans, an index not used, rows read and thrown away."""
     if isinstance(plan, Unknown):
         return ()
+    # Few vectors are compared with every one on purpose: the index is for many (see _semantic).
+    every = method is Method.SEMANTIC and dict(plan.settings).get("enable_sort") != "off"
     found = []
     read = [node for node in plan.nodes if node.actual is not None and node.actual.loops]
     for node in read:
         rows = node.actual.all_rows if node.actual else 0.0
         removed = (node.removed_by_filter or 0.0) * (node.actual.loops if node.actual else 1)
-        if node.type.endswith("Seq Scan") and rows + removed >= _MANY_ROWS:
+        scanned = removed if every else rows + removed
+        if node.type.endswith("Seq Scan") and scanned >= _MANY_ROWS:
             found.append(f"Sequential scan of {node.relation}: {rows + removed:,.0f} rows read.")
         elif removed >= _MANY_ROWS:
             found.append(f"{node.title}: a filter threw {removed:,.0f} rows away.")
     part, name = _INDEXES[method]
     touched = sum(node.actual.all_rows for node in read if node.actual and node.relation)
-    if touched >= _MANY_ROWS and not any(part in node.index for node in read):
+    if touched >= _MANY_ROWS and not every and not any(part in node.index for node in read):
         found.append(f"The plan does not use {name}.")
     return tuple(found)

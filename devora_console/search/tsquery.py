@@ -152,10 +152,10 @@ def two_of(query: str, without: Collection[str] = (), rarest: Sequence[str] = ()
     "( 'a' & 'b' | 'a' & 'c' | 'b' & 'c' ) & !'d'"
     >>> two_of(" & ".join(f"'{word}'" for word in "abcdefgh"), rarest="hgfedcb").count("'a'")
     0
-    >>> two_of("'a' & 'b'")
-    ''
+    >>> two_of("'a' & 'b'"), two_of("'a' & 'a' & 'a'")
+    ('', '')
     """
-    every = groups(query)
+    every = tuple(dict.fromkeys(groups(query)))
     wanted = [each for each in every if _wanted(each, without)]
     if len(wanted) < 3:
         return ""

@@ -22,6 +22,9 @@ def question(
             "no_extension", "the extension pg_trgm is not here", "CREATE EXTENSION pg_trgm, then: schema apply"
         )
     if sum(char.isalnum() for char in analysed.names) < 3:
+        if analysed.words and not analysed.names:
+            left = "only stop words and what is excluded are there: no name is looked for by those"
+            return Problem("nothing_to_search", left, "Type a word of a title or a name")
         return Problem("nothing_to_search", "fewer than three letters have no trigrams", "Type more letters")
     kept = asked.filters
     values = (
