@@ -91,7 +91,9 @@ async def test_a_user_is_chosen_and_hits_are_judged(services: FakeServices, tmp_
         await typed(pilot, "fuite")
         await press(pilot, "enter", "j")
         await until(pilot, lambda: "from everybody's documents" in said(app))
+        assert "0, 1 or 2; p another file" in said(app)
         everybody = tmp_path / "everybody.json"
+        await press(pilot, "p")
         app.screen.query_one(Input).value = str(everybody)
         await press(pilot, "enter", "1")
         await until(pilot, everybody.exists)
