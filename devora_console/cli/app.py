@@ -32,6 +32,7 @@ _COMMANDS = {
     "act": ("act", "VACUUM, ANALYZE, REINDEX, DROP INDEX, cancel, terminate: previewed and verified."),
     "rag": ("rag", "The prompt that a question becomes with what is found for it, and its answer."),
     "embed": ("embed", "Embeddings: what is covered, what a back-fill takes, and the back-fill."),
+    "bench": ("bench", "Before and after: the same questions asked of MongoDB and of PostgreSQL."),
     "cutover": ("cutover", "The runbook: planned, walked, watched, taken back."),
     "indexes": ("indexes", "What is wrong with the indexes, how sure that is, and the SQL that mends it."),
     "analytics": ("analytics", "Product events and their delivery; business metrics."),

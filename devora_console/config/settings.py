@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from devora_console.config.analytics import AnalyticsSettings
+from devora_console.config.bench import BenchSettings
 from devora_console.config.conninfo import ConninfoError, wrong_scheme
 from devora_console.config.embed import EmbedSettings
 from devora_console.config.libpq import normalise
@@ -241,6 +242,7 @@ class Settings(Section):
     search: SearchSettings = SearchSettings()
     embed: EmbedSettings = EmbedSettings()
     rag: RagSettings = RagSettings()
+    bench: BenchSettings = BenchSettings()
     cutover: CutoverSettings = CutoverSettings()
     terminal: TerminalSettings = TerminalSettings()
     queries: QueriesSettings = QueriesSettings()

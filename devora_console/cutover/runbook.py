@@ -13,13 +13,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from devora_console.config.faults import Fault, Located
 from devora_console.config.keys import suggestion
 from devora_console.config.locate import item_lines
 from devora_console.config.tomlfile import shown_path
 from devora_console.config.tomltext import FileWords, decoded, toml_document, toml_text
 from devora_console.core.problems import usage_error
 from devora_console.core.safetext import one_line
-from devora_console.cutover.faults import Fault, Located
 from devora_console.cutover.model import Runbook
 from devora_console.cutover.runbook_build import gate_uses, steps
 from devora_console.cutover.runbook_sense import sense_faults, sync_faults
@@ -73,7 +73,7 @@ def parse_runbook(raw: bytes, shown: str, given: Given, *, path: str = "") -> Ru
     data = toml_document(text)
     if isinstance(data, str):
         raise usage_error("runbook_syntax", f"{shown}{data}", "Correct the file's syntax")
-    source = Located(shown, data, item_lines(text.replace("\r\n", "\n")))
+    source = Located("runbook", shown, data, item_lines(text.replace("\r\n", "\n")))
     values = _values(data, given)
     replacing = Replacing(values, given.surroundings)
     replaced = _replaced(data, replacing)

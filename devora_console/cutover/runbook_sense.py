@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from devora_console.config.faults import Fault
 from devora_console.config.keys import suggestion
 from devora_console.config.locate import Place
-from devora_console.cutover.faults import Fault
 from devora_console.cutover.runbook_shape import FileShape, GateShape, ProbeShape, StepShape, UndoShape
 
 NOTHING = "nothing to undo:"

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from devora_console.config.faults import KIND_WORDS, Fault
 from devora_console.config.keys import suggestion
 from devora_console.config.locate import Place
 from devora_console.core.safetext import one_line
-from devora_console.cutover.faults import Fault
 
 _LONGEST = 2_678_400  # seconds: a month
 
@@ -190,22 +190,10 @@ def _reason(error: ErrorDetails, place: Place, data: Mapping[str, Any]) -> str:
         return "should be a short name of a-z, 0-9 and '-' (gates: with '.' and '_')"
     if kind == "list_type" and place[-1] == "run":
         return 'should be a list of words, without a shell: ["program", "argument"]'
-    return _WORDS.get(kind) or one_line(error["msg"].replace("Input should", "should").replace("String", "text"), 200)
+    return KIND_WORDS.get(kind) or one_line(
+        error["msg"].replace("Input should", "should").replace("String", "text"), 200
+    )
 
-
-_WORDS = {
-    "missing": "is missing",
-    "list_type": "should be a list",
-    "string_type": "should be text",
-    "string_too_short": "is empty",
-    "too_short": "is empty",
-    "bool_type": "should be true or false",
-    "float_type": "should be a number",
-    "int_type": "should be a whole number",
-    "finite_number": "should be a finite number",
-    "dict_type": "should be a table",
-    "model_type": "should be a table",
-}
 
 _MODELS: Mapping[str, type[_Shape]] = {
     "runbook": HeadShape,

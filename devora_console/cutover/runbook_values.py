@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from devora_console.config.faults import Fault
 from devora_console.config.keys import suggestion
 from devora_console.config.locate import Place
 from devora_console.config.redact import is_sensitive, redact_dsn, redact_message
-from devora_console.cutover.faults import Fault
 from devora_console.cutover.runbook_shape import NUMBERS
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")

@@ -1,9 +1,10 @@
-"""What is wrong with a runbook: each fault at its place in the file, told as one line."""
+"""What is wrong with a TOML file that people write by hand: each fault at its place, told as one line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from devora_console.config.keys import shown_key
@@ -23,8 +24,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A file's name, its contents and its keys' lines: what turns a fault into a line for people."""
+    """A file's name, its contents and its keys' lines: what turns a fault into a line for people.
 
+    ``code`` is that of the problem.
+    """
+
+    code: str
     shown: str
     data: Mapping[str, Any]
     lines: Mapping[Place, int]
@@ -36,7 +41,7 @@ class Located:
         line = self.line(first.place)
         where = f"{self.shown}:{line}" if line else self.shown
         path = self._readable(first.place)
-        return usage_error("runbook", f"{where}: {path + ': ' if path else ''}{first.reason}{more}", first.remedy)
+        return usage_error(self.code, f"{where}: {path + ': ' if path else ''}{first.reason}{more}", first.remedy)
 
     def line(self, place: Place) -> int:
         """The line of a key, or of the nearest table around it; 0 for the file itself."""
@@ -60,3 +65,21 @@ class Located:
             else:
                 parts.append(shown_key(part))
         return ".".join(parts)
+
+
+KIND_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "missing": "is missing",
+        "list_type": "should be a list",
+        "string_type": "should be text",
+        "string_too_short": "is empty",
+        "too_short": "is empty",
+        "bool_type": "should be true or false",
+        "float_type": "should be a number",
+        "int_type": "should be a whole number",
+        "finite_number": "should be a finite number",
+        "dict_type": "should be a table",
+        "model_type": "should be a table",
+    }
+)
+"""What pydantic finds wrong with a value, in our words."""
