@@ -19,7 +19,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.search.embed.provider import Embedder, Vector
 from devora_console.search.engine import NOTHING, Engine
 from devora_console.search.knobs import asked_of
-from devora_console.search.meaning import Known
+from devora_console.search.meaning import LazyEmbedder
 from devora_console.search.model import Filters, Method, SearchType
 
 _spent: ContextVar[list[float]] = ContextVar("spent")  # a search's tasks have a copy of its context: the same list
@@ -49,7 +49,7 @@ class _Timed:
         await self._inner.close()
 
 
-class _Timing(Known):
+class _Timing(LazyEmbedder):
     """Knows the embedder of the settings, timed."""
 
     _timed: Embedder | Unknown | None = None
