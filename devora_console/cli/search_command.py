@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 from rich.console import Console
@@ -14,16 +15,18 @@ from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.cli.schema_command import database_of, on_target
 from devora_console.cli.search_bench import bench
+from devora_console.cli.search_knobs import Turned, knob_options
 from devora_console.cli.search_suite import suite
 from devora_console.cli.search_view import Looked, keys, show
 from devora_console.cli.tables import number
+from devora_console.cli.typed import Typed
 from devora_console.config.settings import Settings
 from devora_console.core.guard import Act
 from devora_console.core.problems import ExitCode, Problem, usage_error
 from devora_console.core.unknown import Unknown
 from devora_console.search.engine import NOTHING
 from devora_console.search.knobs import asked_of
-from devora_console.search.model import Asked, Filters, Isolation, Method, SearchSnapshot, SearchType
+from devora_console.search.model import KINDS, Asked, Filters, Isolation, Method, SearchSnapshot, SearchType
 from devora_console.search.playground import Playground
 
 _QUERY = "for"
@@ -66,7 +69,7 @@ def command() -> None:
     devora-console search suite record suites/fr.json     before the cutover
     devora-console search suite compare suites/fr.json    after it: exit code 1 when it is worse
     devora-console search for suite --as-user 7f3e...     a query that is the name of a command
-    devora-console search --as-user 7f3e... -- -cache     a query that begins with -
+    devora-console search "fuite -cache" --as-user 7f3e...     without what holds the word cache
     """
 
 
@@ -74,7 +77,7 @@ command.add_command(suite)
 command.add_command(bench)
 
 
-@door_command(command, _QUERY, hidden=True)
+@door_command(command, _QUERY, hidden=True, cls=Typed)
 @click.argument("query", nargs=-1, required=True)
 @click.option(
     "--method",
@@ -85,11 +88,10 @@ command.add_command(bench)
 )
 @click.option(
     "--type",
-    "kind",
+    "kinds",
     type=click.Choice([each.value for each in SearchType]),
-    default="all",
-    show_default=True,
-    help="What to find.",
+    multiple=True,
+    help="What to find; may be given again.  [default: all]",
 )
 @click.option("--as-user", metavar="ID", help="As this user, with the application's role.")
 @click.option("--as-owner", is_flag=True, help="Past row-level security; with --as-user that user's documents only.")
@@ -100,11 +102,13 @@ command.add_command(bench)
 @click.option("--explain", is_flag=True, help="Also the plan of each method, run with ANALYZE and BUFFERS.")
 @click.option("--sql", "with_sql", is_flag=True, help="Also the exact statements with their parameters.")
 @click.option("--exact", is_flag=True, help="Compare with every vector, and tell what the index would have found.")
+@knob_options
 def _query(
     door: Door,
+    /,
     query: tuple[str, ...],
     method: str,
-    kind: str,
+    kinds: tuple[str, ...],
     as_user: str | None,
     as_owner: bool,
     limit: int | None,
@@ -114,18 +118,22 @@ def _query(
     explain: bool,
     with_sql: bool,
     exact: bool,
+    **turned: Any,
 ) -> Answer:
     """Ask one query."""
     door.command = "search"
     settings = door.effective.settings
-    filters = Filters(SearchType(kind).kinds, _utc(since), _utc(until), language)
+    if since is not None and until is not None and until <= since:
+        raise usage_error("filter_dates", f"--until {until:%Y-%m-%d %H:%M} is not after --since", "Swap them")
+    wanted = {each for kind in kinds or (SearchType.ALL,) for each in SearchType(kind).kinds}
+    filters = Filters(tuple(kind for kind in KINDS if kind in wanted), _utc(since), _utc(until), language)
     if as_user is None and not as_owner:
         raise usage_error(
             "no_user", "it is not said as whom to search", "Give --as-user ID, or --as-owner for everybody's documents"
         )
     asked = asked_of(settings, " ".join(query), user=as_user, as_owner=as_owner, filters=filters, limit=limit)
     methods = tuple(Method) if method == "all" else (Method(method),)
-    asked = replace(asked, methods=methods, knobs=replace(asked.knobs, exact=exact))
+    asked = replace(asked, methods=methods, knobs=replace(Turned(**turned).of(asked.knobs), exact=exact))
     looked = asyncio.run(_look(settings, asked, explain=explain, exact=exact))
     code, problems = _judged(looked.snapshot)
     return Answer(keys(looked), lambda out: show(out, looked, sql=with_sql), code, problems)

@@ -205,6 +205,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("search_sql.method", "m", "method", "The statement of the next method.", _SQL, rank=12),
     Action("search_sql.undo", "u", "undo", "The statement as it was.", _SQL, rank=13),
     Action("search_prompt.ask_model", "A", "ask", "Send it to the model, after a confirmation.", _PROMPT, rank=10),
+    Action("search_prompt.conversation", "v", "conversation", "Go on with one of the latest.", _PROMPT, rank=11),
     Action("list.look", "r", "look now", "Look now instead of in a while.", _WATCHED, rank=19),
     Action("list.earlier", "<", "earlier", "Show what was seen before, as far back as an hour.", _WATCHED, rank=26),
     Action("list.later", ">", "later", "Show what was seen after that; Esc goes back to now.", _WATCHED, rank=27),

@@ -83,7 +83,8 @@ class Analysed:
     ``text`` is what was typed, cleaned and cut. ``strict`` is the tsquery that wants every word, ``two`` the one that
     wants any two of three or more, ``loose`` the one that wants any; all as text, empty when nothing is left to search
     for. ``names`` is what trigrams are compared with, ``meaning`` what is embedded: the text
-    without what is excluded.
+    without what is excluded. ``excluded`` is a tsquery of negations that every document must meet, whatever the
+    method; empty where nothing is excluded.
     ``took_ms``: analysing is shared by all methods.
     """
 
@@ -96,6 +97,7 @@ class Analysed:
     words: tuple[Word, ...] = ()
     notes: tuple[str, ...] = ()
     took_ms: float = 0.0
+    excluded: str = ""
 
     @property
     def empty(self) -> bool:

@@ -7,24 +7,20 @@ this fails never fails a search.
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from devora_console.config.load import load
 from devora_console.config.settings import Settings
-from devora_console.core.clock import utc_now
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
-from devora_console.search.asking import FAILURES, Pool
+from devora_console.search.asking import Pool
 from devora_console.search.embed.provider import Embedder
 from devora_console.search.engine import NOTHING, Engine
 from devora_console.search.knobs import asked_of
-from devora_console.search.meaning import Known
+from devora_console.search.meaning import LazyEmbedder
 from devora_console.search.model import (
     MARK_BEGIN,
     MARK_END,
@@ -36,12 +32,9 @@ from devora_console.search.model import (
     SearchResults,
     SearchType,
 )
+from devora_console.search.recording import Recorder
 
-_log = logging.getLogger(__name__)
 _MOST = 200
-_RECORD = """INSERT INTO public.search_queries
-                    (user_id, query_text, search_type, results_count, execution_time_ms, timestamp)
-             VALUES ($1, $2, $3, $4, $5, $6)"""
 _UNMARKED = str.maketrans("", "", MARK_BEGIN + MARK_END)
 
 
@@ -59,8 +52,8 @@ class SearchService:
     def __init__(self, pool: Pool, settings: Settings, embedder: Embedder | None = None) -> None:
         self.pool = pool
         self._settings = settings
-        self._engine = Engine(pool, settings.search, Known(settings, embedder))
-        self._recording: set[asyncio.Task[None]] = set()
+        self._engine = Engine(pool, settings.search, LazyEmbedder(settings, embedder))
+        self._recorder = Recorder(pool, settings.search.role)
 
     async def search(
         self,
@@ -97,31 +90,12 @@ class SearchService:
         results = [_result(hit) for hit in answer.hits]
         took = round((time.perf_counter() - began) * 1000)
         found = SearchResults(results, len(results), took, query, kind)
-        self._record(str(user_id), found)
+        self._recorder.record(user_id, query, kind.value, found.total_count, took)
         return found
 
     async def close(self) -> None:
         """Wait for what is still being recorded. The pool stays open: it is the application's."""
-        if self._recording:
-            await asyncio.wait(self._recording)
-
-    def _record(self, user: str, found: SearchResults) -> None:
-        """Beside the answer, which does not wait for it: the moment is that of the answer, not of the writing."""
-        task = asyncio.ensure_future(self._write(user, found, utc_now()))
-        self._recording.add(task)
-        task.add_done_callback(self._recording.discard)
-
-    async def _write(self, user: str, found: SearchResults, at: datetime) -> None:
-        text = found.query.replace("\0", "").encode("utf-8", "replace").decode()[:10_000]
-        try:
-            async with self.pool.acquire() as connection, connection.transaction():
-                await connection.execute("SET TRANSACTION READ WRITE")
-                await connection.execute(f'SET LOCAL ROLE "{self._settings.search.role}"')  # a checked name
-                await connection.execute("SELECT set_config('app.user_id', $1, true)", user)
-                kind, took = found.search_type.value, found.execution_time_ms
-                await connection.execute(_RECORD, UUID(user), text, kind, found.total_count, took, at)
-        except FAILURES as error:
-            _log.warning("a search was not recorded: %s", type(error).__name__)
+        await self._recorder.finish()
 
 
 def _refuse(answer: MethodAnswer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 _TOKEN = re.compile(r"'(?:[^'\\]|''|\\.)*'(?::[A-D*]+)?|<->|<\d+>|[&|!()]")
@@ -29,6 +30,7 @@ def quote(word: str) -> str:
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
+@lru_cache(maxsize=1024)  # an analysis asks for those of the same query and words many times
 def lexemes(query: str) -> tuple[Lexeme, ...]:
     """Those of a query, in its order.
 
@@ -76,15 +78,44 @@ def any_of(query: str, without: Collection[str] = ()) -> str:
     >>> any_of("'pan' & 'bas'"), any_of("!'vert'")
     ("'pan' | 'bas'", '')
     """
-    every = lexemes(query)
-    wanted = list(dict.fromkeys(quote(each.word) for each in every if not each.negated and each.word not in without))
-    excluded = list(dict.fromkeys(quote(each.word) for each in every if each.negated))
+    found = (each.word for each in lexemes(query) if not each.negated and each.word not in without)
+    wanted = list(dict.fromkeys(map(quote, found)))
     if not wanted:
         return ""
-    either = " | ".join(wanted)
-    if not excluded:
+    either, out = " | ".join(wanted), exclusions(query)
+    if not out:
         return either
-    return " & ".join((f"( {either} )" if len(wanted) > 1 else either, *(f"!{each}" for each in excluded)))
+    return f"( {either} ) & {out}" if len(wanted) > 1 else f"{either} & {out}"
+
+
+def exclusions(query: str) -> str:
+    """What the query wants not to be there, as a query of its own: words and phrases. Empty where there is none.
+
+    >>> exclusions("'pan' & !'vert' & !( 'bas' <-> 'don' )"), exclusions("'pan' & !'vert' | 'bas'")
+    ("!'vert' & !( 'bas' <-> 'don' )", "!'vert'")
+    """
+    if _joined_by_or(query):
+        return " & ".join(dict.fromkeys(f"!{quote(each.word)}" for each in lexemes(query) if each.negated))
+    return " & ".join(dict.fromkeys(each for each in groups(query) if each.startswith("!")))
+
+
+def excluding_everywhere(query: str) -> str:
+    """The query where an exclusion holds for all that is joined with or, as it does for every other method.
+
+    >>> excluding_everywhere("'a' & !'b' | 'c'"), excluding_everywhere("'a' & !'b'")
+    ("( 'a' & !'b' | 'c' ) & !'b'", "'a' & !'b'")
+    """
+    out = exclusions(query)
+    return f"( {query} ) & {out}" if out and _joined_by_or(query) else query
+
+
+def _joined_by_or(query: str) -> bool:
+    depth = 0
+    for part in _TOKEN.findall(query):
+        depth += (part == "(") - (part == ")")
+        if part == "|" and depth == 0:
+            return True
+    return False
 
 
 _MOST_GROUPS = 7
@@ -98,12 +129,12 @@ def groups(query: str) -> tuple[str, ...]:
     >>> groups("'a' | 'b' & 'c'")
     ("'a' | 'b' & 'c'",)
     """
+    if _joined_by_or(query):
+        return (query,)
     found: list[list[str]] = [[]]
     depth = 0
     for part in _TOKEN.findall(query):
         depth += (part == "(") - (part == ")")
-        if part == "|" and depth == 0:
-            return (query,)
         if part == "&" and depth == 0:
             found.append([])
         else:
@@ -121,10 +152,10 @@ def two_of(query: str, without: Collection[str] = (), rarest: Sequence[str] = ()
     "( 'a' & 'b' | 'a' & 'c' | 'b' & 'c' ) & !'d'"
     >>> two_of(" & ".join(f"'{word}'" for word in "abcdefgh"), rarest="hgfedcb").count("'a'")
     0
-    >>> two_of("'a' & 'b'")
-    ''
+    >>> two_of("'a' & 'b'"), two_of("'a' & 'a' & 'a'")
+    ('', '')
     """
-    every = groups(query)
+    every = tuple(dict.fromkeys(groups(query)))
     wanted = [each for each in every if _wanted(each, without)]
     if len(wanted) < 3:
         return ""

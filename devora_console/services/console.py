@@ -26,6 +26,7 @@ from devora_console.postgres.statements import Statement
 from devora_console.postgres.target import Target
 from devora_console.postgres.watch.ring import Dated
 from devora_console.services.acting import Acting
+from devora_console.services.copying import copy_preview
 from devora_console.services.cutover import Cutover
 from devora_console.services.cutting import Aim
 from devora_console.services.migrating import Migrating
@@ -33,11 +34,6 @@ from devora_console.services.observing import Observing
 from devora_console.services.searching import Searching
 from devora_console.services.watching import Watching
 from devora_console.services.words import command_of, own_words
-
-_ASIDE = (
-    "A large copy into empty tables sets their indexes, foreign keys and triggers aside: each table is locked for a "
-    "moment. They are made again at the end, and whoever writes to a table waits while one of its indexes is built."
-)
 
 _WATCHED = ("queries", "indexes", "health", "activity", "embedded")
 
@@ -280,25 +276,8 @@ class ConsoleServices:
 
     def execute_preview(self) -> Preview:
         """What the copy would do, in one sentence, and what has to be typed."""
-        name = self._target.database()
-        seen = self._migrating.dry_run
-        if seen is None:
-            expected = "How much that is has not been looked at: press d for a dry run first."
-        else:
-            documents = sum(each.migrated for each in seen.collections)
-            rows = sum(sum(each.rows.values()) for each in seen.collections)
-            held = sum(seen.quarantine_rules.values())
-            expected = f"The last dry run found {documents} documents for {rows} rows, and {held} for quarantine."
-        aside = "" if self._settings.migration.bulk_load is False else f" {_ASIDE}"
-        return Preview(
-            title=f"Copy {self._settings.mongo.database} into {name}",
-            consequence=f"Every document of MongoDB is converted and written to database {name}. {expected}",
-            locks=f"Row locks on what it writes, one batch at a time; readers are not blocked.{aside}",
-            sql="COPY … FROM STDIN into empty tables, else INSERT … ON CONFLICT (id) DO UPDATE; per batch, in one "
-            "transaction with its accounts",
-            command=self.as_command("execute"),
-            type_name=name,
-        )
+        command = self.as_command("execute")
+        return copy_preview(self._settings, self._target.database(), self._migrating.dry_run, command)
 
     def as_command(self, action: str) -> str:
         """The same thing as a command line."""

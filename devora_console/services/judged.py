@@ -24,20 +24,21 @@ from devora_console.search.judging.corpus import Corpus, embed, load
 from devora_console.search.judging.run import SuiteRun, run_suite, versions_of
 from devora_console.search.judging.suite import Suite
 from devora_console.search.knobs import asked_of
-from devora_console.search.meaning import Known
+from devora_console.search.meaning import LazyEmbedder
 from devora_console.search.model import Asked, Knobs, Method
 from devora_console.search.playground import connected
 
+_WHOSE = "Give --as-user ID, or write user, or as_owner, into it"
 Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a suite is asked, and as whom. ``corpus``: the suite's own documents, None for the live ones."""
+    """Where a suite is asked, and as whom (None: as owner). ``corpus``: the suite's own documents, if it has some."""
 
     engine: Engine
     pool: Pool
-    user: str
+    user: str | None
     corpus: Corpus | None
 
 
@@ -55,7 +56,7 @@ async def judge(
     Raises ConsoleError: no user, no right to make a database, or the server's refusal.
     """
     async with _place(settings, suite, user) as place:
-        asked: Asked = replace(asked_of(settings, "", user=place.user), methods=methods)
+        asked: Asked = replace(asked_of(settings, "", user=place.user, as_owner=place.user is None), methods=methods)
         if knobs is not None:
             asked = replace(asked, knobs=knobs)
         async with place.pool.acquire() as opened:
@@ -65,12 +66,12 @@ async def judge(
 
 @asynccontextmanager
 async def _place(settings: Settings, suite: Suite, user: str | None) -> AsyncIterator[Place]:
-    known = Known(settings)
+    known = LazyEmbedder(settings)
     embedder = await known.get()
     if not suite.documents:
         whose = user or suite.user
-        if whose is None:
-            raise usage_error("no_user", "the suite does not say as which user it is asked", "Give --as-user ID")
+        if whose is None and not suite.as_owner:
+            raise usage_error("no_user", "the suite does not say as which user it is asked", _WHOSE)
         async with _pool(settings) as pool:
             yield Place(Engine(pool, settings.search, known), pool, whose, None)
         return

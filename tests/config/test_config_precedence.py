@@ -52,6 +52,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "search.method": ("fts", "trigram", "semantic", "hybrid", "fts"),
     "search.limit": ("11", "12", "13", "14", "15"),
     "search.statement_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "search.meaning_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "search.fts_weight": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "search.trigram_weight": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "search.semantic_weight": ("1.5", "2.5", "3.5", "4.5", "5.5"),

@@ -18,6 +18,7 @@ from devora_console.postgres.judging import new_name
 from devora_console.search.gates import quality_gate
 from devora_console.search.judging.chance import interval
 from devora_console.search.judging.compare import compare
+from devora_console.search.judging.mark import mark
 from devora_console.search.judging.metrics import Score, score
 from devora_console.search.judging.record import place, read_run, write_run
 from devora_console.search.judging.run import Judged, SuiteRun
@@ -144,6 +145,28 @@ async def test_a_suite_about_the_live_documents(world: World, tmp_path: Path) ->
     other = await judge(world.settings, read_suite(path), user=str(name("stranger")))
     assert other.judged[Method.HYBRID][0].score.mrr == 0.0
     assert other.figures(Method.HYBRID).zero == 1
+
+
+async def test_a_suite_judged_as_owner_is_asked_as_owner(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "owner.json"
+    suite = mark(path, "fuite mémoire DKIM", None, f"message/{name('mail 1')}", 2)
+    assert suite.as_owner
+    run = await judge(world.settings, read_suite(path))
+    assert run.judged[Method.FTS][0].score.mrr == 1.0
+    alone = await judge(world.settings, read_suite(path), user=str(ALICE))
+    assert alone.judged[Method.FTS][0].score.mrr == 0.0  # it is Bob's
+    with pytest.raises(ConsoleError, match="judged as owner"):
+        mark(path, "x", str(ALICE), f"file/{name('jwt')}", 1)
+    users = tmp_path / "user.json"
+    mark(users, "x", str(ALICE), f"file/{name('jwt')}", 1)
+    with pytest.raises(ConsoleError, match="judged as user"):
+        mark(users, "x", None, f"file/{name('jwt')}", 1)
+    queries = [{"id": "q", "text": "t", "judgments": {"file/1": 2}}]
+    assert (
+        parse_suite({"queries": queries}, "s").digest != parse_suite({"queries": queries, "as_owner": True}, "s").digest
+    )
+    with pytest.raises(ValueError, match="says nothing"):
+        parse_suite({"queries": queries, "as_owner": True, "user": "u"}, "s")
 
 
 async def test_the_gate_speaks_of_the_latest_comparison(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class Backfill:
         self._price = price if isinstance(price, Price) else None
         self._told = on_progress
         self._narrate = narrate
-        self._progress = Progress(uuid4(), embedder.model, 0)
+        self._progress = Progress(uuid4(), embedder.model, 0, price=price)
         self._began = time.monotonic()
         self._going = asyncio.Event()
         self._going.set()

@@ -9,6 +9,7 @@ from uuid import UUID
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.search.embed.ann import Built
+from devora_console.search.embed.models import Price
 
 
 class Ending(StrEnum):
@@ -24,6 +25,7 @@ class Ending(StrEnum):
 class Progress:
     """A back-fill as of now. ``total``: documents that needed a vector when it began; ``changed``: edited or deleted
     while they were embedded, and left stale; ``empty``: nothing in them to embed. ``waiting``: for what, in words.
+    ``cost``: US dollars so far by ``price``; None where that is not known.
     """
 
     run: UUID
@@ -36,6 +38,7 @@ class Progress:
     changed: int = 0
     tokens: int = 0
     cost: float | None = None
+    price: Price | Unknown | None = None
     seconds: float = 0.0
     paused: bool = False
     waiting: str = ""
@@ -61,6 +64,12 @@ class Result:
     def words(self) -> str:
         """The final line."""
         told = self.progress
-        extra = f", {told.empty} with nothing to embed" if told.empty else ""
-        extra += f", {told.changed} edited meanwhile" if told.changed else ""
-        return f"{told.embedded} embedded, {self.remaining} remaining, {told.failed} failed{extra}"
+        extra = f", {_apart(told.empty)} with nothing to embed" if told.empty else ""
+        extra += f", {_apart(told.changed)} edited meanwhile" if told.changed else ""
+        counts = f"{_apart(told.embedded)} embedded, {_apart(self.remaining)} remaining, {_apart(told.failed)} failed"
+        return counts + extra
+
+
+def _apart(count: int) -> str:
+    """With a narrow space between thousands, as every count is written."""
+    return f"{count:,}".replace(",", "\u202f")

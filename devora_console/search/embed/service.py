@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -15,10 +14,10 @@ from devora_console.core.problems import ConsoleError
 from devora_console.core.safetext import one_line
 from devora_console.postgres.connect import LOST
 from devora_console.postgres.sqlfiles import sql
-from devora_console.search.embed import ready, work
-from devora_console.search.embed.batches import embed_batch
+from devora_console.search.embed import ready
+from devora_console.search.embed.directly import embed_directly
 from devora_console.search.embed.provider import Embedder, embedder_of
-from devora_console.search.embed.work import HERE, NOTHING, WHOLE, Connection, Key
+from devora_console.search.embed.work import HERE, Connection, Key
 
 
 class Pool(Protocol):
@@ -85,27 +84,11 @@ class EmbeddingService:
         await ready.require(connection)
         rows = await connection.fetch(sql(HERE, "entity_keys"), kind, wanted)
         keys = [Key(row["user_id"], row["entity_type"], row["entity_id"]) for row in rows]
-        chunks, errors, found = 0, [], False
-        async for texts in work.read(connection, model, WHOLE, keys):
-            found = found or any(text.key.entity_id == wanted for text in texts)
-            outcome = await embed_batch(self._embedder, texts)
-            for each in outcome.done:
-                chunks += await _put(connection, model, each.text, each.vectors)
-            errors += [each.reason for each in outcome.failed if each.reason != NOTHING]
-            if outcome.refused is not None:
-                errors.append(str(outcome.refused.problem))
-                break
-        if not found:
+        done = await embed_directly(connection, self._embedder, keys)
+        errors = [*done.errors, *([str(done.refused)] if done.refused is not None else [])]
+        if wanted not in done.found:
             errors.append(f"there is no {kind} {wanted}, or it is deleted")
-        return EmbeddingResult(not errors, chunks, errors[0] if errors else None, model)
-
-
-async def _put(connection: Connection, model: str, text: work.Text, vectors: Sequence[Sequence[float]]) -> int:
-    """Write a document's vectors; 0 when it was edited meanwhile."""
-    numbers = ["[" + ",".join(map(repr, map(float, vector))) + "]" for vector in vectors]
-    key = text.key
-    arguments = (key.user_id, key.entity_type, key.entity_id, text.content_hash, model, list(text.pieces), numbers)
-    return int((await connection.execute(sql(HERE, "store_one"), *arguments)).rpartition(" ")[2])
+        return EmbeddingResult(not errors, done.chunks, errors[0] if errors else None, model)
 
 
 def get_embedding_service(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
+from pathlib import Path
 
 from devora_console.search.embed.models import MOST_TEXTS, MOST_TOKENS
 
@@ -51,22 +56,32 @@ def _tiktoken(model: str) -> Counter | None:
 
 
 def _cached_encoding(name: str) -> Callable[[str], int] | None:
-    """The encoding when its file lies where tiktoken keeps such files; None otherwise."""
-    import hashlib  # noqa: PLC0415
-    import os  # noqa: PLC0415
-    import tempfile  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
-
-    folder = os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("DATA_GYM_CACHE_DIR")
-    place = Path(folder) if folder else Path(tempfile.gettempdir()) / "data-gym-cache"
-    address = f"https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
-    file = place / hashlib.sha1(address.encode()).hexdigest()  # noqa: S324 - the name tiktoken gives it
-    if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != _HASHES.get(name):
+    """The encoding when its file lies whole where tiktoken keeps such files; None otherwise, and nothing is touched."""
+    file = _cache_file(name)
+    if file is None or not file.is_file() or not _takes(name):
+        return None
+    if hashlib.sha256(file.read_bytes()).hexdigest() != _HASHES[name]:
         return None
     import tiktoken  # noqa: PLC0415
 
     encoding = tiktoken.get_encoding(name)
     return lambda text: len(encoding.encode(text, disallowed_special=()))
+
+
+def _cache_file(name: str) -> Path | None:
+    """Where tiktoken looks for the file of an encoding; None where its cache is switched off, and it would fetch it."""
+    folder = os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR"))
+    if folder == "":
+        return None
+    place = Path(folder) if folder else Path(tempfile.gettempdir()) / "data-gym-cache"
+    address = f"https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
+    return place / hashlib.sha1(address.encode()).hexdigest()  # noqa: S324 - the name tiktoken gives it
+
+
+def _takes(name: str) -> bool:
+    """Whether this release of tiktoken wants the content that we check for: it would delete and fetch any other."""
+    maker = importlib.import_module("tiktoken_ext.openai_public").ENCODING_CONSTRUCTORS.get(name)
+    return maker is not None and _HASHES.get(name) in maker.__code__.co_consts
 
 
 # With another content tiktoken deletes the file and fetches it again.

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from devora_console.postgres.sqlfiles import sql
+from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.search.asking import Connection
-from devora_console.search.embed.provider import Embedder, Vector
-from devora_console.search.ground import HERE
+from devora_console.search.embed import ready, work
+from devora_console.search.embed.directly import embed_directly
+from devora_console.search.embed.provider import Embedder
 from devora_console.search.judging.suite import Document, Suite
 
 _DAY = datetime(2024, 5, 1, tzinfo=UTC)
@@ -81,23 +82,26 @@ def _id(name: str) -> UUID:
     return uuid5(OWNER, name)
 
 
-async def embed(connection: Connection, embedder: Embedder) -> None:
-    """A vector for each document, made as a back-fill makes them; and the vocabulary. Raises EmbeddingRefused."""
+async def embed(connection: Connection, embedder: Embedder) -> int:
+    """The vectors of every document, cut into pieces as a back-fill cuts them; and the vocabulary. Gives how many.
+
+    None without pgvector: that leg says so itself.
+    Raises ConsoleError (exit 1): a document that has no vector because a provider refused it would be judged as lost.
+    """
     await connection.execute("SELECT public.devora_refresh_vocabulary()")
-    rows = await connection.fetch(sql(HERE, "judging_texts"))
-    texts = ["\n".join(part for part in (row["context"], row["title"], row["body"]) if part) for row in rows]
-    for start in range(0, len(rows), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        vectors = await embedder.embed(texts[part])
-        await connection.executemany(
-            sql(HERE, "judging_vectors"),
-            [
-                (row["entity_type"], row["entity_id"], text, row["content_hash"], embedder.model, OWNER, _text(vector))
-                for row, text, vector in zip(rows[part], texts[part], vectors, strict=True)
-                if vector is not None
-            ],
-        )
-
-
-def _text(vector: Vector) -> str:
-    return "[" + ",".join(f"{number:.7g}" for number in vector) + "]"
+    if await ready.missing(connection) is not None:
+        return 0
+    rows = await connection.fetch(
+        "SELECT user_id, entity_type, entity_id FROM public.search_documents ORDER BY entity_type, entity_id"
+    )
+    keys = [work.Key(row["user_id"], row["entity_type"], row["entity_id"]) for row in rows]
+    written = 0
+    for start in range(0, len(keys), _AT_ONCE):
+        done = await embed_directly(connection, embedder, keys[start : start + _AT_ONCE])
+        if done.refused is not None:
+            raise ConsoleError(done.refused, ExitCode.NEGATIVE)
+        if done.errors:
+            words = f"{len(done.errors)} documents of the suite have no vector: {done.errors[0]}"
+            raise ConsoleError.of(ExitCode.NEGATIVE, "suite_not_embedded", words, "See: devora-console embed run")
+        written += done.chunks
+    return written

@@ -12,8 +12,8 @@ from devora_console.search.judging.metrics import GRADES
 from devora_console.search.judging.suite import Query, Suite, read_suite, write_suite
 
 
-def mark(path: Path, text: str, user: str, document: str, grade: int) -> Suite:
-    """Grade a live document (``message/ID``) for a text as this user; gives the suite as it is then.
+def mark(path: Path, text: str, user: str | None, document: str, grade: int) -> Suite:
+    """Grade a live document (``message/ID``) for a text as this user, or as owner; gives the suite as it is then.
 
     A path that begins with ~ is taken as a shell would.
 
@@ -53,22 +53,24 @@ def grades_of(suite: Suite, text: str) -> dict[tuple[str, str], int]:
     return found
 
 
-def _existing(path: Path, user: str) -> Suite:
+def _existing(path: Path, user: str | None) -> Suite:
     """The suite that is there, or an empty one."""
     if path.suffix != ".json":
         raise usage_error("suite_format", f"{path} is not a .json file", "Judgments are written as JSON only")
     if not path.exists():
-        return Suite(path.stem, (), user=user, about="Judged by hand")
+        return Suite(path.stem, (), user=user, about="Judged by hand", as_owner=user is None)
     suite = read_suite(path)
     if suite.documents:
         raise usage_error(
             "suite_own", f"{path} has documents of its own: a live one cannot be judged in it", "Name another file"
         )
-    if suite.user is not None and suite.user.lower() != user.lower():
+    if suite.as_owner and user is not None:
+        raise usage_error("suite_user", f"{path} is judged as owner", "Search as owner, or name another file")
+    if suite.user is not None and (user is None or suite.user.lower() != user.lower()):
         raise usage_error(
-            "suite_user", f"{path} is judged as user {suite.user}", "Search as that user, or name another"
+            "suite_user", f"{path} is judged as user {suite.user}", "Search as that user, or name another file"
         )
-    return replace(suite, user=user)
+    return replace(suite, user=user, as_owner=user is None)
 
 
 def _id(text: str, suite: Suite) -> str:

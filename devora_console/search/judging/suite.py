@@ -1,7 +1,8 @@
 """Suites of judged queries: files in git, JSON or TOML, with documents of their own or about the live ones.
 
 With ``documents`` a suite is asked in a database of its own, made for it. Without, its judgments name documents of the
-live database as ``type/id`` (``message/7f3e...``), and it says as which ``user`` it is asked.
+live database as ``type/id`` (``message/7f3e...``), and it says as which ``user`` it is asked, or that it is asked
+``as_owner``: everybody's documents, past row-level security.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What is in a suite's file. ``digest`` changes with whatever a result depends on."""
+    """What is in a suite's file. ``digest`` changes with whatever a result depends on.
+
+    Neither ``user`` nor ``as_owner``: who asks it says as whom.
+    """
 
     name: str
     queries: tuple[Query, ...]
@@ -49,6 +53,7 @@ class Suite:
     user: str | None = None
     about: str = ""
     digest: str = field(default="")
+    as_owner: bool = False
 
 
 def read_suite(path: Path) -> Suite:
@@ -82,9 +87,14 @@ def parse_suite(raw: Any, name: str) -> Suite:
     user = raw.get("user")
     if user is not None and not isinstance(user, str):
         raise ValueError("user is a UUID as text")
-    asked = {key: raw.get(key) for key in ("documents", "queries", "user")}
+    as_owner = raw.get("as_owner", False)
+    if not isinstance(as_owner, bool):
+        raise ValueError("as_owner is true or false")
+    if as_owner and (user is not None or documents):
+        raise ValueError("as_owner has everybody's live documents searched: with a user, or documents, it says nothing")
+    asked = {key: raw.get(key) for key in ("documents", "queries", "user")} | ({"as_owner": True} if as_owner else {})
     digest = sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    return Suite(name, queries, documents, user, str(raw.get("about", "")), digest)
+    return Suite(name, queries, documents, user, str(raw.get("about", "")), digest, as_owner)
 
 
 def _document(raw: Any) -> Document:
@@ -118,6 +128,8 @@ def write_suite(path: Path, suite: Suite) -> None:
     document: dict[str, Any] = {"about": suite.about}
     if suite.user:
         document["user"] = suite.user
+    if suite.as_owner:
+        document["as_owner"] = True
     lines = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.items()]
     if suite.documents:
         rows = [

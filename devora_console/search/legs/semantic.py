@@ -10,15 +10,19 @@ from devora_console.postgres.names import quoted
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Question
 from devora_console.search.ground import HERE, Ground
+from devora_console.search.legs.without import keeping_out
 from devora_console.search.model import Asked, Hit, Method
 
 _LITTLE = 0.5  # of a query's words that the embedder knows: below, its neighbours are a matter of luck
 
 
 def question(
-    vector: Sequence[float], model: str, asked: Asked, most: int, ground: Ground, *, exact_rows: int
+    vector: Sequence[float], model: str, asked: Asked, most: int, ground: Ground, *, exact_rows: int, excluded: str = ""
 ) -> Question | Problem:
-    """Its statement; or why there is none. Up to ``exact_rows`` vectors of the user every one is compared."""
+    """Its statement; or why there is none. Up to ``exact_rows`` vectors of the user every one is compared.
+
+    ``excluded``: negations that every document has to meet.
+    """
     if ground.vector_schema is None or not ground.vectors:
         return Problem(
             "no_extension", "the extension pgvector is not here", "CREATE EXTENSION vector, then: schema apply"
@@ -37,7 +41,7 @@ def question(
         ef_search,
         exact_rows,
     )
-    return Question(Method.SEMANTIC, text, values)
+    return keeping_out(Question(Method.SEMANTIC, text, values), excluded, "$8::integer")
 
 
 def remarks(

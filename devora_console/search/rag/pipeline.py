@@ -30,6 +30,7 @@ from devora_console.search.rag.model import LeftOut, Material, Packed, RagRespon
 from devora_console.search.rag.pack import Limits, pack
 from devora_console.search.rag.reading import Reader
 from devora_console.search.rag.retriever import Retriever
+from devora_console.search.recording import RAG, Recorder
 
 T = TypeVar("T")
 Asker = str | UUID | None
@@ -37,7 +38,7 @@ Asker = str | UUID | None
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What could be read, and what went wrong with it."""
+    """What could be read, and what went wrong with it. ``retrieved``: how much was found; None: no search ran."""
 
     materials: tuple[Material, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
@@ -45,14 +46,21 @@ class _Read:
     method: str = ""
     notes: tuple[str, ...] = ()
     problem: Problem | Unknown | None = None
+    retrieved: int | None = None
 
 
 class RagPipeline:
-    """Make one for a pool and keep it; it holds no state of a question."""
+    """Make one for a pool and keep it; it holds no state of a question.
 
-    def __init__(self, pool: Pool, settings: Settings, retriever: Retriever, note: str = "") -> None:
+    A retrieval for a user is recorded in ``search_queries``, unless it was told not to (``recorder`` None).
+    """
+
+    def __init__(
+        self, pool: Pool, settings: Settings, retriever: Retriever, note: str = "", recorder: Recorder | None = None
+    ) -> None:
         self._all, self._settings, self._retriever = settings, settings.rag, retriever
         self._notes = (note,) if note else ()
+        self._recorder = recorder
         self._reader = Reader(pool, settings.search.role, settings.search.statement_seconds)
 
     async def augment_query(
@@ -75,6 +83,11 @@ class RagPipeline:
         """The same from everybody's documents: for a person who looks at the database, never for a user."""
         return await self._augment(query, None, conversation_id, max_context_tokens, owner=True)
 
+    async def close(self) -> None:
+        """Wait for what is still being recorded. The pool stays open: it is the application's."""
+        if self._recorder is not None:
+            await self._recorder.finish()
+
     async def _augment(
         self, query: str, user_id: Asker, conversation_id: Asker, most_tokens: int | None, *, owner: bool
     ) -> tuple[str, RagResponse]:
@@ -86,6 +99,8 @@ class RagPipeline:
         else:
             read = await self._read(question, user, conversation_id)
         took = round((time.monotonic() - began) * 1000, 1)
+        if self._recorder is not None and user is not None and read.retrieved is not None:
+            self._recorder.record(user, question, RAG, read.retrieved, round(took))
         limits = limits_of(self._settings, most_tokens)
         try:
             # Counting takes milliseconds, loading the counter half a second: neither on the application's loop.
@@ -109,6 +124,7 @@ class RagPipeline:
             found.method,
             (*turns.notes, *found.notes),
             found.problem or turns.problem,
+            found.retrieved,
         )
 
     async def _retrieve(self, question: str, user: UUID | None) -> _Read:
@@ -119,7 +135,8 @@ class RagPipeline:
         notes = retrieved.notes
         if not retrieved.found and retrieved.problem is None:
             notes = (*notes, "nothing was found for this question")
-        return _Read(materials, out, (), retrieved.method, notes, retrieved.problem)
+        count = len(retrieved.found) if retrieved.problem is None else None
+        return _Read(materials, out, (), retrieved.method, notes, retrieved.problem, count)
 
     async def _turns(self, user: UUID | None, conversation_id: Asker) -> _Read:
         if conversation_id is None or not self._settings.turns:
@@ -220,23 +237,25 @@ def _uuid(value: Asker) -> UUID | None:
 
 
 def get_rag_pipeline(
-    pool: Pool, settings: Settings | None = None, *, retriever: Retriever | None = None
+    pool: Pool, settings: Settings | None = None, *, retriever: Retriever | None = None, record: bool = True
 ) -> RagPipeline:
     """The pipeline of the guide, on an ``asyncpg`` pool. Call it for each request: a pool gets the same one.
 
     ``settings`` are by default what the console's configuration says where the program runs. ``retriever``: another
-    search than the console's own.
+    search than the console's own. ``record``: keep what users asked in ``search_queries``, with the type ``rag``, how
+    many things were found, and how long that took; a person who only looks at a prompt is no user.
     """
-    if settings is None and retriever is None:
+    if settings is None and retriever is None and record:
         return _pipeline_of(pool)
     settings, note = (settings, "") if settings is not None else _configured()
-    return RagPipeline(pool, settings, retriever or _search(pool, settings), note)
+    recorder = Recorder(pool, settings.search.role) if record else None
+    return RagPipeline(pool, settings, retriever or _search(pool, settings), note, recorder)
 
 
 @lru_cache(maxsize=4)
 def _pipeline_of(pool: Pool) -> RagPipeline:
     settings, note = _configured()
-    return RagPipeline(pool, settings, _search(pool, settings), note)
+    return RagPipeline(pool, settings, _search(pool, settings), note, Recorder(pool, settings.search.role))
 
 
 def _search(pool: Pool, settings: Settings) -> Retriever:

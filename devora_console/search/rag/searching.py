@@ -12,7 +12,7 @@ from devora_console.search.asking import Pool
 from devora_console.search.embed.provider import Embedder
 from devora_console.search.engine import NOTHING, Engine
 from devora_console.search.knobs import asked_of
-from devora_console.search.meaning import Known
+from devora_console.search.meaning import LazyEmbedder
 from devora_console.search.model import MARK_BEGIN, MARK_END, Hit, Method
 from devora_console.search.rag.model import Found, Retrieved
 
@@ -24,7 +24,7 @@ class SearchRetriever:
 
     def __init__(self, pool: Pool, settings: Settings, embedder: Embedder | None = None) -> None:
         self._settings = settings
-        self._engine = Engine(pool, settings.search, Known(settings, embedder))
+        self._engine = Engine(pool, settings.search, LazyEmbedder(settings, embedder))
 
     async def retrieve(self, question: str, user: UUID | None, most: int) -> Retrieved:
         """See :class:`devora_console.search.rag.retriever.Retriever`."""

@@ -23,16 +23,13 @@ from devora_console.tui.render.search_command import command_of
 from devora_console.tui.render.search_depth import hit_depth
 from devora_console.tui.render.search_hits import hits_lines
 from devora_console.tui.render.search_lines import (
-    KNOBS,
     context_line,
     embedded_line,
     knob_line,
     notes_lines,
-    order_of,
-    turned,
 )
-from devora_console.tui.render.search_words import BASELINES, BEFORE, View, baseline_words, headline
-from devora_console.tui.screens.search_deeper import Deeper
+from devora_console.tui.render.search_words import BEFORE, View, headline
+from devora_console.tui.screens.search_moving import Moving
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.page import Page
 from devora_console.tui.widgets.search import Hits, KnobBar
@@ -43,7 +40,7 @@ _SLOW = 0.4  # seconds after which it is said that an ask is under way
 _LONGEST = 12_000
 
 
-class SearchScreen(Deeper):
+class SearchScreen(Moving):
     """The playground."""
 
     name_of = "search"
@@ -59,11 +56,6 @@ class SearchScreen(Deeper):
         super().__init__()
         self.asked: Asked | None = None
         self.person = ""
-        self.method: Method | None = None
-        self.alone = Method.HYBRID
-        self.baseline = Method.FTS.value
-        self.column, self.at = Method.HYBRID, 0
-        self.knob = KNOBS[0]
         self._pause: Timer | None = None
 
     def body(self) -> ComposeResult:
@@ -242,56 +234,6 @@ class SearchScreen(Deeper):
         """Go to the hits."""
         self.query_one(Hits).focus()
 
-    # --- moving -----------------------------------------------------------------------------------
-
-    def action_step(self, by: int) -> None:
-        """Up or down among the hits."""
-        answer = self.view.snapshot.methods.get(self.view.column) if self.view.snapshot else None
-        if answer is not None and answer.hits:
-            self.at = max(0, min(len(answer.hits) - 1, self.at + by))
-            self.catch_up()
-
-    def action_sideways(self, by: int) -> None:
-        """To the next method's hits."""
-        now = self.view.column
-        self.column = self.alone = Method(order_of([each.value for each in Method], now.value, by))
-        self.method = self.column if self.method is not None else None
-        self.catch_up()
-
-    def action_method(self) -> None:
-        """Show the next method alone; all of them side by side where there is room."""
-        if not self.wide:
-            self.action_sideways(1)
-            return
-        every = (None, *Method)
-        self.method = every[(every.index(self.method) + 1) % len(every)]
-        self.column = self.alone = self.method or self.column
-        self.catch_up()
-
-    def action_baseline(self) -> None:
-        """Compare with the next thing."""
-        self.baseline = order_of(BASELINES, self.baseline, 1)
-        if self.baseline == BEFORE and self.port.seen.before is None:
-            self.baseline = order_of(BASELINES, self.baseline, 1)
-        self.notify(f"compared with {baseline_words(self.baseline)}", markup=False, timeout=2)
-        self.catch_up()
-
-    # --- knobs ------------------------------------------------------------------------------------
-
-    def action_knobs(self) -> None:
-        """Turn knobs while looking: arrows choose and turn, Esc leaves."""
-        bar = self.query_one(KnobBar)
-        (self.query_one(Hits) if bar.has_focus else bar).focus()
-
-    def action_choose(self, by: int) -> None:
-        """The next knob."""
-        self.knob = order_of(KNOBS, self.knob, by)
-        self.catch_up()
-
-    def action_turn(self, by: int) -> None:
-        """Turn the chosen knob."""
-        self.ask_differently(turned(self.wanted, self.knob, by))
-
     # --- taking away ------------------------------------------------------------------------------
 
     def action_copy(self) -> None:
@@ -302,7 +244,7 @@ class SearchScreen(Deeper):
 
     def action_copy_command(self) -> None:
         """Copy the command line that asks the same."""
-        self.host.copy(self.host.services.as_command(command_of(self.wanted)), "command")
+        self.host.copy(self.host.services.as_command(command_of(self.wanted, self.port.first.knobs)), "command")
 
     def action_export(self) -> None:
         """Write every answer to a file."""

@@ -177,11 +177,12 @@ class Deeper(ConsoleScreen):
         if hit is None or shown is None:
             return
         user = shown.asked.user
-        if user is None:
-            self.host.complain(Problem("judge.no_user", "judged is what a user gets", "Choose one first (u)"))
+        if user is None and not shown.asked.as_owner:
+            self.host.complain(Problem("judge.no_user", "it is not said as whom to judge", "Choose a user (u)"))
             return
+        whose = "" if user is not None else "as owner, from everybody's documents; press u to judge what a user gets"
         path = self._path or self.port.suite
-        judged = await self.app.push_screen_wait(JudgeScreen(hit, shown.asked.text, path, self.look))
+        judged = await self.app.push_screen_wait(JudgeScreen(hit, shown.asked.text, path, self.look, whose))
         if judged is None:
             return
         path, grade = judged
