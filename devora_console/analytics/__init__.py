@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from devora_console.analytics.events import EventType
+    from devora_console.analytics.metrics.service import get_metrics_service
     from devora_console.analytics.tracker import configure, shutdown, track_event
 
 _HOMES = {
@@ -17,11 +18,13 @@ _HOMES = {
     "configure": "tracker",
     "shutdown": "tracker",
     "track_event": "tracker",
+    "get_metrics_service": "metrics.service",
 }
 
 __all__ = [
     "EventType",
     "configure",
+    "get_metrics_service",
     "shutdown",
     "track_event",
 ]

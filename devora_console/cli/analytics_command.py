@@ -11,6 +11,8 @@ _HOMES = {
     "events": "analytics_events_command",
     "flush": "analytics_events_command",
     "status": "analytics_events_command",
+    "metrics": "analytics_metrics_command",
+    "refresh": "analytics_metrics_command",
 }
 
 

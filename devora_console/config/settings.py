@@ -17,6 +17,7 @@ from devora_console.config.bench import BenchSettings
 from devora_console.config.conninfo import ConninfoError, wrong_scheme
 from devora_console.config.embed import EmbedSettings
 from devora_console.config.libpq import normalise
+from devora_console.config.metrics import MetricsSettings
 from devora_console.config.outside import CutoverSettings
 from devora_console.config.quarantine import QuarantineBudget
 from devora_console.config.rag import RagSettings
@@ -239,6 +240,7 @@ class Settings(Section):
     mongo: MongoSettings = MongoSettings()
     migration: MigrationSettings = MigrationSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
+    metrics: MetricsSettings = MetricsSettings()
     search: SearchSettings = SearchSettings()
     embed: EmbedSettings = EmbedSettings()
     rag: RagSettings = RagSettings()
