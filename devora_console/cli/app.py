@@ -33,6 +33,7 @@ _COMMANDS = {
     "rag": ("rag", "The prompt that a question becomes with what is found for it, and its answer."),
     "embed": ("embed", "Embeddings: what is covered, what a back-fill takes, and the back-fill."),
     "cutover": ("cutover", "The runbook: planned, walked, watched, taken back."),
+    "metrics": ("metrics", "Serve figures to Prometheus; a Grafana dashboard with alert rules."),
     "indexes": ("indexes", "What is wrong with the indexes, how sure that is, and the SQL that mends it."),
 }
 

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from devora_console.config.conninfo import ConninfoError, wrong_scheme
 from devora_console.config.embed import EmbedSettings
+from devora_console.config.exporter import ExporterSettings
 from devora_console.config.libpq import normalise
 from devora_console.config.outside import AnalyticsSettings, CutoverSettings
 from devora_console.config.quarantine import QuarantineBudget
@@ -241,6 +242,7 @@ class Settings(Section):
     embed: EmbedSettings = EmbedSettings()
     rag: RagSettings = RagSettings()
     cutover: CutoverSettings = CutoverSettings()
+    exporter: ExporterSettings = ExporterSettings()
     terminal: TerminalSettings = TerminalSettings()
     queries: QueriesSettings = QueriesSettings()
     plans: PlansSettings = PlansSettings()
