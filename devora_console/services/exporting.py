@@ -98,7 +98,7 @@ class Exporting:
         if self._settings.mongo.url is not None:
             turns.append(_Turn("source", often, self._mongo.poll))
         if self._settings.exporter.gates_minutes:
-            turns.append(_Turn("gates", self._settings.exporter.gates_minutes * 60, self._gates.measure))
+            turns.append(_Turn("gates", self._settings.exporter.gates_minutes * 60, self._measure_gates))
         for name, read, every in (("events", readers.events, often), ("business", readers.business, seldom)):
             turns.append(_Turn(name, every, read or _nothing))
         return turns
@@ -162,6 +162,11 @@ class Exporting:
     async def _look_verification(self, mapping: Mapping) -> object:
         found = await self._observing.lend(lambda connection: latest(connection, mapping.hash))
         return NOT_VERIFIED if found is None else verification_of(found)
+
+    async def _measure_gates(self) -> int:
+        count = await self._gates.measure()
+        self._turns["cutover"].sample = Sample(await self._gates.read(), utc_now())
+        return count
 
     # --- telling ------------------------------------------------------------------------------------
 

@@ -67,6 +67,11 @@ class LatestSamples(Collector):
     def __init__(self, world: Callable[[], World]) -> None:
         self._world = world
 
+    def describe(self) -> Iterable[Metric]:
+        """What may come, without values: what lets somebody ask for some metrics only."""
+        yield from (_metric(Found(each, {})) for each in FAMILIES)
+        yield from (GaugeMetricFamily(name, words) for name, words in OWN.items())
+
     def collect(self) -> Iterator[Metric]:
         """The exposition of this moment."""
         world = self._world()

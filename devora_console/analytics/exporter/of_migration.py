@@ -37,9 +37,9 @@ def _silence(seen: Migration, about: About) -> Values:
     return max(0.0, (about.now - seen.heard_of).total_seconds())
 
 
-def _running(seen: Migration, value: float | Unknown) -> Values:
+def _running(seen: Migration, value: Values) -> Values:
     """What has a meaning while a run works only."""
-    return value if seen.state in ("running", "paused") else None
+    return value if seen.state in ("running", "paused", "stopping") else None
 
 
 def _gates(seen: Cutover, _: About) -> Values:
@@ -83,17 +83,17 @@ FAMILIES = (
     ),
     Family(
         "migration_rows_done",
-        "What the latest copy is through with: documents while it surveys, rows while it writes.",
+        "What a running copy is through with in its present phase: documents while it surveys, rows while it writes.",
         "migration",
         "devora_console.run",
-        lambda seen, _: None if seen.state == "none" else seen.done,
+        lambda seen, _: _running(seen, seen.done),
     ),
     Family(
         "migration_progress_ratio",
         "Part of its present phase that a running copy is through with.",
         "migration",
         "devora_console.run",
-        lambda seen, about: _progress(seen, about) if seen.state in ("running", "paused") else None,
+        lambda seen, about: _running(seen, _progress(seen, about)),
     ),
     Family(
         "migration_rows_per_second",
