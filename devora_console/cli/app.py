@@ -35,6 +35,7 @@ _COMMANDS = {
     "cutover": ("cutover", "The runbook: planned, walked, watched, taken back."),
     "metrics": ("metrics", "Serve figures to Prometheus; a Grafana dashboard with alert rules."),
     "indexes": ("indexes", "What is wrong with the indexes, how sure that is, and the SQL that mends it."),
+    "analytics": ("analytics", "Product events and their delivery; business metrics."),
 }
 
 

@@ -26,6 +26,7 @@ APPLICATION_VARIABLES = {
     "MONGO_URL": "mongo.url",
     "DB_NAME": "mongo.database",
     "POSTHOG_API_KEY": "analytics.posthog_api_key",
+    "POSTHOG_HOST": "analytics.posthog_host",
     "POSTHOG_PERSONAL_API_KEY": "analytics.posthog_personal_api_key",
     "OPENAI_API_KEY": "search.openai_api_key",
     "ENVIRONMENT": "environment",

@@ -1,4 +1,4 @@
-"""What can be configured besides the databases and the screens: analytics, search, the cutover."""
+"""What can be configured about the cutover, and the form of a key to somebody else's service."""
 
 from __future__ import annotations
 
@@ -27,33 +27,6 @@ def _key(secret: Secret) -> Secret:
 
 
 ApiKey = Annotated[Secret, AfterValidator(_key)]
-
-
-class AnalyticsSettings(Section):
-    """Product analytics (PostHog). Optional."""
-
-    posthog_api_key: ApiKey | None = Field(
-        default=None,
-        description="The PostHog project's API key. Also POSTHOG_API_KEY. Better kept in the environment than here.",
-        examples=["phc_your_key"],
-    )
-    posthog_host: Annotated[str, Field(min_length=1, max_length=400)] = Field(
-        default="https://eu.posthog.com",
-        description="Where PostHog's private API is: https://eu.posthog.com, https://us.posthog.com or your own.",
-        examples=["https://us.posthog.com"],
-    )
-    posthog_project_id: int | None = Field(
-        default=None,
-        gt=0,
-        description="The number of the PostHog project: it is in the address of its pages.",
-        examples=[12345],
-    )
-    posthog_personal_api_key: ApiKey | None = Field(
-        default=None,
-        description="A personal API key with the scope annotation:write, for annotations. Also "
-        "POSTHOG_PERSONAL_API_KEY. Better kept in the environment than here.",
-        examples=["phx_your_key"],
-    )
 
 
 class CutoverSettings(Section):

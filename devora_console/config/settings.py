@@ -12,11 +12,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from devora_console.config.analytics import AnalyticsSettings
 from devora_console.config.conninfo import ConninfoError, wrong_scheme
 from devora_console.config.embed import EmbedSettings
 from devora_console.config.exporter import ExporterSettings
 from devora_console.config.libpq import normalise
-from devora_console.config.outside import AnalyticsSettings, CutoverSettings
+from devora_console.config.metrics import MetricsSettings
+from devora_console.config.outside import CutoverSettings
 from devora_console.config.quarantine import QuarantineBudget
 from devora_console.config.rag import RagSettings
 from devora_console.config.searching import SearchSettings
@@ -238,6 +240,7 @@ class Settings(Section):
     mongo: MongoSettings = MongoSettings()
     migration: MigrationSettings = MigrationSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
+    metrics: MetricsSettings = MetricsSettings()
     search: SearchSettings = SearchSettings()
     embed: EmbedSettings = EmbedSettings()
     rag: RagSettings = RagSettings()

@@ -2,7 +2,8 @@
 to show. Run as a program it reads the connection string from stdin and ends when stdin does.
 
 It waits until the tables are filled and no copy runs, and writes only to tables that no migration fills: a
-verification finds nothing of it. Some of it is bad on purpose: a search that no index serves, a row lock held while
+verification finds nothing of it. It tells of what its users do, as the backend would, and has the figures refreshed
+every minute. Some of it is bad on purpose: a search that no index serves, a row lock held while
 others wait, a transaction left open.
 """
 
@@ -13,12 +14,15 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import asyncpg
 
 from devora_console.config.secret import Dsn
+from devora_console.demo import happenings
 from devora_console.postgres.connect import LOST
 
 _READY = (
@@ -39,13 +43,16 @@ _SEARCH = (
 )
 _UNINDEXED = "SELECT count(*) FROM public.project_files WHERE lower(content) LIKE '%' || lower($1) || '%'"
 _SEARCHED = (
-    "INSERT INTO public.search_queries (user_id, query_text, search_type, results_count) VALUES ($1, $2, $3, $4)"
+    "INSERT INTO public.search_queries (user_id, query_text, search_type, results_count, execution_time_ms)"
+    " VALUES ($1, $2, $3, $4, $5)"
 )
 _COUNTED = "UPDATE public.search_queries SET results_count = coalesce(results_count, 0) + 1 WHERE search_type = $1"
 _FORGOTTEN = (
     "DELETE FROM public.search_queries WHERE id IN"
-    " (SELECT id FROM public.search_queries ORDER BY timestamp OFFSET 500 LIMIT 200)"
+    " (SELECT id FROM public.search_queries ORDER BY timestamp DESC OFFSET 5000 LIMIT 200)"
 )
+_SOMEBODY = "SELECT id FROM public.users WHERE deleted_at IS NULL ORDER BY created_at DESC LIMIT 300"
+_TOLD = "SELECT EXISTS (SELECT FROM public.analytics_events)"
 
 Work = Callable[["asyncpg.Connection[asyncpg.Record]"], Awaitable[None]]
 
@@ -54,21 +61,38 @@ async def _anybody(connection: asyncpg.Connection[asyncpg.Record]) -> object:
     return await connection.fetchval(_ANYBODY, random.randrange(1000))  # noqa: S311 - traffic, not secrets
 
 
+async def _search(connection: asyncpg.Connection[asyncpg.Record], word: str) -> tuple[int, int]:
+    """How many rows came back, in how many milliseconds."""
+    began = time.perf_counter()
+    rows = await connection.fetch(_SEARCH, word)
+    return len(rows), round((time.perf_counter() - began) * 1000)
+
+
 async def _read(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     user = await _anybody(connection)
     for question in _READS:
         await connection.fetch(question, user)
-    await connection.fetch(_SEARCH, random.choice(_WORDS))  # noqa: S311
+    found, took = await _search(connection, random.choice(_WORDS))  # noqa: S311
+    happenings.one(user, contexts=min(found, 5), milliseconds=took)
     await asyncio.sleep(random.uniform(0.05, 0.3))  # noqa: S311
 
 
 async def _write(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     user, word = await _anybody(connection), random.choice(_WORDS)  # noqa: S311
     kind = random.choice(("all", "projects", "messages"))  # noqa: S311
-    await connection.execute(_SEARCHED, user, word, kind, random.randrange(50))  # noqa: S311
+    found, took = await _search(connection, word)
+    await connection.execute(_SEARCHED, user, word, kind, found, took)
     await connection.execute(_COUNTED, kind)
     await connection.execute(_FORGOTTEN)
     await asyncio.sleep(random.uniform(0.1, 0.6))  # noqa: S311
+
+
+async def _figures(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    if not await connection.fetchval(_TOLD):
+        await happenings.past([row["id"] for row in await connection.fetch(_SOMEBODY)])
+        await asyncio.sleep(5)  # until they are in the table
+    await connection.execute("SELECT public.refresh_all_stats()")
+    await asyncio.sleep(60)
 
 
 async def _burden(connection: asyncpg.Connection[asyncpg.Record]) -> None:
@@ -102,7 +126,8 @@ async def _keep_on(dsn: Dsn, work: Work) -> None:
 
 
 async def _work(dsn: Dsn) -> None:
-    tasks = [asyncio.create_task(_keep_on(dsn, each)) for each in (_read, _read, _write, _burden, _forget_to_commit)]
+    works = (_read, _read, _write, _burden, _forget_to_commit, _figures)
+    tasks = [asyncio.create_task(_keep_on(dsn, each)) for each in works]
     await asyncio.to_thread(sys.stdin.read)
     for task in tasks:
         task.cancel()
@@ -110,10 +135,13 @@ async def _work(dsn: Dsn) -> None:
 
 
 @contextmanager
-def traffic(dsn: Dsn) -> Iterator[None]:
-    """Traffic on the database for the length of the block, from a process of its own."""
+def traffic(dsn: Dsn, spool: Path | None = None) -> Iterator[None]:
+    """Traffic on the database for the length of the block, from a process of its own.
+
+    ``spool``: the folder that its events go through; without one it tells of none.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-m", __name__, *([str(spool)] if spool is not None else [])],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -135,4 +163,7 @@ def traffic(dsn: Dsn) -> Iterator[None]:
 
 if __name__ == "__main__":
     os.nice(10)
-    asyncio.run(_work(Dsn(sys.stdin.readline().strip())))
+    _dsn = Dsn(sys.stdin.readline().strip())
+    if sys.argv[1:]:
+        happenings.begin(_dsn, Path(sys.argv[1]))
+    asyncio.run(_work(_dsn))

@@ -19,7 +19,7 @@ def sinks(settings: Settings) -> tuple[Sink, ...]:
         found.append(Webhook(settings.cutover.notify_url))
     if settings.cutover.posthog_annotations:
         given = settings.analytics
-        found.append(Annotations(given.posthog_host, given.posthog_project_id, given.posthog_personal_api_key))
+        found.append(Annotations(given.private, given.posthog_project_id, given.posthog_personal_api_key))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ async def test_traffic_waits_reads_writes_and_ends(target: Dsn, folder: Path) ->
     await assert_verified(target, folder)
 
 
-@pytest.mark.parametrize("name", ["_read", "_write", "_burden", "_forget_to_commit"])
+@pytest.mark.parametrize("name", ["_read", "_write", "_burden", "_forget_to_commit", "_figures"])
 async def test_every_statement_works(name: str, target: Dsn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A statement that failed would end in the loop that connects again, and nobody would see it."""
     import asyncpg

@@ -1,0 +1,95 @@
+"""From the database to PostHog: what is due, in batches, with patience."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from devora_console.analytics.postroom import Fate, Outcome
+from devora_console.analytics.store import Store, Taken
+from devora_console.core.backoff import backoff
+
+_log = logging.getLogger(__name__)
+BATCH = 100
+LEASE_SECONDS = 45.0
+"""How long taken events are nobody else's; after a kill they are due again when it is over."""
+_ANSWER_SECONDS = 25.0  # one that drips is no answer
+HALTED_SECONDS = 300.0
+"""How long nothing is sent after an answer that only a change of the settings can better."""
+
+
+class Sends(Protocol):
+    """PostHog, or what stands for it."""
+
+    def send(self, events: Sequence[Taken]) -> Outcome:
+        """Send them in one request; blocks."""
+
+
+class Sender:
+    """Takes, sends, settles. ``problem``: why the last batch did not arrive, '' after one that did."""
+
+    def __init__(self, store: Store, postroom: Callable[[], Sends]) -> None:
+        self._store, self._make = store, postroom
+        self._postroom: Sends | None = None
+        self._failures = 0
+        self._not_before = float("-inf")
+        self.problem = ""
+        self.halted = False
+        self.delivered = 0
+
+    async def step(self, *, now: bool = False) -> int:
+        """Send one batch; how many events were settled. 0 when none is due, or it is not the time (unless ``now``).
+
+        Raises ConsoleError when the database is away.
+        """
+        if not now and time.monotonic() < self._not_before:
+            return 0
+        taken = await self._store.take(BATCH, LEASE_SECONDS)
+        return await self._deliver(taken) if taken else 0
+
+    async def _deliver(self, events: Sequence[Taken]) -> int:
+        outcome = await self._answer(events)
+        ids = [each.id for each in events]
+        if outcome.fate is Fate.DELIVERED:
+            self._failures, self.problem, self.halted = 0, "", False
+            done = await self._store.settle(ids, "delivered")
+            self.delivered += done
+            return done
+        self.problem = outcome.why
+        if outcome.fate is Fate.SPLIT and len(events) == 1:
+            _log.warning("PostHog refuses event %s (%s): %s", events[0].id, events[0].event, outcome.why)
+            return await self._store.settle(ids, "refused", outcome.why)
+        if outcome.fate is Fate.SPLIT:
+            half = len(events) // 2
+            done = await self._deliver(events[:half])
+            if time.monotonic() < self._not_before:  # it went away meanwhile
+                await self._store.settle(ids[half:], "later", outcome.why)
+                return done
+            return done + await self._deliver(events[half:])
+        await self._put_off(ids, outcome)
+        return 0
+
+    async def _put_off(self, ids: Sequence[object], outcome: Outcome) -> None:
+        self._failures += 1
+        self.halted = outcome.fate is Fate.HALT
+        pause = HALTED_SECONDS if self.halted else outcome.seconds or backoff(self._failures, refused=False)
+        self._not_before = time.monotonic() + pause
+        if self._failures == 1 or self.halted:
+            _log.warning("events wait: %s", outcome.why)
+        # Due at once: this sender keeps its own pause, and a person who asks for a try gets one.
+        await self._store.settle(ids, "later", outcome.why)  # type: ignore[arg-type]
+
+    async def _answer(self, events: Sequence[Taken]) -> Outcome:
+        if self._postroom is None:
+            self._postroom = await asyncio.to_thread(self._make)
+        postroom = self._postroom
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(postroom.send, events), _ANSWER_SECONDS)
+        except TimeoutError:
+            return Outcome(Fate.LATER, "PostHog does not come to the end of its answer")
+        except Exception as error:  # noqa: BLE001 - the SDK's own mistakes must not end deliveries
+            _log.exception("posthog failed")
+            return Outcome(Fate.LATER, f"the PostHog SDK failed ({type(error).__name__})")

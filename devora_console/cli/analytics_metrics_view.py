@@ -1,0 +1,157 @@
+"""Metrics as text for people: figures by section, what happened by day, cohorts, definitions."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import fields
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from devora_console.analytics.metrics.definitions import DEFINITIONS, Definition, definition
+from devora_console.analytics.metrics.model import Cohort, Report, Series
+from devora_console.analytics.metrics.read import words_of
+from devora_console.cli.tables import number, plain_table
+from devora_console.core.safetext import safe
+from devora_console.core.unknown import Unknown
+from devora_console.tui.render.look import Look
+from devora_console.tui.render.queries_detail import trend_line
+
+_SPANS = ("day", "week", "month")
+_WIDEST = 110
+_SHOWN = 60  # days of a trend that fit a line
+
+
+def show(out: Console, found: Report) -> None:
+    """Everything but the definitions."""
+    told = found.dashboard
+    sections = {
+        "users": told.user_metrics,
+        "revenue": told.revenue_metrics,
+        "engagement": told.engagement_metrics,
+        "performance": told.performance_metrics,
+    }
+    age = told.freshness.age_seconds
+    out.print(Text(f"as of {words_of(age)} ago" if isinstance(age, float) else safe(f"as of never: {age}")))
+    for section, metrics in sections.items():
+        currency = told.revenue_metrics.currency if section == "revenue" else ""
+        out.print(Text(f"\n{section}{f', {currency}' if currency else ''}", style="bold"))
+        _section(out, section, metrics)
+    for currency, money in told.revenue_metrics.by_currency.items():
+        if currency != told.revenue_metrics.currency:
+            out.print(Text(f"\nrevenue, {safe(currency)} (not added to the above)", style="bold"))
+            _section(out, "revenue", money)
+    if found.trends.series:
+        out.print(Text(f"\nthe last {found.trends.days} days of UTC, today so far", style="bold"))
+        out.print(
+            plain_table(("", "", "lowest", "highest", "latest"), map(_trend, found.trends.series), right=(2, 3, 4))
+        )
+    _cohorts(out, found.cohorts)
+    for note in told.notes:
+        out.print(Text(safe(f"! {note}")))
+
+
+def _section(out: Console, section: str, metrics: Any) -> None:
+    values = {each.name: getattr(metrics, each.name) for each in fields(metrics)}
+    stems = [name.removesuffix("_day") for name in values if name.endswith("_day")]
+    threes = [stem for stem in stems if all(f"{stem}_{span}" in values for span in _SPANS)]
+    of_three = {f"{stem}_{span}" for stem in threes for span in _SPANS}
+    singles = [(name, value) for name, value in values.items() if name not in (*of_three, "currency", "by_currency")]
+    reasons: dict[str, list[str]] = {}
+    rows = [(_words(name), _shown(section, name, value, reasons)) for name, value in singles]
+    out.print(plain_table(("", ""), rows, right=(1,)))
+    if threes:
+        spans = [
+            (_words(stem), *(_shown(section, f"{stem}_{span}", values[f"{stem}_{span}"], reasons) for span in _SPANS))
+            for stem in threes
+        ]
+        out.print(plain_table(("", "today", "7 days", "30 days"), spans, right=(1, 2, 3)))
+    for reason, names in reasons.items():
+        line = f"? {reason}: {', '.join(dict.fromkeys(names))}"
+        out.print(Text(safe(textwrap.fill(line, _WIDEST, subsequent_indent="  ")), style="dim"))
+
+
+def _shown(section: str, name: str, value: object, reasons: dict[str, list[str]]) -> str:
+    if isinstance(value, Unknown):
+        span = next((span for span in _SPANS if name.endswith(f"_{span}")), "")
+        reasons.setdefault(value.reason, []).append(_words(name.removesuffix(f"_{span}") if span else name))
+        return "?"
+    return figure(definition(section, name), value)
+
+
+def figure(meant: Definition, value: object) -> str:
+    """A known figure in its unit."""
+    if isinstance(value, Decimal):
+        return f"{value:,}".replace(",", "\u202f")
+    if isinstance(value, float):
+        if meant.unit == "ms":
+            return f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms"
+        return f"{value:.1f}" if meant.name == "messages_per_conversation" else f"{value:.1%}"
+    return number(value) if isinstance(value, int) else str(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _trend(series: Series) -> Sequence[str]:
+    values = [None if point.value is None else float(point.value) for point in series.points]
+    known = [value for value in values if value is not None]
+    name = _words(series.name)
+    if not known:
+        return name, f"? {series.unknown.reason}" if series.unknown else "?", "", "", ""
+    ends = ("?" if each is None else _in_unit(series.unit, each) for each in (min(known), max(known), values[-1]))
+    return name, trend_line(values, _SHOWN, Look()), *ends
+
+
+def _in_unit(unit: str, value: float) -> str:
+    if unit == "ratio":
+        return f"{value:.1%}"
+    if unit == "ms":
+        return f"{value:,.0f} ms"
+    return number(int(value)) if value == int(value) and unit.islower() else f"{value:,.2f}"
+
+
+def _cohorts(out: Console, cohorts: tuple[Cohort, ...] | Unknown) -> None:
+    out.print(Text("\ncohorts: share of those who registered in a month that was active in it and after", style="bold"))
+    if isinstance(cohorts, Unknown):
+        out.print(Text(safe(str(cohorts)), style="dim"))
+        return
+    if not cohorts:
+        out.print(Text("nobody registered in the last twelve months", style="dim"))
+        return
+    longest = max(len(cohort.active) for cohort in cohorts)
+    rows = [
+        (
+            f"{cohort.month:%Y-%m}",
+            number(cohort.users),
+            *("?" if isinstance(month.share, Unknown) else f"{month.share:.0%}" for month in cohort.active),
+            *("" for _ in range(longest - len(cohort.active))),
+        )
+        for cohort in cohorts
+    ]
+    headers = ("month", "users", *(f"+{after}" for after in range(longest)))
+    out.print(plain_table(headers, rows, right=tuple(range(1, longest + 2))))
+
+
+def show_definitions(out: Console, *, with_sql: bool) -> None:
+    """What each figure means; those of a day, a week and a month together."""
+    section = ""
+    for (where, meaning), several in groupby(DEFINITIONS, key=lambda each: (each.section, each.meaning)):
+        if where != section:
+            section = where
+            out.print(Text(f"\n{section}", style="bold"))
+        group = list(several)
+        first = group[0]
+        names = ", ".join(each.name for each in group)
+        windows = "; ".join(dict.fromkeys(each.window for each in group if each.window))
+        unknown = f" Unknown when {first.unknown_when}." if first.unknown_when else ""
+        line = f"{names}: {meaning}{f' [{windows}]' if windows else ''}.{unknown} ({first.unit}; {first.file}.sql)"
+        out.print(Text(textwrap.fill(line, _WIDEST, subsequent_indent="    ")))
+    for file in dict.fromkeys(each.file for each in DEFINITIONS) if with_sql else ():
+        text = next(each.sql for each in DEFINITIONS if each.file == file)
+        out.print(Text(f"\n{file}.sql\n{text}"))

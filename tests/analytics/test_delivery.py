@@ -1,0 +1,189 @@
+"""From a call to PostHog: every event arrives once, under its own id, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from devora_console.analytics import EventType, shutdown, track_event
+from devora_console.analytics import tracker as tracking
+from devora_console.core.unknown import Unknown
+from tests.analytics.conftest import ANA, BOB, Place
+from tests.analytics.posthog_server import serving
+from tests.eventually import eventually
+
+
+def _some(many: int) -> list[str]:
+    return [str(track_event(EventType.PROJECT_CREATED, ANA, {"project_id": str(n)})) for n in range(many)]
+
+
+async def test_an_event_comes_to_the_table_and_to_posthog(place: Place) -> None:
+    place.track()
+    session, moment = uuid4(), datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    said = {"contexts_used": 3, "retrieval_time_ms": 41.5, "project_name": "secret plans"}
+    told = track_event(EventType.CHAT_MESSAGE_SENT, str(ANA), said, session_id=session, timestamp=moment)
+    flushed = await place.flush()
+    assert (flushed.moved, flushed.delivered, flushed.problem) == (1, 1, "")
+    (row,) = await place.fetch("SELECT * FROM analytics_events")
+    assert (str(row["id"]), row["user_id"], row["event_name"]) == (told, ANA, "chat_message_sent")
+    assert (row["session_id"], row["timestamp"], row["created_date"]) == (session, moment, moment.date())
+    assert row["event_properties"] == '{"contexts_used": 3, "retrieval_time_ms": 41.5}'
+    (event,) = place.posthog.received
+    assert (event["uuid"], event["distinct_id"], event["event"]) == (told, str(ANA), "chat_message_sent")
+    assert datetime.fromisoformat(event["timestamp"]) == moment
+    assert event["properties"]["contexts_used"] == 3
+    assert event["properties"]["$session_id"] == str(session)
+    assert not {name for name in event["properties"] if name.startswith("$os")}
+    found = await place.look()
+    assert (found.spooled, found.stored, found.delivered, found.waiting, found.refused) == (0, 1, 1, 0, 0)
+    assert found.dropped == tracking.Dropped()  # nobody counted yet: the background task does that
+
+
+async def test_the_background_task_brings_them_away(place: Place) -> None:
+    tracking.configure(place.settings())
+    told = _some(250)
+    track_event("search_performed", ANA, {"query": "fuite mémoire", "results_count": 3})
+    assert await asyncio.to_thread(eventually, lambda: len(place.posthog.ids) == 251, 20)
+    assert sorted(place.posthog.ids)[:250] != told or set(told) < set(place.posthog.ids)
+    await asyncio.to_thread(shutdown)
+    found = await place.look()
+    assert (found.delivered, found.waiting, found.spooled) == (251, 0, 0)
+    assert isinstance(found.dropped, tracking.Dropped)
+    assert found.dropped.properties == {"query": 1}
+    assert not any("fuite" in str(event) for event in place.posthog.received)
+
+
+async def test_what_fails_comes_later_under_the_same_id(place: Place) -> None:
+    place.track()
+    told = _some(3)
+    place.posthog.status = 500
+    flushed = await place.flush(seconds=0)
+    assert flushed.delivered == 0
+    found = await place.look()
+    assert (found.waiting, found.last_error) == (3, 'PostHog answers 500: {"status": 1}')
+    place.posthog.status = 200
+    assert (await place.flush()).delivered == 3
+    first, second = place.posthog.requests[0][1], place.posthog.requests[-1][1]
+    assert [e["uuid"] for e in first] == [e["uuid"] for e in second] == told
+    assert [e["timestamp"] for e in first] == [e["timestamp"] for e in second]
+
+
+async def test_an_outage_loses_nothing(place: Place) -> None:
+    with serving() as other:
+        place.posthog = other
+        place.track()
+        told = _some(2)
+    flushed = await place.flush(seconds=0)
+    assert "cannot be reached" in flushed.problem
+    assert (await place.look()).waiting == 2
+    with serving(other):
+        assert (await place.flush()).delivered == 2
+    assert other.ids == told
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_wrong_key_stops_and_is_said(place: Place, status: int) -> None:
+    place.track()
+    _some(150)
+    place.posthog.status = status
+    flushed = await place.flush()
+    assert flushed.halted
+    assert len(place.posthog.requests) == 1  # nothing else is tried
+    assert str(status) in flushed.problem
+    assert (await place.look()).waiting == 150
+
+
+async def test_a_page_is_no_confirmation(place: Place) -> None:
+    place.track()
+    _some(1)
+    place.posthog.body = b"<html>Welcome to the wireless network</html>"
+    assert "is not PostHog" in (await place.flush()).problem
+    place.posthog.status, place.posthog.headers = 301, {"Location": "/welcome"}
+    assert "redirect" in (await place.flush()).problem
+    place.posthog.status, place.posthog.headers = 200, {}
+    place.posthog.body = b'{"status": 1, "quota_limited": ["events"]}'
+    assert "quota" in (await place.flush(seconds=0)).problem
+    assert (await place.look()).waiting == 1
+
+
+async def test_one_that_is_refused_holds_up_no_other(place: Place) -> None:
+    place.track()
+    told = _some(60)
+    place.posthog.poison = lambda event: event["uuid"] == told[17]
+    assert (await place.flush()).delivered == 59
+    found = await place.look()
+    assert (found.delivered, found.refused, found.waiting) == (59, 1, 0)
+    assert sorted(place.posthog.ids) == sorted({*told} - {told[17]})
+
+
+async def test_two_who_send_at_once_send_nothing_twice(place: Place) -> None:
+    place.track()
+    told = _some(600)
+    await asyncio.gather(*(place.flush() for _ in range(3)))
+    assert sorted(place.posthog.ids) == sorted(told)
+
+
+async def test_an_account_may_appear_after_its_first_event(place: Place) -> None:
+    place.track()
+    late, never = uuid4(), "u-17"
+    track_event(EventType.USER_REGISTERED, late)
+    track_event(EventType.PAGE_VIEWED, never)
+    track_event(EventType.PAGE_VIEWED, None)
+    await place.flush()
+    rows = await place.fetch(
+        "SELECT user_id, event_properties ->> '$user_id' AS said FROM analytics_events ORDER BY id"
+    )
+    assert [tuple(row) for row in rows] == [(None, str(late)), (None, never), (None, None)]
+    assert [e["distinct_id"] for e in place.posthog.received][:2] == [str(late), never]
+    assert place.posthog.received[2]["properties"]["$process_person_profile"] is False
+    await place.fetch("INSERT INTO users (id, email, hashed_password) VALUES ($1, 'l@devora.invalid', '-')", late)
+    await place.flush()
+    rows = await place.fetch("SELECT user_id, event_properties::text FROM analytics_events ORDER BY id LIMIT 1")
+    assert tuple(rows[0]) == (late, "{}")
+
+
+async def test_without_a_key_they_stay_in_the_database(place: Place) -> None:
+    place.track(posthog_api_key=None)
+    _some(2)
+    flushed = await place.flush(posthog_api_key=None)
+    found = await place.look(posthog_api_key=None)
+    assert (flushed.moved, found.stored, found.waiting, found.configured) == (2, 2, 2, False)
+    assert "no PostHog key" in found.fault
+    assert not place.posthog.requests
+
+
+async def test_without_a_database_they_stay_on_the_disk(place: Place) -> None:
+    place.track()
+    _some(4)
+    there, place.dsn = place.dsn, type(place.dsn)("postgresql://nobody@127.0.0.1:1/x")
+    found = await place.look()
+    assert found.spooled == 4
+    assert isinstance(found.stored, Unknown)
+    place.dsn = there
+    assert (await place.flush()).moved == 4
+
+
+async def test_what_others_wrote_is_no_event_of_ours(place: Place) -> None:
+    await place.fetch("INSERT INTO analytics_events (event_name, user_id) VALUES ('login', $1)", BOB)
+    place.track()
+    _some(1)
+    await place.flush()
+    found = await place.look()
+    assert (found.stored, found.delivered, found.untracked) == (2, 1, 1)
+    assert len(place.posthog.received) == 1
+
+
+async def test_who_deletes_an_account_is_not_told_of_it(place: Place) -> None:
+    place.track()
+    track_event(EventType.PAGE_VIEWED, BOB, timestamp=datetime.now(UTC) - timedelta(days=1))
+    place.posthog.status = 500
+    await place.flush(seconds=0)
+    await place.fetch("DELETE FROM users WHERE id = $1", BOB)
+    place.posthog.status = 200
+    await place.flush()
+    (event,) = place.posthog.received
+    assert UUID(event["distinct_id"]) != BOB
+    assert event["properties"]["$process_person_profile"] is False
