@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from devora_console.analytics.exporter.of_product import Business, Figure
 from devora_console.analytics.exporter.samples import Cutover, Gate, Migration, Verification
+from devora_console.analytics.metrics.model import CurrencyMetrics, DashboardMetrics
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
 from devora_console.cutover.gating import GateLine
@@ -75,3 +78,14 @@ def cutover_of(seen: CutoverSnapshot) -> Cutover:
         return Cutover(gates)
     ends = run.window_ends if run.window_ends is not None and run.window_ends > utc_now() else None
     return Cutover(gates, run.state.value, Counter(each.state.value for each in run.steps), ends)
+
+
+def business_of(found: DashboardMetrics) -> Business:
+    """Every figure by its name; what is told for each currency also as NAME_by_currency."""
+    figures: dict[str, Figure] = {"age_seconds": found.freshness.age_seconds}
+    for group in (found.user_metrics, found.revenue_metrics, found.engagement_metrics, found.performance_metrics):
+        figures |= {each.name: getattr(group, each.name) for each in fields(group)}
+    currencies = found.revenue_metrics.by_currency
+    for each in fields(CurrencyMetrics):
+        figures[f"{each.name}_by_currency"] = {name: getattr(one, each.name) for name, one in currencies.items()}
+    return figures

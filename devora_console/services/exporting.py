@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from devora_console import __version__
-from devora_console.analytics.exporter.of_product import Business, Events
+from devora_console.analytics import delivery
 from devora_console.analytics.exporter.samples import Console, Sample, Server, World
+from devora_console.analytics.metrics.service import read as read_metrics
 from devora_console.config.settings import Settings
 from devora_console.core.clock import utc_now
 from devora_console.core.console import Link
@@ -31,24 +32,16 @@ from devora_console.postgres.connect import LOST
 from devora_console.postgres.observe import PostgresFacts, PostgresObserver
 from devora_console.postgres.target import Target
 from devora_console.services.cutting import Aim
-from devora_console.services.exported import NOT_VERIFIED, migration_of, verification_of
+from devora_console.services.exported import NOT_VERIFIED, business_of, migration_of, verification_of
 from devora_console.services.exported_gates import Gates
 from devora_console.services.observing import KINDS, Observing
 
 _DEAR_SECONDS = 60.0
+_BUSINESS_SECONDS = 300.0  # the figures are as old as their last refresh anyway
 _ANSWER_SECONDS = 0.1
 _NOT_YET = Unknown("it was not looked at yet", "Wait for the first look")
-_NO_READER = Unknown("this console does not read it")
 
 Look = Callable[[], Awaitable[object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """Who tells of the product, where somebody does; each raises ConsoleError where it cannot."""
-
-    events: Callable[[], Awaitable[Events | Unknown]] | None = None
-    business: Callable[[], Awaitable[Business | Unknown]] | None = None
 
 
 @dataclass
@@ -64,7 +57,7 @@ class _Turn:
 class Exporting:
     """Start and stop it on :attr:`loop`. Raises ConsoleError (exit 2) when PostgreSQL is not configured."""
 
-    def __init__(self, settings: Settings, aim: Aim, readers: Readers | None = None) -> None:
+    def __init__(self, settings: Settings, aim: Aim) -> None:
         paced = settings.terminal.model_copy(update={"refresh_seconds": settings.exporter.every_seconds})
         self._settings = settings = settings.model_copy(update={"terminal": paced})
         self._target = Target(settings.postgres)
@@ -83,10 +76,10 @@ class Exporting:
         )
         mapping = load_mapping(settings.migration.mapping)
         self._gates = Gates(settings, aim)
-        self._turns = {each.name: each for each in self._make_turns(mapping, readers or Readers())}
+        self._turns = {each.name: each for each in self._make_turns(mapping)}
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _make_turns(self, mapping: Mapping, readers: Readers) -> list[_Turn]:
+    def _make_turns(self, mapping: Mapping) -> list[_Turn]:
         often = self._settings.exporter.every_seconds
         seldom = max(often, _DEAR_SECONDS)
         turns = [
@@ -94,13 +87,13 @@ class Exporting:
             _Turn("migration", often, self._look_migration),
             _Turn("verification", seldom, lambda: self._look_verification(mapping)),
             _Turn("cutover", often, self._gates.read),
+            _Turn("events", seldom, self._look_events),
+            _Turn("business", max(often, _BUSINESS_SECONDS), self._look_business),
         ]
         if self._settings.mongo.url is not None:
             turns.append(_Turn("source", often, self._mongo.poll))
         if self._settings.exporter.gates_minutes:
             turns.append(_Turn("gates", self._settings.exporter.gates_minutes * 60, self._measure_gates))
-        for name, read, every in (("events", readers.events, often), ("business", readers.business, seldom)):
-            turns.append(_Turn(name, every, read or _nothing))
         return turns
 
     # --- looking ------------------------------------------------------------------------------------
@@ -163,6 +156,13 @@ class Exporting:
         found = await self._observing.lend(lambda connection: latest(connection, mapping.hash))
         return NOT_VERIFIED if found is None else verification_of(found)
 
+    async def _look_events(self) -> object:
+        return await delivery.read(self._target, self._settings)
+
+    async def _look_business(self) -> object:
+        report = await self._observing.ask(lambda guest: read_metrics(guest, self._settings.metrics))
+        return business_of(report.dashboard)
+
     async def _measure_gates(self) -> int:
         count = await self._gates.measure()
         self._turns["cutover"].sample = Sample(await self._gates.read(), utc_now())
@@ -185,7 +185,7 @@ class Exporting:
         for kind in KINDS:
             samples[kind] = Sample(away or self._kind(kind), self._looked_at.get(kind))
         for name, turn in self._turns.items():
-            of_postgres = name in ("facts", "migration", "verification")
+            of_postgres = name in ("facts", "migration", "verification", "business")
             if name != "gates":
                 samples[name] = Sample(away, turn.sample.at) if away and of_postgres else turn.sample
         return World(now, samples, self._settings.exporter.top)
@@ -201,10 +201,6 @@ class Exporting:
     def _kind(self, kind: str) -> object:
         found = self._observing.sure(kind)
         return _NOT_YET if found is None else _said(found)
-
-
-async def _nothing() -> Unknown:
-    return _NO_READER
 
 
 def _said(seen: object) -> object:

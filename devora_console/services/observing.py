@@ -134,6 +134,10 @@ class Observing:
         """A session for work that would else need one more, on a server that may have few left. Raises ConsoleError."""
         return await self._lookout.lend(work)
 
+    async def ask(self, work: Callable[[Guest], Awaitable[T]]) -> T:
+        """As :meth:`lend`, for questions of a guest. Raises ConsoleError."""
+        return await self._lookout.ask(work)
+
     async def plan(self, statement: Statement) -> Plan | Unknown:
         """The plan of a listed statement, not run. Raises ConsoleError."""
         text = statement.text

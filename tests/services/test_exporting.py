@@ -9,18 +9,16 @@ import asyncpg
 import pytest
 
 from devora_console.analytics.exporter.collect import gather, unknowns
-from devora_console.analytics.exporter.of_product import Business
 from devora_console.config.load import load
 from devora_console.config.secret import Dsn
-from devora_console.core.problems import ConsoleError, ExitCode
+from devora_console.core.problems import ConsoleError
 from devora_console.cutover.opening import Intent
 from devora_console.cutover.runbook import Given
 from devora_console.migration.progress import Wishes
 from devora_console.migration.steering import Status
 from devora_console.services.cutting import Aim
 from devora_console.services.exported import migration_of
-from devora_console.services.exporting import Exporting, Readers
-from tests.analytics.exporter import worlds
+from devora_console.services.exporting import Exporting
 from tests.cli.conftest import target  # noqa: F401 - a fixture
 
 Build = Callable[..., Exporting]
@@ -33,12 +31,12 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
     monkeypatch.setenv("DEVORA_CONSOLE_HOME", str(tmp_path))
     made: list[Exporting] = []
 
-    def go(dsn: str | None, readers: Readers | None = None, **more: str) -> Exporting:
+    def go(dsn: str | None, **more: str) -> Exporting:
         overrides = {"exporter.every_seconds": "1", "exporter.gates_minutes": "60", **more}
         overrides |= {} if dsn is None else {"postgres.dsn": dsn}
         effective = load(overrides=overrides, environ={"DEVORA_CONSOLE_HOME": str(tmp_path)}, cwd=tmp_path)
         aim = Aim(Intent("big-bang", tmp_path, Given()), "somebody", "login")
-        made.append(Exporting(effective.settings, aim, readers))
+        made.append(Exporting(effective.settings, aim))
         made[-1].loop.call(made[-1].start())
         return made[-1]
 
@@ -48,20 +46,12 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
         each.loop.close()
 
 
-async def _events() -> worlds.Delivery:
-    return worlds.Delivery()
-
-
-async def _broken() -> Business:
-    raise ConsoleError.of(ExitCode.NEGATIVE, "x", "no figures today", "Wait")
-
-
 def values(exporting: Exporting) -> dict[str, dict[tuple[str, ...], float]]:
     return {each.family.name: dict(each.values) for each in gather(exporting.world())}
 
 
 def test_a_server_is_told_of(build: Build, target: Dsn) -> None:  # noqa: F811
-    exporting = build(target.reveal(), Readers(_events, _broken))
+    exporting = build(target.reveal())
     assert exporting.loop.call(exporting.settled(60))
     told, unknown = values(exporting), unknowns(gather(exporting.world()))
     assert told["up"] == {("postgres",): 1}
@@ -71,9 +61,10 @@ def test_a_server_is_told_of(build: Build, target: Dsn) -> None:  # noqa: F811
     assert told["cutover_state"][("none",)] == 1
     assert told["gate_verdict"][("schema.drift", "ok")] == 1
     assert told["quarantine_open_documents"] == {(): 0}
-    assert told["events"][("waiting",)] == 8
+    assert told["events"] == {(state,): 0 for state in ("spooled", "stored", "delivered", "waiting", "refused")}
+    assert told["events_delivery_configured"] == {(): 0}
+    assert told["projects"] == {(): 0}
     assert "no copy has come to its end" in unknown["devora_console_migration_lag_seconds"].reason
-    assert unknown["devora_console_users"].reason == "no figures today"
     assert "source_documents" not in told
 
 

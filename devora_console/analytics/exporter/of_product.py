@@ -50,6 +50,7 @@ Figure = int | float | Decimal | Unknown | None | Mapping[str, "Figure"]
 Business = Mapping[str, Figure]
 """Business figures by the names of the metrics service (``total_users``, ``mrr``, ...), of all groups together."""
 
+_NOTHING_PAID = Unknown("nothing was paid in any currency yet")
 _WINDOWS = ("day", "week", "month")
 
 
@@ -80,6 +81,12 @@ def _milliseconds(name: str) -> Callable[[Business, About], Values]:
     return lambda seen, _: seconds(_plain(seen.get(name), name))
 
 
+def _percentiles(name: str, *of: str) -> Callable[[Business, About], Values]:
+    return lambda seen, _: {
+        (each,): seconds(_plain(seen.get(f"{name}_p{each}_ms"), f"{name}_p{each}_ms")) for each in of
+    }
+
+
 def _windows(name: str) -> Callable[[Business, About], Values]:
     return lambda seen, _: {(each,): _plain(seen.get(f"{name}_{each}"), f"{name}_{each}") for each in _WINDOWS}
 
@@ -90,7 +97,10 @@ def _currencies(name: str) -> Callable[[Business, About], Values]:
     def value(seen: Business, _: About) -> Values:
         found = seen.get(f"{name}_by_currency")
         if isinstance(found, Mapping):
-            return {(currency,): _plain(amount, name) for currency, amount in sorted(found.items())}
+            told: dict[tuple[str, ...], Value] = {
+                (currency,): _plain(amount, name) for currency, amount in sorted(found.items())
+            }
+            return told or _NOTHING_PAID
         if isinstance(found, Unknown):
             return found
         return _plain(None, name)
@@ -127,17 +137,30 @@ FAMILIES = (
         "the settings",
         lambda seen, _: int(seen.configured),
     ),
+    _business("business_age_seconds", "How long ago the figures below were computed.", _figure("age_seconds")),
     _business("users", "Registered users.", _figure("total_users")),
-    _business(
-        "active_users", "Users who were active within a day, a week, a month.", _windows("active_users"), "window"
-    ),
-    _business("new_users", "Users who registered within a day, a week, a month.", _windows("new_users"), "window"),
-    _business("paying_users", "Users who pay.", _figure("paying_users")),
+    _business("active_users", "Users who were active in a day, a week, a month.", _windows("active_users"), "window"),
+    _business("new_users", "Users who registered in a day, a week, a month.", _windows("new_users"), "window"),
+    _business("retention_ratio", "Part of the users who came back after 30 days.", _figure("retention_rate_30d")),
+    _business("churn_ratio", "Part of the paying users who left within a month.", _figure("churn_rate")),
+    _business("paying_users", "Users who pay, by the currency they pay in.", _currencies("paying_users"), "currency"),
     _business("mrr", "Monthly recurring revenue, in units of each currency.", _currencies("mrr"), "currency"),
+    _business("revenue", "All that was paid, in units of each currency.", _currencies("total_revenue"), "currency"),
     _business("projects", "Projects.", _figure("total_projects")),
     _business("conversations", "Conversations.", _figure("total_conversations")),
-    _business("error_ratio", "Part of the product's requests that failed.", _figure("error_rate")),
+    _business("messages", "Messages.", _figure("total_messages")),
+    _business("error_ratio", "Part of the product's events that are errors.", _figure("error_rate")),
     _business("query_mean_seconds", "Mean time of a statement.", _milliseconds("average_query_time_ms")),
-    _business("search_latency_p95_seconds", "95 of 100 searches are as quick as that.", _milliseconds("search_p95_ms")),
+    _business(
+        "search_latency_seconds",
+        "So many of 100 searches of the product are as quick as that.",
+        _percentiles("search", "50", "95", "99"),
+        "percentile",
+    ),
     _business("rag_retrieval_mean_seconds", "Mean time to find a prompt's texts.", _milliseconds("rag_retrieval_ms")),
+    _business(
+        "rag_retrieval_p95_seconds",
+        "95 of 100 prompts have their texts as quickly as that.",
+        _milliseconds("rag_retrieval_p95_ms"),
+    ),
 )

@@ -21,7 +21,7 @@ from tests.analytics.exporter.worlds import NOW, WHY
 
 _LABELS = {
     *("server", "version", "environment", "database", "state", "queryid", "outcome", "table", "id", "section"),
-    *("verdict", "gate", "fate", "kind", "text", "window", "currency"),
+    *("verdict", "gate", "fate", "kind", "text", "window", "currency", "percentile"),
 }
 
 _HIDDEN = worlds.activity(worlds.session(hidden=True, transaction_seconds=None), hidden=1)
@@ -97,7 +97,7 @@ def test_a_world_in_which_all_is_known_leaves_nothing_unknown() -> None:
         ("active_users", ("week",), 40),
         ("mrr", ("EUR",), 199.9),
         ("query_mean_seconds", (), 0.0045),
-        ("search_latency_p95_seconds", (), 0.08),
+        ("search_latency_seconds", ("95",), 0.08),
     ],
 )
 def test_values(name: str, labels: tuple[str, ...], value: float) -> None:

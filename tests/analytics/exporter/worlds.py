@@ -79,15 +79,21 @@ BUSINESS: Business = {
     "total_users": 150,
     **{f"active_users_{each}": number for each, number in (("day", 10), ("week", 40), ("month", 90))},
     **{f"new_users_{each}": number for each, number in (("day", 1), ("week", 4), ("month", 9))},
-    "paying_users": 12,
+    "age_seconds": 90.0,
+    "retention_rate_30d": 0.4,
+    "churn_rate": 0.05,
     "mrr": Decimal("199.90"),
+    "paying_users_by_currency": {"EUR": 10, "USD": 2},
     "mrr_by_currency": {"EUR": Decimal("199.90"), "USD": Decimal("20.00")},
+    "total_revenue_by_currency": {"EUR": Decimal("999.90"), "USD": Decimal("40.00")},
+    "total_messages": 400,
     "total_projects": 60,
     "total_conversations": 75,
     "error_rate": 0.02,
     "average_query_time_ms": 4.5,
-    "search_p95_ms": 80.0,
+    **{f"search_p{each}_ms": value for each, value in ((50, 20.0), (95, 80.0), (99, 200.0))},
     "rag_retrieval_ms": 120.0,
+    "rag_retrieval_p95_ms": 300.0,
 }
 
 
