@@ -31,10 +31,7 @@ from devora_console.services.cutting import Aim
 from devora_console.services.exporting import Exporting
 
 _WARM = 60
-_CALLS = (
-    "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid"
-    " WHERE query LIKE '%devora-console%'"
-)
+_CALLS = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements s WHERE query LIKE '%devora-console%'"
 
 
 def main() -> None:
