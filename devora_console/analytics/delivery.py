@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,7 +63,7 @@ class StoredEvent:
     id: UUID
     name: str
     user: str | None
-    properties: str
+    properties: dict[str, object]
     at: datetime
     state: str
     attempts: int
@@ -105,7 +106,10 @@ async def events(target: Target, *, most: int, name: str | None, undelivered: bo
     async def work(connection: asyncpg.Connection[asyncpg.Record]) -> list[asyncpg.Record]:
         return await connection.fetch(sql(_HERE, "undelivered" if undelivered else "events"), most, name)
 
-    return [StoredEvent(**dict(row)) for row in await target.visit(work, purpose="events")]
+    return [
+        StoredEvent(**{**row, "properties": json.loads(row["properties"])})
+        for row in await target.visit(work, purpose="events")
+    ]
 
 
 def _disk(setup: Setup) -> tuple[int | Unknown, Dropped | Unknown]:

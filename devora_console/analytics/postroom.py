@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import requests
 from posthog import Posthog
 from posthog.request import APIError, batch_post
 
+from devora_console.analytics.outcome import Fate, Outcome
 from devora_console.analytics.privacy import Dropped, Privacy
 from devora_console.analytics.store import Taken
 from devora_console.config.secret import Secret, scrub
@@ -32,24 +31,6 @@ _log.propagate = False
 # What the SDK says of itself, and what it is told beside the properties.
 _ITS_OWN = frozenset({"$lib", "$lib_version", "$geoip_disable", "$process_person_profile", "$session_id", "$is_server"})
 _SPLIT, _LATER = frozenset({400, 413, 422}), frozenset({408, 425, 429})
-
-
-class Fate(StrEnum):
-    """What became of a batch. SPLIT: some event of it is refused. HALT: nothing is taken before a setting changes."""
-
-    DELIVERED = "delivered"
-    LATER = "later"
-    SPLIT = "split"
-    HALT = "halt"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """PostHog's answer. ``seconds``: how long it wants to be left alone, when it said so."""
-
-    fate: Fate
-    why: str = ""
-    seconds: float | None = None
 
 
 class Postroom:

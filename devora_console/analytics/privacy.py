@@ -29,6 +29,7 @@ _SECRET = re.compile(
 _PERSON = re.compile(r"[A-Za-z0-9_.:|-]{1,128}")
 _LARGEST = 2**53  # a larger integer is another one once a browser has read it
 _MOST_NAMES = 200
+NO_MAPPING = "(no mapping)"
 OTHERS = "(other names)"
 """Dropped names beyond the first 200 different ones are counted together: a name may be anything."""
 
@@ -74,7 +75,7 @@ class Privacy:
         """The properties that may be kept; what is not is counted in ``dropped``."""
         if not isinstance(given, Mapping):
             if given is not None:
-                dropped.property("(no mapping)")
+                dropped.properties[NO_MAPPING] = dropped.properties.get(NO_MAPPING, 0) + 1
             return {}
         names = allowed(event) | self.more
         kept: dict[str, Plain] = {}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from devora_console.analytics.postroom import Fate, Outcome
+from devora_console.analytics.outcome import Fate, Outcome
 from devora_console.analytics.store import Store, Taken
 from devora_console.core.backoff import backoff
 

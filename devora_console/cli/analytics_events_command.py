@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from datetime import datetime
 
 import click
 from rich.console import Console
@@ -53,7 +55,8 @@ def _events(door: Door, limit: int, name: str | None, undelivered: bool, types: 
 
 def _about(event: StoredEvent) -> str:
     why = f" ({event.problem}; tried {event.attempts}×)" if event.problem else ""
-    return one_line(event.properties if event.properties != "{}" else "", 120) + why
+    said = json.dumps(event.properties, ensure_ascii=False) if event.properties else ""
+    return one_line(said, 120) + why
 
 
 def _catalogue() -> Answer:
@@ -146,7 +149,7 @@ def _print(out: Console, found: DeliverySnapshot) -> None:
     out.print()
     out.print(Text(f"PostHog      {found.host}" if found.configured else f"PostHog      not configured: {found.fault}"))
     if isinstance(found.last_error, str) and found.last_error:
-        when = iso(found.last_error_at) if not isinstance(found.last_error_at, Unknown | None) else "?"
+        when = iso(found.last_error_at) if isinstance(found.last_error_at, datetime) else "?"
         out.print(Text(f"last problem {one_line(found.last_error, 300)} ({when})"))
     _print_dropped(out, found.dropped)
 
@@ -164,5 +167,5 @@ def _count(value: int | Unknown) -> str:
     return "?" if isinstance(value, Unknown) else number(value)
 
 
-def _since(words: str, moment: object, before: str) -> str:
-    return words if isinstance(moment, Unknown) or moment is None else f"{words}, {before} {iso(moment)}"  # type: ignore[arg-type]
+def _since(words: str, moment: datetime | Unknown | None, before: str) -> str:
+    return f"{words}, {before} {iso(moment)}" if isinstance(moment, datetime) else words

@@ -17,9 +17,10 @@ _SIGNS = {"pass": "✓ pass", "warn": "! warn", "fail": "✗ fail", "unknown": "
 
 
 @door_command(_group, "doctor")
-def command(door: Door) -> Answer:
+@click.option("--posthog", is_flag=True, help="Also ask PostHog's host whether it can be reached; no event is sent.")
+def command(door: Door, posthog: bool) -> Answer:
     """Examine both servers, rights, extensions, tools, disk, clocks and this terminal; changes nothing."""
-    checks = asyncio.run(examine(door.effective))
+    checks = asyncio.run(examine(door.effective, ask_posthog=posthog))
 
     def people(out: Console) -> None:
         for check in checks:

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 import click
@@ -25,6 +26,14 @@ def run(arguments: Sequence[str]) -> int:
     _prepare_streams()
     door = Door(as_json="--json" in arguments)
     door.command = next((word for word in arguments if not word.startswith("-")), "")
+    begun = time.monotonic()
+    code = _run(arguments, door)
+    if "effective" in vars(door) and door.effective.settings.analytics.console_usage:
+        _tell(door, code, time.monotonic() - begun)
+    return code
+
+
+def _run(arguments: Sequence[str], door: Door) -> int:
     try:
         result = cli.main(args=list(arguments), prog_name="devora-console", standalone_mode=False, obj=door)
     except ConsoleError as error:
@@ -53,6 +62,22 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - a defect of ours: kept in a file for us, told in one line to the person
         return door.fail(report(error))
     return int(result) if isinstance(result, int) else int(ExitCode.DONE)
+
+
+def _tell(door: Door, code: int, seconds: float) -> None:
+    """The team wants to know how the console is used: the command's name, no word of what it was given."""
+    from devora_console import analytics  # noqa: PLC0415 - only when the team turned it on
+
+    context = door.command.split()
+    if not context or context[0] not in cli.list_commands(click.Context(cli)):
+        return
+    try:
+        # On the disk only, so that a command ends when it ends: a backend or `analytics flush` brings it away.
+        analytics.configure(door.effective.settings, background=False)
+    except ConsoleError:
+        return
+    said = {"command": " ".join(context), "exit_code": code, "duration_ms": round(seconds * 1000)}
+    analytics.track_event(analytics.EventType.CONSOLE_COMMAND_RUN, None, said)
 
 
 def _prepare_streams() -> None:

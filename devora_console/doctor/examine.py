@@ -11,7 +11,7 @@ import asyncpg
 from devora_console.config.load import Effective
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.cutover.journal import home
-from devora_console.doctor import embeddings, machine, mongo, postgres, schema
+from devora_console.doctor import embeddings, machine, mongo, postgres, posthog, schema
 from devora_console.doctor.check import (
     NOT_CONFIGURED,
     Answer,
@@ -36,17 +36,24 @@ _LOCAL_SECONDS = 5.0
 _SINCE_14 = "client_connection_check_interval"
 
 
-async def examine(effective: Effective, *, environ: Mapping[str, str] | None = None) -> tuple[Check, ...]:
+async def examine(
+    effective: Effective, *, environ: Mapping[str, str] | None = None, ask_posthog: bool = False
+) -> tuple[Check, ...]:
     """Every check, in a fixed order with fixed ids. Never raises for what it finds; takes seconds at most.
 
-    Both servers are only read. ``environ`` is the process's own unless given.
+    Both servers are only read. ``environ`` is the process's own unless given. ``ask_posthog`` also
+    asks PostHog's host, which is somebody else's.
     """
     variables = os.environ if environ is None else environ
-    local, tools, (target, server_version_num), source = await asyncio.gather(
-        _machine(effective, variables), find_tools(variables), _postgres(effective), _mongo(effective)
+    local, tools, (target, server_version_num), source, outside = await asyncio.gather(
+        _machine(effective, variables),
+        find_tools(variables),
+        _postgres(effective),
+        _mongo(effective),
+        posthog.checks(effective.settings, ask=ask_posthog),
     )
     judged = await judge_tools(tools, server_version_num)
-    return (*local, *judged, *target, *source)
+    return (*local, *judged, *target, *source, *outside)
 
 
 async def _machine(effective: Effective, environ: Mapping[str, str]) -> list[Check]:
