@@ -24,6 +24,7 @@ from devora_console.tui.render.queries_detail import trend_line
 _SPANS = ("day", "week", "month")
 _WIDEST = 110
 _SHOWN = 60  # days of a trend that fit a line
+_MONTHS = 12  # columns of the cohorts
 
 
 def show(out: Console, found: Report) -> None:
@@ -117,25 +118,25 @@ def _in_unit(unit: str, value: float) -> str:
 
 
 def _cohorts(out: Console, cohorts: tuple[Cohort, ...] | Unknown) -> None:
-    out.print(Text("\ncohorts: share of those who registered in a month that was active in it and after", style="bold"))
+    out.print(Text("\nof those who registered in a month: the share that was active in each month since", style="bold"))
     if isinstance(cohorts, Unknown):
         out.print(Text(safe(str(cohorts)), style="dim"))
         return
     if not cohorts:
-        out.print(Text("nobody registered in the last twelve months", style="dim"))
+        out.print(Text("nobody has registered", style="dim"))
         return
-    longest = max(len(cohort.active) for cohort in cohorts)
+    shares = [{month.month: month.share for month in cohort.active} for cohort in cohorts]
+    columns = [month.month for month in cohorts[0].active][-_MONTHS:]
     rows = [
-        (
-            f"{cohort.month:%Y-%m}",
-            number(cohort.users),
-            *("?" if isinstance(month.share, Unknown) else f"{month.share:.0%}" for month in cohort.active),
-            *("" for _ in range(longest - len(cohort.active))),
-        )
-        for cohort in cohorts
+        (f"{cohort.month:%Y-%m}", number(cohort.users), *(_share(share.get(month)) for month in columns))
+        for cohort, share in zip(cohorts, shares, strict=True)
     ]
-    headers = ("month", "users", *(f"+{after}" for after in range(longest)))
-    out.print(plain_table(headers, rows, right=tuple(range(1, longest + 2))))
+    headers = ("month", "users", *(f"{month:%y-%m}" for month in columns))
+    out.print(plain_table(headers, rows, right=tuple(range(1, len(columns) + 2))))
+
+
+def _share(share: float | Unknown | None) -> str:
+    return "" if share is None else "?" if isinstance(share, Unknown) else f"{share:.0%}"
 
 
 def show_definitions(out: Console, *, with_sql: bool) -> None:

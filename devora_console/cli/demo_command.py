@@ -178,7 +178,7 @@ def inhabited(door: Door, demo: _Demo, *, traffic: bool = True, with_site: bool 
             stack.enter_context(running(site))
         configured(door, demo)
         stack.enter_context(standing_in(demo.settled.config, application_variables(demo.owner, mongo)))
-        stack.enter_context(workload.traffic(demo.owner, demo.home / "events") if traffic else nullcontext())
+        stack.enter_context(workload.traffic(demo.owner, demo.settled.events) if traffic else nullcontext())
         yield
 
 

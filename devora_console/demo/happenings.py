@@ -58,5 +58,5 @@ async def past(users: Sequence[object]) -> None:
         for user, likely in keen:
             for _ in range(rng.randrange(1, 5) if rng.random() < likely * mood else 0):
                 at = day + timedelta(hours=rng.triangular(7, 23.9, 15))
-                one(user, contexts=rng.randrange(1, 6), milliseconds=round(rng.lognormvariate(4, 0.5)), at=at)
+                one(user, contexts=rng.randrange(1, 6), milliseconds=round(rng.lognormvariate(1.2, 0.6)), at=at)
         await asyncio.sleep(0)

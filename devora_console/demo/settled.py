@@ -61,11 +61,17 @@ class Settled:
         """The demo's configuration file."""
         return self.home / _CONFIG
 
+    @property
+    def events(self) -> Path:
+        """Where its events wait for the database."""
+        return self.home / "events"
+
     def write_config(self, postgres: Dsn, superuser: Dsn, mongo: Dsn, variables: Mapping[str, str]) -> None:
         """A configuration file with these servers and a runbook's variables: ``--config`` with it works anywhere."""
         tables = {
             "postgres": {"dsn": postgres.reveal(), "superuser_dsn": superuser.reveal()},
             "mongo": {"url": mongo.reveal(), "database": DATABASE},
+            "analytics": {"spool": str(self.events)},
             "cutover": {"home": str(self.home / "cutover")},
             "cutover.vars": variables,
         }

@@ -118,8 +118,8 @@ async def test_an_invalid_index_is_named(applied: Database) -> None:
 
 async def test_a_missing_table_is_one_line(applied: Database) -> None:
     superuser = await applied.connect()
-    await superuser.execute("DROP TABLE search_queries")
-    assert [(d.kind, d.object) for d in (await check(superuser)).drift] == [("table", "public.search_queries")]
+    await superuser.execute("DROP TABLE user_settings")
+    assert [(d.kind, d.object) for d in (await check(superuser)).drift] == [("table", "public.user_settings")]
 
 
 async def test_a_role_that_escapes_row_security_is_named(applied: Database) -> None:

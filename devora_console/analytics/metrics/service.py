@@ -52,7 +52,9 @@ class MetricsService:
         return (await self.get_report(days)).trends
 
     async def get_cohorts(self) -> tuple[Cohort, ...] | Unknown:
-        """Who registered in each of the last twelve months, and how many of them were active in each month since."""
+        """Who registered in each of the last twelve months that had a registration, and how many of them were active in
+        each month since.
+        """
         return (await self.get_report()).cohorts
 
     async def get_report(self, days: int = DAYS) -> Report:

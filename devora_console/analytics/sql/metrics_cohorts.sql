@@ -1,20 +1,20 @@
--- What: accounts by the month they registered in (the $2 months up to that of $1, deleted accounts too), and how many of
--- each were active in each month since.
+-- What: accounts by the month they registered in (the last $2 such months up to that of $1, deleted accounts too), and
+-- how many of each were active in each month since.
 WITH at AS (
-    SELECT date_trunc('month', $1::timestamptz AT TIME ZONE 'UTC')::date AS this_month,
-           ($1::timestamptz AT TIME ZONE 'UTC')::date AS today
-), members AS (
-    SELECT user_id, date_trunc('month', registered_on)::date AS month
+    SELECT ($1::timestamptz AT TIME ZONE 'UTC')::date AS today
+), sizes AS (
+    SELECT date_trunc('month', registered_on)::date AS month, count(*) AS users
       FROM devora_console.metrics_accounts, at
      WHERE registered_on <= today
-       AND registered_on >= (this_month - make_interval(months => $2::integer - 1))::date
+     GROUP BY 1 ORDER BY 1 DESC LIMIT $2::integer
 ), seen AS (
-    SELECT members.month, date_trunc('month', activity_date)::date AS active_in, count(DISTINCT user_id) AS users
-      FROM members JOIN public.mv_daily_user_activity USING (user_id), at
-     WHERE activity_date <= today
+    SELECT date_trunc('month', a.registered_on)::date AS month, date_trunc('month', d.activity_date)::date AS active_in,
+           count(DISTINCT d.user_id) AS users
+      FROM devora_console.metrics_accounts a JOIN public.mv_daily_user_activity d USING (user_id), at
+     WHERE d.activity_date <= today
      GROUP BY 1, 2
 )
-SELECT size.month, size.users, seen.active_in, seen.users AS active
-  FROM (SELECT month, count(*) AS users FROM members GROUP BY month) size
-  LEFT JOIN seen ON seen.month = size.month AND seen.active_in >= size.month
- ORDER BY size.month, seen.active_in
+SELECT sizes.month, sizes.users, seen.active_in, seen.users AS active
+  FROM sizes
+  LEFT JOIN seen ON seen.month = sizes.month AND seen.active_in >= sizes.month
+ ORDER BY sizes.month, seen.active_in

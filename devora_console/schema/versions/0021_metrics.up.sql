@@ -75,13 +75,14 @@ CREATE UNIQUE INDEX idx_metrics_events ON devora_console.metrics_events (day, ev
 -- How often something took so many milliseconds: percentiles of any number of days come out exactly.
 CREATE MATERIALIZED VIEW devora_console.metrics_timings AS
 SELECT day, kind, ms, count(*) AS measured
-  FROM (SELECT (s.timestamp AT TIME ZONE 'UTC')::date AS day, 'search' AS kind, s.execution_time_ms AS ms
+  FROM (SELECT (s.timestamp AT TIME ZONE 'UTC')::date AS day, 'search'::text AS kind, s.execution_time_ms AS ms
           FROM public.search_queries s
          WHERE s.execution_time_ms >= 0
         UNION ALL
-        SELECT (e.timestamp AT TIME ZONE 'UTC')::date, 'rag',
+        SELECT (e.timestamp AT TIME ZONE 'UTC')::date, 'rag'::text,
                CASE WHEN jsonb_typeof(e.event_properties -> 'retrieval_time_ms') = 'number'
-                    THEN round(least((e.event_properties ->> 'retrieval_time_ms')::numeric, 2147483647))::integer END
+                    THEN round(greatest(least((e.event_properties ->> 'retrieval_time_ms')::numeric, 2147483647.0), -1.0)
+                         )::integer END
           FROM public.analytics_events e
          WHERE e.event_properties ? 'retrieval_time_ms') timed
  WHERE ms >= 0
