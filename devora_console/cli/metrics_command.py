@@ -40,6 +40,11 @@ def serve(door: Door, /, host: str | None, port: int | None) -> Answer:
     A scrape takes what was seen last and never asks a server. /ready answers 200 while PostgreSQL can be watched, and
     503 while not: a gate of the runbook can ask for it.
     """
+    with _until_told() as told:  # from the very begin: loading takes a moment
+        return _serve(door, host, port, told)
+
+
+def _serve(door: Door, host: str | None, port: int | None, told: threading.Event) -> Answer:
     from devora_console.analytics.exporter.serve import Exposing, loopback  # noqa: PLC0415 - drivers when wanted
 
     given = door.effective.settings.exporter
@@ -51,15 +56,14 @@ def serve(door: Door, /, host: str | None, port: int | None) -> Answer:
             f"! {one_line(where, 120)} is not loopback: there is no login and no encryption, and whoever reaches it "
             "reads every figure. Let only your Prometheus through."
         )
-    with _until_told() as told:
+    try:
         exporting.loop.call(exporting.start(), _STOP_SECONDS)
         exposing.start()
         door.narrate(f"Serving {exposing.url}; Ctrl+C ends it.")
-        try:
-            told.wait()
-        finally:
-            exposing.stop()
-            _end(exporting)
+        told.wait()
+    finally:
+        exposing.stop()
+        _end(exporting)
     scrapes = exposing.scrapes
     return Answer(
         {"url": exposing.url, "scrapes": scrapes},
