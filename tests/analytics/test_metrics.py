@@ -247,7 +247,8 @@ async def test_who_may_see_everybody(rows: Planted, target: Dsn) -> None:
             await MetricsService(application, SETTINGS).get_dashboard_metrics()
     assert refused.value.problem.code == "metrics_refused"
     assert "one user's rows" in refused.value.problem.message
-    async with await pool_of(target, "metrics_role") as sums:
+    assert "GRANT metrics_role" in refused.value.problem.remedy
+    async with await pool_of(target, "app_user", "metrics_role") as sums:
         total = (await MetricsService(sums, SETTINGS).get_dashboard_metrics()).user_metrics.total_users
     assert total == sum(not user.deleted for user in rows.users)
 
