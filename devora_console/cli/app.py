@@ -25,6 +25,7 @@ _COMMANDS = {
     "can-commit": ("can_commit", "Whether Devora may be switched to the target, and what is missing."),
     "quarantine": ("quarantine", "Documents that could not be converted."),
     "search": ("search", "One query through every method, side by side; judged suites; refresh."),
+    "watch": ("watch", "The first day after the switch, against the values before."),
     "health": ("health", "Cache, bloat, vacuum, sizes, I/O, wraparound, sequences, settings."),
     "explain": ("explain", "The plan of a statement as a tree, the hot node marked and explained."),
     "activity": ("activity", "Sessions: what they do, what they wait for, who lingers."),

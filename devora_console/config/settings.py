@@ -32,6 +32,7 @@ from devora_console.config.thresholds import (
     PlansSettings,
     QueriesSettings,
 )
+from devora_console.config.watch import WatchSettings
 
 DERIVED = {"derived": True}
 MONGO_SCHEMES = ("mongodb", "mongodb+srv")
@@ -254,6 +255,7 @@ class Settings(Section):
     indexes: IndexesSettings = IndexesSettings()
     health: HealthSettings = HealthSettings()
     activity: ActivitySettings = ActivitySettings()
+    watch: WatchSettings = WatchSettings()
     extra_secrets: tuple[Secret, ...] = Field(
         default=(),
         description="Values of the application's own keys in .env, to be kept out of messages.",

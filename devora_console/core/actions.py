@@ -62,6 +62,7 @@ PLACES: tuple[Place, ...] = (
     Place("activity", "6", "Activity", "Actv", "Sessions, what they wait for, and who blocks whom."),
     Place("search", "7", "Search", "Srch", "One query, every method's answer side by side, judged and explained."),
     Place("cutover", "8", "Cutover", "Cut", "The runbook step by step: gates, GO, the walk, and the way back."),
+    Place("analytics", "9", "Analytics", "Anlt", "Figures, trends, events, before and after, the first day."),
 )
 
 _MIGRATION = ("migration",)
@@ -72,7 +73,8 @@ _CUTOVER = ("cutover",)
 _SEARCH = ("search",)
 _SQL = ("search_sql",)
 _PROMPT = ("search_prompt",)
-_COMMANDS = (*_LISTS, "cutover", "search")
+_ANALYTICS = ("analytics",)
+_COMMANDS = (*_LISTS, "cutover", "search", "analytics")
 _COPIED = ("overview", "document", "statement", "cutover_depth", "search_sql", "search_prompt", *_COMMANDS)
 
 ACTIONS: tuple[Action, ...] = (
@@ -206,7 +208,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("search_sql.undo", "u", "undo", "The statement as it was.", _SQL, rank=13),
     Action("search_prompt.ask_model", "A", "ask", "Send it to the model, after a confirmation.", _PROMPT, rank=10),
     Action("search_prompt.conversation", "v", "conversation", "Go on with one of the latest.", _PROMPT, rank=11),
-    Action("list.look", "r", "look now", "Look now instead of in a while.", _WATCHED, rank=19),
+    Action(
+        "analytics.views",
+        "t",
+        "view",
+        "Figures, trends, events, before and after, first day: the next one.",
+        _ANALYTICS,
+        rank=10,
+    ),
+    Action(
+        "analytics.begin_watch", "w", "watch", "Begin the watch of the first day; looks are kept.", _ANALYTICS, rank=12
+    ),
+    Action("analytics.keep_before", "b", "keep before", "Keep the values before the switch.", _ANALYTICS, rank=13),
+    Action("analytics.older", "<", "older", "The result of the bench before this one.", _ANALYTICS, rank=14),
+    Action("analytics.newer", ">", "newer", "The result of the bench after this one.", _ANALYTICS, rank=15),
+    Action("list.look", "r", "look now", "Look now instead of in a while.", (*_WATCHED, *_ANALYTICS), rank=19),
     Action("list.earlier", "<", "earlier", "Show what was seen before, as far back as an hour.", _WATCHED, rank=26),
     Action("list.later", ">", "later", "Show what was seen after that; Esc goes back to now.", _WATCHED, rank=27),
     Action("list.filter", "/", "filter", "Keep the lines that hold a text.", _LISTS, rank=20),

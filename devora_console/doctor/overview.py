@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from devora_console.analytics.delivery import DeliverySnapshot
 from devora_console.core.clock import span
 from devora_console.core.console import HeaderSnapshot, Link, OverviewLine, OverviewSnapshot, ServerState, Verdict
 from devora_console.core.problems import Problem
@@ -14,6 +15,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.cutover.snapshot import CutoverSnapshot
 from devora_console.doctor.copying import copy_line, verify_line
 from devora_console.doctor.cutover import cutover_line
+from devora_console.doctor.events import events_line
 from devora_console.doctor.headline import headline
 from devora_console.doctor.watched import Seen, watched_lines
 from devora_console.doctor.words import at, needs_postgres, plural, size, whole
@@ -42,6 +44,7 @@ class Known:
     verification: VerificationSnapshot | None
     drift: CheckResult | None = None
     cutover: CutoverSnapshot | None = None
+    delivery: DeliverySnapshot | Problem | None = None
     watched: Mapping[str, Seen] = field(default_factory=dict)
 
 
@@ -55,6 +58,7 @@ def overview(known: Known) -> OverviewSnapshot:
         verify_line(known.postgres, known.verification, known.header.as_of),
         _quarantine(known.postgres),
         *watched_lines(known.watched, known.header.postgres),
+        events_line(known.delivery),
         *([cutover_line(known.cutover)] if known.cutover is not None else []),
     )
     words = headline(known.header, {line.id: line for line in lines}, known.dry_run)

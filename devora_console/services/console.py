@@ -26,6 +26,7 @@ from devora_console.postgres.statements import Statement
 from devora_console.postgres.target import Target
 from devora_console.postgres.watch.ring import Dated
 from devora_console.services.acting import Acting
+from devora_console.services.analytics import Analytics
 from devora_console.services.copying import copy_preview
 from devora_console.services.cutover import Cutover
 from devora_console.services.cutting import Aim
@@ -55,7 +56,7 @@ class ConsoleServices:
             lambda: self._wake("acts"),
             own_words(effective.profile, arming=self._settings.production),
         )
-        self._observing = Observing(self._settings, self._target, self._looked)
+        self._observing = Observing(self._settings, self._target, self._wake)
         self._watching = Watching(self._settings, self._observing.lend, self._refresh)
         mapping = load_mapping(self._settings.migration.mapping)
         self._migrating = Migrating(
@@ -63,6 +64,7 @@ class ConsoleServices:
         )
         self._cutover = Cutover(self._settings, guard, aim, self._cut)
         self.searching = Searching(self._settings, lambda: self._wake("search"))
+        self.analytics = Analytics(self._settings, self._target, self._told)
         self._header = self._make_header()
         self._overview = self._make_overview()
 
@@ -133,8 +135,11 @@ class ConsoleServices:
         self._observing.hasten("embedded")
         self._refresh()
 
-    def _looked(self, kind: str) -> None:
-        self._wake(kind)
+    def _told(self, kind: str) -> None:
+        self._wake("analytics")
+        if kind == "delivery":
+            self._overview = self._make_overview()
+            self._wake("overview")
 
     def _cut(self, moved: bool) -> None:
         self._wake("cutover")
@@ -177,6 +182,7 @@ class ConsoleServices:
                 verification=migrating.verification,
                 drift=None if meant else watching.drift,
                 cutover=self._cutover.snapshot,
+                delivery=self.analytics.delivery,
                 watched={kind: self._observing.seen(kind) for kind in _WATCHED},
             )
         )
@@ -186,12 +192,14 @@ class ConsoleServices:
         self._watching.start()
         self._observing.start()
         self._cutover.start()
+        self.analytics.start()
 
     async def stop(self) -> None:
         """Stop a running job between two batches (two seconds at most), then close everything."""
         await self._migrating.close()
         await self._cutover.stop()
         await self.searching.stop()
+        await self.analytics.stop()
         await self._acting.stop()
         await self._watching.stop()  # first: it uses a session of the other
         await self._observing.stop()

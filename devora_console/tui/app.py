@@ -30,6 +30,7 @@ from devora_console.tui.keys import app_bindings, textual_keymap
 from devora_console.tui.palette import ActionProvider
 from devora_console.tui.ports import Services, TuiOptions
 from devora_console.tui.screens.activity import ActivityScreen
+from devora_console.tui.screens.analytics import AnalyticsScreen
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.confirm import ConfirmScreen
 from devora_console.tui.screens.cutover import CutoverScreen
@@ -52,9 +53,10 @@ SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
     "activity": ActivityScreen,
     "search": SearchScreen,
     "cutover": CutoverScreen,
+    "analytics": AnalyticsScreen,
 }
 """The screen of every place."""
-_ONLY = ({"cutover"}, {"search"})
+_ONLY = ({"cutover"}, {"search"}, {"analytics"})
 """Kinds that come often, and concern the screens of one place only."""
 
 

@@ -24,10 +24,21 @@ from devora_console.postgres.indexes.snapshot import IndexesSnapshot, Measuremen
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import Statement
 from devora_console.postgres.watch.ring import Dated
+from devora_console.tui.ports_analytics import AnalyticsPort
 from devora_console.tui.ports_search import SearchPort
 
 Kind = Literal[
-    "header", "overview", "migration", "queries", "indexes", "health", "activity", "locks", "search", "cutover"
+    "header",
+    "overview",
+    "migration",
+    "queries",
+    "indexes",
+    "health",
+    "activity",
+    "locks",
+    "search",
+    "cutover",
+    "analytics",
 ]
 
 
@@ -45,6 +56,10 @@ class Services(Protocol):
     @property
     def searching(self) -> SearchPort:
         """What the search screen asks."""
+
+    @property
+    def analytics(self) -> AnalyticsPort:
+        """What the analytics screen asks."""
 
     @property
     def environment(self) -> str:

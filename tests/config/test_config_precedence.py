@@ -120,7 +120,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "terminal.unicode": ("auto", "always", "never", "always", "auto"),
 }
 # Thresholds are numbers with a point, all of them.
-_WATCHING = ("queries", "plans", "indexes", "health", "activity")
+_WATCHING = ("queries", "plans", "indexes", "health", "activity", "watch")
 _THRESHOLDS = [key for key in settable() if key.partition(".")[0] in _WATCHING]
 VALUES |= dict.fromkeys(_THRESHOLDS, ("20.5", "21.5", "22.5", "23.5", "24.5"))
 _BARE = (

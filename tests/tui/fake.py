@@ -51,6 +51,7 @@ from devora_console.postgres.plans.snapshot import Plan
 from devora_console.postgres.statements import Statement
 from devora_console.postgres.watch.ring import Dated
 from devora_console.services.showing import Seen, shown
+from tests.tui.fake_analytics import FakeAnalytics
 from tests.tui.fake_search import FakeSearching
 
 AT = datetime(2024, 12, 9, 14, 3, 27, tzinfo=UTC)
@@ -423,13 +424,14 @@ class FakeServices:
         self.stopped = False
         self.fails: Exception | None = None
         self._wakes: list[Callable[[str], None]] = []
-        self.searching = FakeSearching(self._searched)
+        self.searching = FakeSearching(lambda: self._tell("search"))
+        self.analytics = FakeAnalytics(lambda: self._tell("analytics"))
         self._beating: asyncio.Task[None] | None = None
         self.gaps: list[float] = []
 
-    def _searched(self) -> None:
+    def _tell(self, kind: str) -> None:
         for wake in list(self._wakes):
-            wake("search")
+            wake(kind)
 
     def header(self) -> HeaderSnapshot:
         """The header as set, with the guard as set."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from devora_console.migration.progress import RatePoint
 from devora_console.tui.render.look import Look
@@ -52,30 +52,35 @@ def plot(rates: Sequence[RatePoint], width: int, height: int, look: Look) -> lis
 
 def curve(
     times: Sequence[float],
-    heights: Sequence[float],
+    heights: Sequence[float | None],
     width: int,
     height: int,
     look: Look,
     words: Callable[[float], str],
+    label: Callable[[float], str] = short,
 ) -> list[str]:
-    """Heights over times, as ``height`` lines of ``width`` cells at most; ``words`` name a time.
+    """Heights over times, as ``height`` lines of ``width`` cells at most; ``words`` name a time, ``label`` a height.
 
-    Fewer than two points, or too little room, give no lines.
+    Where a height is not known (None) the line has a gap. Fewer than two points, or too little room, give no lines.
     """
-    if len(times) < 2 or width < 24 or height < 6:
+    known = [each for each in heights if each is not None]
+    if len(known) < 2 or width < 24 or height < 6:
         return []
     import plotext  # noqa: PLC0415  (40 ms: paid only where the plot is shown)
 
-    top = max(*heights, 1.0)
+    top = max(*known, 1.0)
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.plotsize(width, height)
     plotext.frame(False)
     plotext.ylim(0, top)
-    plotext.yticks([0, top / 2, top], [short(0), short(top / 2), short(top)])
+    plotext.yticks([0, top / 2, top], [label(0), label(top / 2), label(top)])
     marks = [times[0], (times[0] + times[-1]) / 2, times[-1]]
     plotext.xticks(marks, [words(mark) for mark in marks])
-    plotext.plot(times, heights, marker="braille" if look.unicode else "*")
+    plotext.xlim(times[0], times[-1])
+    for is_known, part in groupby(zip(times, heights, strict=True), key=lambda pair: pair[1] is not None):
+        if is_known:
+            plotext.plot(*zip(*part, strict=True), marker="braille" if look.unicode else "*")
     drawn = plotext.uncolorize(plotext.build())
     plotext.clear_figure()
     return [look.plain(line.rstrip()) for line in drawn.splitlines()]

@@ -1,0 +1,211 @@
+"""The analytics screen's side of the service loop: figures, delivery of events, benches, and the watch after a switch.
+
+These questions are the dearest: each is asked for the view that is shown and no other, over a session of its own that
+is given back when none of them is. How events are delivered is asked always, seldom, for the overview.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from devora_console.analytics.delivery import DeliverySnapshot
+from devora_console.analytics.delivery import read as read_delivery
+from devora_console.config.settings import Settings
+from devora_console.core.backoff import backoff
+from devora_console.core.problems import ConsoleError, Problem
+from devora_console.postgres.target import Target
+from devora_console.postgres.watch.guest import Guest
+
+if TYPE_CHECKING:
+    from devora_console.analytics.aftermath.model import WatchSnapshot
+    from devora_console.analytics.aftermath.watching import Watch
+    from devora_console.analytics.metrics.model import Report
+    from devora_console.bench.seen import Benched
+    from devora_console.tui.ports_analytics import View
+
+T = TypeVar("T")
+# What a view shows.
+_KIND = {"figures": "report", "trends": "report", "events": "delivery", "bench": "bench", "watch": "watch"}
+_ASKED = ("report", "watch")  # over the session
+# Seconds between two looks at what is shown; the watch has its own setting.
+_EVERY = {"report": 60.0, "delivery": 5.0, "bench": 10.0}
+_DELIVERY_SECONDS = 60.0
+_TIMES = 50  # a look is followed by a pause of that many times its length
+
+
+class Analytics:
+    """``looked`` is called whenever something is newer. Coroutines run on the service loop."""
+
+    def __init__(self, settings: Settings, target: Target, looked: Callable[[str], None]) -> None:
+        self._settings, self._target, self._looked = settings, target, looked
+        self._view: View | None = None
+        self._now = {kind: asyncio.Event() for kind in ("report", "delivery", "bench", "watch")}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._guest: Guest | None = None
+        self._opening = asyncio.Lock()
+        self._asking = 0
+        self._seen: dict[str, Any] = {}
+        self._wanted: str | None = None
+        self._watch: Watch | None = None
+
+    # --- what is known ----------------------------------------------------------------------------
+
+    @property
+    def report(self) -> Report | Problem | None:
+        """Figures, trends and cohorts."""
+        return self._seen.get("report")
+
+    @property
+    def delivery(self) -> DeliverySnapshot | Problem | None:
+        """How far events have come."""
+        return self._seen.get("delivery")
+
+    @property
+    def bench(self) -> Benched | Problem | None:
+        """What was measured before and after."""
+        return self._seen.get("bench")
+
+    @property
+    def watch(self) -> WatchSnapshot | Problem | None:
+        """The first day after the switch."""
+        return self._seen.get("watch")
+
+    @property
+    def watching(self) -> bool:
+        """Whether a watch is going on."""
+        return self._watch is not None and self._watch.run is not None
+
+    # --- looking ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+        self._tasks = [asyncio.create_task(self._run(kind)) for kind in self._now]
+
+    async def stop(self) -> None:
+        """End, and leave the server."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._leave()
+
+    async def show(self, view: View | None) -> None:
+        """This view is on the screen now."""
+        before, self._view = self._kind, view
+        if self._kind is not None and self._kind != before:
+            self._now[self._kind].set()
+        if self._kind not in _ASKED and not self._asking:
+            await self._leave()
+
+    async def look(self) -> None:
+        """Look now at what is shown."""
+        if self._kind is not None:
+            if self._guest is not None:
+                self._guest.forget()
+            self._now[self._kind].set()
+
+    async def choose(self, result: str) -> None:
+        """Show this result of a bench."""
+        self._wanted = result
+        self._now["bench"].set()
+
+    @property
+    def _kind(self) -> str | None:
+        return None if self._view is None else _KIND[self._view]
+
+    async def _run(self, kind: str) -> None:
+        """Look at one kind, again and again while it is shown, until cancelled."""
+        now, failures = self._now[kind], 0
+        while True:
+            shown = self._kind == kind
+            wait = _DELIVERY_SECONDS if kind == "delivery" else None
+            if shown or kind == "delivery" or now.is_set():
+                now.clear()
+                began = time.monotonic()
+                try:
+                    self._seen[kind] = await self._look_at(kind)
+                    failures = 0
+                    every = _EVERY.get(kind, self._settings.watch.every_seconds)
+                    every = every if shown else _DELIVERY_SECONDS
+                    wait = max(every, (time.monotonic() - began) * _TIMES)
+                except ConsoleError as error:
+                    self._seen[kind], failures = error.problem, failures + 1
+                    wait = max(2.0, backoff(failures, refused=False))
+                self._looked(kind)
+            try:
+                await asyncio.wait_for(now.wait(), wait if shown or kind == "delivery" else None)
+            except TimeoutError:
+                continue
+
+    async def _look_at(self, kind: str) -> Any:
+        if kind == "delivery":
+            return await read_delivery(self._target, self._settings)
+        if kind == "bench":
+            from devora_console.bench.seen import look  # noqa: PLC0415 - loaded when it is shown
+
+            found = self.bench
+            before = None if found is None or isinstance(found, Problem) else found
+            return await asyncio.to_thread(look, self._settings, self._wanted, before)
+        if kind == "report":
+            from devora_console.analytics.metrics import read  # noqa: PLC0415
+
+            return await self._ask(lambda guest: read(guest, self._settings.metrics))
+        watch = await asyncio.to_thread(self._current_watch)
+        return await self._ask(watch.look)
+
+    # --- the watch --------------------------------------------------------------------------------
+
+    def _current_watch(self) -> Watch:
+        """The one that is going on now: somebody may have begun one elsewhere, or kept other values before."""
+        from devora_console.analytics.aftermath.keeping import Shelf, home  # noqa: PLC0415
+        from devora_console.analytics.aftermath.watching import Watch  # noqa: PLC0415
+
+        found = Watch.open(self._settings, Shelf(home()), begin=False)
+        kept = self._watch
+        if kept is None or (kept.run, kept.baseline) != (found.run, found.baseline):
+            self._watch = kept = found
+        return kept
+
+    async def keep_before(self) -> str:
+        """Keep the values before the switch; where they are."""
+        from devora_console.analytics.aftermath.keeping import Shelf, home  # noqa: PLC0415
+        from devora_console.analytics.aftermath.watching import record  # noqa: PLC0415
+
+        _, path = await self._ask(lambda guest: record(guest, self._settings, Shelf(home()), {}, ""))
+        self._now["watch"].set()
+        return path
+
+    async def begin_watch(self) -> None:
+        """Begin a watch."""
+        from devora_console.analytics.aftermath.keeping import Shelf, home  # noqa: PLC0415
+        from devora_console.analytics.aftermath.watching import Watch  # noqa: PLC0415
+
+        self._watch = await asyncio.to_thread(Watch.open, self._settings, Shelf(home()))
+        self._now["watch"].set()
+
+    # --- the session ------------------------------------------------------------------------------
+
+    async def _ask(self, work: Callable[[Guest], Awaitable[T]]) -> T:
+        self._asking += 1
+        guest: Guest | None = None
+        try:
+            async with self._opening:
+                if self._guest is None:
+                    self._guest = await self._target.guest(purpose="analytics")
+                guest = self._guest
+            return await work(guest)
+        except ConsoleError:
+            if guest is not None and guest.connection.is_closed() and guest is self._guest:
+                self._guest = None
+            raise
+        finally:
+            self._asking -= 1
+            if self._kind not in _ASKED and not self._asking:
+                await self._leave()
+
+    async def _leave(self) -> None:
+        guest, self._guest = self._guest, None
+        if guest is not None:
+            await guest.leave()
