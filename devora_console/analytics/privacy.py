@@ -120,7 +120,7 @@ def person(given: object) -> str | None:
     """Who it was, as it is kept: an id. What is none (an e-mail address, say) becomes a pseudonym of it.
 
     >>> person(UUID(int=5)), person("u-17"), person("ana@devora.example"), person("")
-    ('00000000-0000-0000-0000-000000000005', 'u-17', 'sha256:adf64e2ae5ffbc29f5d5f9a54cf3ea2a', None)
+    ('00000000-0000-0000-0000-000000000005', 'u-17', 'sha256:93d6b22e1f2e090fb78d51a2e9cd7299', None)
     """
     text = str(given).strip() if isinstance(given, str | int | UUID) and not isinstance(given, bool) else ""
     if not text:

@@ -79,7 +79,7 @@ class Store:
 
     async def waiting(self) -> int:
         """Events of everybody that are neither delivered nor refused. Raises ConsoleError."""
-        return int(await self._ask("SELECT waiting FROM public.devora_event_delivery()") or 0)
+        return int(await self._ask("SELECT public.devora_events_waiting()") or 0)
 
     async def close(self) -> None:
         """Leave."""

@@ -7,6 +7,7 @@ PostHog. Without ``configure`` the settings are read on the first call, which ta
 from __future__ import annotations
 
 import atexit
+import importlib
 import logging
 import os
 import sys
@@ -164,7 +165,11 @@ def configure(
     }
     overrides = {name: value for name, value in given.items() if value is not None}
     found = settings if settings is not None else load(overrides=overrides).settings
-    _use(Tracker(Setup.of(found), background=background))
+    setup = Setup.of(found)
+    if background and not setup.fault:
+        # Here, at the start: loaded in the background it would hold up the interpreter during the first calls.
+        importlib.import_module("devora_console.analytics.postroom")
+    _use(Tracker(setup, background=background))
 
 
 def shutdown(seconds: float = _END_SECONDS) -> None:

@@ -99,7 +99,8 @@ async def _draw_for_both(settings: Settings, order: Order, mongo: Side, tell: Te
 
 async def _after(settings: Settings, order: Order, store: Store, tell: Tell, notes: tuple[str, ...]) -> Result:
     """PostgreSQL alone, for the users that MongoDB was asked for before the switch."""
-    before = store.read(order.against) if order.against else store.latest_before(settings.mongo.database)
+    digests = [each.digest for each in order.questions]
+    before = store.read(order.against) if order.against else store.latest_before(settings.mongo.database, digests)
     if before is not None:
         tell(f"compared with {before.id}, measured before")
         order = replace(order, manner=_as_before(order, before.manner))

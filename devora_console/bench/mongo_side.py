@@ -70,6 +70,9 @@ class MongoSide:
         except Refused as error:
             raise QuestionFailed(str(error)) from None
 
+    async def alive(self) -> None:
+        await self._asker.alive()
+
     async def place(self, questions: Sequence[Question]) -> Place:
         facts = await self._asker.server()
         size, counts = await self._asker.sizes()

@@ -96,6 +96,13 @@ class PostgresSide:
             lines += [f"SET LOCAL ROLE {quoted(self._role)}", f"SET LOCAL app.user_id = '{UUID(user)}'"]
         return "; ".join(lines)
 
+    async def alive(self) -> None:
+        try:
+            async with self._asking(None) as connection:
+                await connection.fetchval("SELECT 1", timeout=self._seconds + _GRACE_SECONDS)
+        except (TimeoutError, QuestionFailed) as error:
+            raise explain(TimeoutError(str(error)), Target(self._settings.postgres).dsn()) from None
+
     async def place(self, questions: Sequence[Question]) -> Place:
         async with self._asking(None) as connection:
             row = await connection.fetchrow(sql(HERE, "place"))

@@ -100,6 +100,7 @@ class Runner:
                 await self._block(side, question, tally)
                 given_up = self._given_up(tally, tally.errors - before)
                 if given_up is not None:  # asking on would tell nothing
+                    await side.alive()
                     self._failed[key] = given_up
                     self._tallies.pop(key, None)
 

@@ -50,6 +50,10 @@ class Side(Protocol):
         """Ask as the application does."""
         ...
 
+    async def alive(self) -> None:
+        """Raises ConsoleError when the server does not answer at all."""
+        ...
+
     async def place(self, questions: Sequence[Question]) -> Place:
         """What stands here. Raises ConsoleError."""
         ...

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from devora_console.bench.result import FORMAT, Kind, Result
+from devora_console.bench.result import FORMAT, Kind, Result, Series
 from devora_console.config.paths import data_dir, expanded
 from devora_console.config.settings import Settings
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
@@ -95,8 +95,11 @@ class Store:
             except ConsoleError as error:
                 yield error.problem
 
-    def latest_before(self, database: str) -> Result | None:
-        """The newest one with MongoDB's side of this database, measured in its own run."""
+    def latest_before(self, database: str, digests: Collection[str] = ()) -> Result | None:
+        """The run with MongoDB's side of this database, measured in it, that has most of the questions with these
+        digests; of several the newest.
+        """
+        best: tuple[int, Result | None] = (-1, None)
         for each in reversed(self.ids()):
             if each.split("-")[2] == "after":
                 continue
@@ -104,9 +107,11 @@ class Store:
                 found = self._load(each)
             except ConsoleError:
                 continue  # told by ``bench list``; an older one may serve
-            if not isinstance(found.mongo, Unknown) and found.mongo.database == database:
-                return found
-        return None
+            if isinstance(found.mongo, Unknown) or found.mongo.database != database:
+                continue
+            covered = sum(asked.digest in digests and isinstance(asked.mongo, Series) for asked in found.questions)
+            best = max(best, (covered, found), key=lambda pair: pair[0])  # the first of equals stays
+        return best[1]
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from datetime import datetime
 
 import click
@@ -28,6 +29,9 @@ from devora_console.core.problems import ExitCode, Problem
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.target import Target
+
+# What goes wrong is in the answer; without a handler Python would write it to stderr as well.
+logging.getLogger("devora_console.analytics").addHandler(logging.NullHandler())
 
 _SIGNS = {"delivered": "✓ delivered", "waiting": "… waiting", "refused": "✗ refused", "untracked": "– untracked"}
 

@@ -35,6 +35,7 @@ _COMMANDS = {
     "embed": ("embed", "Embeddings: what is covered, what a back-fill takes, and the back-fill."),
     "bench": ("bench", "Before and after: the same questions asked of MongoDB and of PostgreSQL."),
     "cutover": ("cutover", "The runbook: planned, walked, watched, taken back."),
+    "metrics": ("metrics", "Serve figures to Prometheus; a Grafana dashboard with alert rules."),
     "indexes": ("indexes", "What is wrong with the indexes, how sure that is, and the SQL that mends it."),
     "analytics": ("analytics", "Product events and their delivery; business metrics."),
 }

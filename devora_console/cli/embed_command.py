@@ -14,6 +14,7 @@ from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.cli.embed_view import Watch, print_coverage, print_estimate, print_result
 from devora_console.cli.running import until_signal
+from devora_console.cli.tables import number
 from devora_console.config.settings import Settings
 from devora_console.core.guard import Act
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
@@ -156,10 +157,10 @@ def _verdict(result: Result) -> tuple[ExitCode, tuple[Problem, ...]]:
         fault = result.problem.code in _SETTINGS_AT_FAULT
         return ExitCode.USAGE if fault else ExitCode.STOPPED, (result.problem,)
     if result.remaining:
-        words = f"{result.remaining} documents are left: another run has them, or they were edited meanwhile"
+        words = f"{number(result.remaining)} documents are left: another run has them, or they were edited meanwhile"
         return ExitCode.STOPPED, (Problem("embed_remaining", words, "Run it again when that run is over"),)
     if result.progress.failed:
-        words = f"{result.progress.failed} documents could not be embedded"
+        words = f"{number(result.progress.failed)} documents could not be embedded"
         return ExitCode.NEGATIVE, (Problem("embed_failed", words, "See: devora-console embed status"),)
     return ExitCode.DONE, ()
 
@@ -191,7 +192,9 @@ def _wish(door: Door, *, paused: bool) -> Answer:
 
     runs = _talk(settings, work)
     word = "paused" if paused else "running"
-    return Answer({"runs": runs, "state": word}, lambda console: console.print(f"{len(runs)} back-fill: {word}"))
+    return Answer(
+        {"runs": runs, "state": word}, lambda out: out.print(f"{len(runs)} back-fill{'s' * (len(runs) != 1)}: {word}")
+    )
 
 
 async def _open(settings: Settings) -> asyncpg.Connection[asyncpg.Record]:

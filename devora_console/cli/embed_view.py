@@ -38,10 +38,15 @@ def print_coverage(out: Console, found: Coverage) -> None:
         own = "" if each.model == found.model else ", not searched with the embedder of these settings"
         _line(out, f"vectors of {each.model}, {each.dims} dimensions: {number(each.vectors)}{own}")
     for reason in found.failures:
-        _line(out, f"failed: {reason.documents} × {reason.reason} (last {iso(reason.latest.replace(microsecond=0))})")
+        _line(
+            out,
+            f"failed: {number(reason.documents)} × {reason.reason} (last {iso(reason.latest.replace(microsecond=0))})",
+        )
     for run in found.runs:
-        note = f" · {run.note}" if run.note else ""
-        _line(out, f"run {iso(run.started.replace(microsecond=0))} {run.words}: {number(run.embedded)} embedded{note}")
+        # The note of a run that has ended counts everything itself.
+        note = run.note or ""
+        said = note if " embedded" in note else f"{number(run.embedded)} embedded" + (f" · {note}" if note else "")
+        _line(out, f"run {iso(run.started.replace(microsecond=0))} {run.words}: {said}")
 
 
 def _row(each: TypeCoverage) -> tuple[str, ...]:
@@ -53,16 +58,20 @@ def _row(each: TypeCoverage) -> tuple[str, ...]:
 
 def print_estimate(out: Console, found: Estimate) -> None:
     """What a back-fill takes."""
-    kinds = ", ".join(f"{number(count)} {kind}" for kind, count in found.by_type.items())
+    kinds = ", ".join(f"{number(count)} {kind}{'s' * (count != 1)}" for kind, count in found.by_type.items())
     _line(out, f"{number(found.rows)} documents to embed with {found.model}" + (f" ({kinds})" if kinds else ""))
     how = "counted" if found.counted else f"extrapolated from {number(found.sample)} documents"
     exact = "" if found.exact else ", not the model's own counter"
     _line(out, f"{number(found.tokens)} tokens, {how} with {found.counter}{exact}")
     if isinstance(found.cost, Unknown) or isinstance(found.price, Unknown):
         _line(out, f"cost: {found.cost}")
+    elif found.price.own:
+        _line(out, "cost: nothing, the vectors are made here")
     else:
         price = f"${found.price.per_million:g} for a million tokens as of {found.price.as_of}, {found.price.source}"
         _line(out, f"cost: ${found.cost:,.4f} ({price})")
+    if not found.rows:
+        return
     if isinstance(found.seconds, Unknown):
         _line(out, f"duration: {found.seconds}" + (f" ({found.seconds.remedy})" if found.seconds.remedy else ""))
     else:
@@ -95,7 +104,7 @@ def progress_line(told: Progress) -> str:
     done = told.embedded + told.failed + told.empty
     part = f"{100 * done / told.total:.0f} %" if told.total else "-"
     speed = told.rows_per_second
-    rate = "" if isinstance(speed, Unknown) or not told.embedded else f", {speed:,.0f}/s"
+    rate = "" if isinstance(speed, Unknown) or not told.embedded else f", {number(round(speed))}/s"
     state = "paused, " if told.paused else f"{told.waiting}, " if told.waiting else ""
     return one_line(f"{state}{number(done)} of {number(told.total)} ({part}){rate}{_spent(told)}", 160)
 

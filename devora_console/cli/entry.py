@@ -22,6 +22,7 @@ def run(arguments: Sequence[str]) -> int:
     """The exit code of ``devora-console ARGUMENTS``. Never raises, never prints a traceback."""
     # Drivers log warnings about servers that come and go; they belong neither into the data nor onto a screen.
     logging.getLogger("pymongo").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     _prepare_streams()
     door = Door(as_json="--json" in arguments)

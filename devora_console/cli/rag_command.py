@@ -14,6 +14,8 @@ import click
 from devora_console.cli.door import Answer, Door
 from devora_console.cli.door import command as door_command
 from devora_console.cli.rag_view import answer_keys, print_answer_end, print_prompt, prompt_keys, told_cost
+from devora_console.cli.tables import number
+from devora_console.cli.typed import Typed
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
 from devora_console.core.safetext import safe
 from devora_console.core.unknown import Unknown
@@ -69,7 +71,7 @@ def _asking(function: Any) -> Any:
     return function
 
 
-@door_command(command, "prompt")
+@door_command(command, "prompt", cls=Typed)
 @_asking
 def _prompt(door: Door, **given: Any) -> Answer:
     """The packed prompt: what went in, what was cut or left out and why. No model is asked for an answer."""
@@ -84,7 +86,7 @@ def _prompt(door: Door, **given: Any) -> Answer:
     )
 
 
-@door_command(command, "ask")
+@door_command(command, "ask", cls=Typed)
 @_asking
 def _ask(door: Door, **given: Any) -> Answer:
     """Send the prompt to the model of the settings (rag.model, rag.base_url) and stream its answer. This costs money.
@@ -112,7 +114,8 @@ def _ask(door: Door, **given: Any) -> Answer:
     for note in response.notes:
         door.narrate(f"· {note}")
     door.narrate(
-        f"Asking {endpoint.name}, {endpoint.model}: {response.total_contexts} texts, {response.tokens.prompt} tokens "
+        f"Asking {endpoint.name}, {endpoint.model}: {response.total_contexts} texts, "
+        f"{number(response.tokens.prompt)} tokens "
         f"({response.tokens.counter}); {told_cost(door.effective.settings.rag, response.tokens.prompt)}"
     )
     answer = asyncio.run(_answered(door, prompt, response))
@@ -190,15 +193,15 @@ async def _answered(door: Door, prompt: str, response: RagResponse) -> RagAnswer
 
     answering = Answering(prompt, response, door.effective.settings, on_text=say)
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in _ENDINGS}
-    for number in _ENDINGS:
-        loop.add_signal_handler(number, answering.cancel)
+    before = {each: signal.getsignal(each) for each in _ENDINGS}
+    for each in _ENDINGS:
+        loop.add_signal_handler(each, answering.cancel)
     try:
         answer = await answering.run()
     finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)
+        for each, handler in before.items():
+            loop.remove_signal_handler(each)
+            signal.signal(each, handler)
     if left:
         raise left[0]
     if answer.text and not door.as_json:

@@ -15,7 +15,7 @@ from devora_console.core.clock import span
 from devora_console.core.safetext import one_line, safe
 from devora_console.core.unknown import Unknown
 from devora_console.search.rag.model import Answer, AnswerState, Context, Price, RagResponse, Usage
-from devora_console.search.rag.price import most_it_costs, price_of
+from devora_console.search.rag.price import dollars, most_it_costs, price_of
 
 _MOST = 5_000_000
 _ENDS = {
@@ -103,7 +103,7 @@ def told_cost(settings: RagSettings, prompt_tokens: int) -> str:
     most = most_it_costs(price, prompt_tokens, settings)
     if isinstance(most, Unknown) or isinstance(price, Unknown):
         return f"cost unknown (the price of {settings.model} is not set)"
-    return f"at most {_dollars(most)} (price of {price.as_of})"
+    return f"at most {dollars(most)} (price of {price.as_of})"
 
 
 def print_prompt(out: Console, prompt: str, response: RagResponse) -> None:
@@ -181,12 +181,8 @@ def _tokens(answer: Answer) -> str:
 
 def _cost(answer: Answer) -> str:
     if isinstance(answer.cost, Decimal) and isinstance(answer.price, Price):
-        return f"{_dollars(answer.cost)} (price of {answer.price.as_of})"
+        return f"{dollars(answer.cost)} (price of {answer.price.as_of})"
     return "cost unknown"
-
-
-def _dollars(amount: Decimal) -> str:
-    return f"${amount:.6f}".rstrip("0").rstrip(".") if amount else "$0"
 
 
 def _plain(out: Console, words: str) -> None:

@@ -19,6 +19,7 @@ from devora_console.cli.search_knobs import Turned, knob_options
 from devora_console.cli.search_suite import suite
 from devora_console.cli.search_view import Looked, keys, show
 from devora_console.cli.tables import number
+from devora_console.cli.typed import Typed
 from devora_console.config.settings import Settings
 from devora_console.core.guard import Act
 from devora_console.core.problems import ExitCode, Problem, usage_error
@@ -68,7 +69,7 @@ def command() -> None:
     devora-console search suite record suites/fr.json     before the cutover
     devora-console search suite compare suites/fr.json    after it: exit code 1 when it is worse
     devora-console search for suite --as-user 7f3e...     a query that is the name of a command
-    devora-console search --as-user 7f3e... -- -cache     a query that begins with -
+    devora-console search "fuite -cache" --as-user 7f3e...     without what holds the word cache
     """
 
 
@@ -76,7 +77,7 @@ command.add_command(suite)
 command.add_command(bench)
 
 
-@door_command(command, _QUERY, hidden=True)
+@door_command(command, _QUERY, hidden=True, cls=Typed)
 @click.argument("query", nargs=-1, required=True)
 @click.option(
     "--method",
@@ -122,6 +123,8 @@ def _query(
     """Ask one query."""
     door.command = "search"
     settings = door.effective.settings
+    if since is not None and until is not None and until <= since:
+        raise usage_error("filter_dates", f"--until {until:%Y-%m-%d %H:%M} is not after --since", "Swap them")
     wanted = {each for kind in kinds or (SearchType.ALL,) for each in SearchType(kind).kinds}
     filters = Filters(tuple(kind for kind in KINDS if kind in wanted), _utc(since), _utc(until), language)
     if as_user is None and not as_owner:

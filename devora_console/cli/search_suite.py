@@ -16,6 +16,7 @@ from devora_console.cli.tables import plain_table
 from devora_console.core.guard import Act
 from devora_console.core.problems import ExitCode, Problem
 from devora_console.core.safetext import one_line, safe
+from devora_console.core.unknown import Unknown
 from devora_console.postgres.target import Target
 from devora_console.search.judging.compare import Comparison, compare
 from devora_console.search.judging.metrics import NAMES
@@ -131,7 +132,10 @@ def keys(run: SuiteRun) -> dict[str, object]:
     return {
         "suite": run.suite,
         "n": len(next(iter(run.judged.values()))),
-        "metrics": {method: {name: each.metrics[name].mean for name in NAMES} for method, each in figures.items()},
+        "metrics": {
+            method: {name: unanswered(run, method) or each.metrics[name].mean for name in NAMES}
+            for method, each in figures.items()
+        },
         "intervals": {method: dict(each.metrics) for method, each in figures.items()},
         "zero_results": {method: each.zero for method, each in figures.items()},
         "queries": run.judged,
@@ -141,11 +145,19 @@ def keys(run: SuiteRun) -> dict[str, object]:
     }
 
 
+def unanswered(run: SuiteRun, method: Method) -> Unknown | None:
+    """Why a method has no figures: it could answer no query at all, which is not the same as finding nothing."""
+    problems = [each.problem for each in run.judged[method]]
+    return Unknown(problems[0]) if problems and all(problems) else None
+
+
 def _show(out: Console, run: SuiteRun) -> None:
     rows = []
     for method in run.judged:
         figures = run.figures(method)
         cells = [f"{each.mean:.2f} [{each.low:.2f}, {each.high:.2f}]" for each in figures.metrics.values()]
+        if unanswered(run, method):
+            cells = ["?"] * len(cells)
         rows.append((method.value, *cells, f"{figures.zero} of {figures.n}"))
     out.print(plain_table(("method", "R@5", "R@10", "MRR", "nDCG@10", "without results"), rows))
     n = run.figures(next(iter(run.judged))).n

@@ -31,6 +31,13 @@ class SearchSettings(Section):
     statement_seconds: float = Field(
         default=5.0, gt=0, le=600, description="Seconds after which the server ends a statement of a search."
     )
+    meaning_seconds: float = Field(
+        default=3.0,
+        gt=0,
+        le=600,
+        description="Seconds that a provider of embeddings has for the vector of a query; then the other methods "
+        "answer without it.",
+    )
     fts_weight: Weight = Field(default=1.0, description="What a rank of full text search counts in the hybrid.")
     trigram_weight: Weight = Field(default=1.0, description="What a rank of trigram search counts in the hybrid.")
     semantic_weight: Weight = Field(default=1.0, description="What a rank of semantic search counts in the hybrid.")
@@ -47,7 +54,7 @@ class SearchSettings(Section):
         default=200,
         ge=1,
         le=1000,
-        description="How widely the index of nearest neighbours looks; never less than the hits asked for.",
+        description="How widely the index of nearest neighbours looks; more widely the more vectors a user has.",
     )
     exact_rows: int = Field(
         default=10_000,

@@ -16,6 +16,7 @@ from devora_console.config.analytics import AnalyticsSettings
 from devora_console.config.bench import BenchSettings
 from devora_console.config.conninfo import ConninfoError, wrong_scheme
 from devora_console.config.embed import EmbedSettings
+from devora_console.config.exporter import ExporterSettings
 from devora_console.config.libpq import normalise
 from devora_console.config.metrics import MetricsSettings
 from devora_console.config.outside import CutoverSettings
@@ -247,6 +248,7 @@ class Settings(Section):
     rag: RagSettings = RagSettings()
     bench: BenchSettings = BenchSettings()
     cutover: CutoverSettings = CutoverSettings()
+    exporter: ExporterSettings = ExporterSettings()
     terminal: TerminalSettings = TerminalSettings()
     queries: QueriesSettings = QueriesSettings()
     plans: PlansSettings = PlansSettings()

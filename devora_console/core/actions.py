@@ -207,6 +207,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("search_sql.method", "m", "method", "The statement of the next method.", _SQL, rank=12),
     Action("search_sql.undo", "u", "undo", "The statement as it was.", _SQL, rank=13),
     Action("search_prompt.ask_model", "A", "ask", "Send it to the model, after a confirmation.", _PROMPT, rank=10),
+    Action("search_prompt.conversation", "v", "conversation", "Go on with one of the latest.", _PROMPT, rank=11),
     Action(
         "analytics.views",
         "t",

@@ -9,7 +9,7 @@ from devora_console.config.settings import Settings
 from devora_console.core.problems import ConsoleError, Problem
 from devora_console.doctor.check import Answer, Question, failed, passed, unknown, warned
 from devora_console.doctor.postgres import Target
-from devora_console.doctor.words import plural
+from devora_console.doctor.words import plural, whole
 from devora_console.search.embed import ready, steering, work
 from devora_console.search.embed.provider import Embedder, embedder_of
 
@@ -66,7 +66,7 @@ async def _judge(target: Target, embedder: Embedder) -> Answer:
     if left:
         what = "of them stale or missing" if row["any"] else "none has a vector"
         return warned(
-            f"{plural(left, 'document')} of {row['documents']} to embed with {embedder.model} ({what})",
+            f"{plural(left, 'document')} of {whole(row['documents'])} to embed with {embedder.model} ({what})",
             "devora-console embed run (embed estimate says what it takes)",
         )
     if row["failed"]:

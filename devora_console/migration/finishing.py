@@ -35,25 +35,39 @@ class Finishing:
     async def run(self, tables: Sequence[str]) -> None:
         """Bring back everything that was set aside, fill what its triggers would have filled, and take statistics."""
         things = await waiting(self._main)
+        all_tables = await documents.with_documents(self._main, tables)
+        searched = documents.TABLE in all_tables
         if things:
             # Of every table: one whose trigger is back already may have been cut off in the middle.
             await self._vectors(sorted({*tables, *(thing.table for thing in things)}))
             things = await waiting(self._main)
-            await self._bring_back(Phase.INDEXES, [t for t in things if t.kind in ("unique", "index")])
+            indexes = [t for t in things if t.kind in ("unique", "index")]
+            await self._bring_back(Phase.INDEXES, indexes, *([self._words] if searched else []))
             await self._bring_back(Phase.CONSTRAINTS, [t for t in things if t.kind == "foreign_key"])
             await self._bring_back(Phase.CONSTRAINTS, [t for t in things if t.kind == "trigger"])
-        tables = await documents.with_documents(self._main, tables)
-        if documents.TABLE in tables:
-            if things or await documents.without_words(self._main):
-                # Later it is refreshed from time to time; without any, searches correct no typing error.
-                async with Fenced(self._main, self._context.epoch):
-                    await documents.refresh_words(self._main)
-            tables = [*tables, documents.VOCABULARY]
-        self._tracker.phase(Phase.ANALYZE, len(tables))
-        for table in tables:
-            # Fresh statistics, so that the first queries of the application are planned on facts.
-            await self._main.execute(await self._main.fetchval("SELECT format('ANALYZE public.%I', $1::text)", table))
-            self._tracker.advance(1, 0)
+        elif searched and await documents.without_words(self._main):
+            await self._words(self._main)
+        await self._analyze([documents.TABLE, *all_tables, documents.VOCABULARY] if searched else all_tables)
+
+    async def _words(self, conn: Connection) -> None:
+        """Later they are refreshed from time to time; without any, searches correct no typing error."""
+        self._tracker.change(waiting_for="words of the search documents")
+        async with Fenced(conn, self._context.epoch):
+            await documents.refresh_words(conn)
+
+    async def _analyze(self, tables: Sequence[str]) -> None:
+        """Fresh statistics, so that the first queries of the application are planned on facts."""
+        names = list(dict.fromkeys(tables))
+        self._tracker.phase(Phase.ANALYZE, len(names))
+
+        def step(table: str) -> Step:
+            async def analyze(conn: Connection) -> None:
+                await conn.execute(await conn.fetchval("SELECT format('ANALYZE public.%I', $1::text)", table))
+                self._tracker.advance(1, 0)
+
+            return analyze
+
+        await self._side_by_side([step(name) for name in names])
 
     async def _vectors(self, tables: Sequence[str]) -> None:
         found = await vectors.targets(self._main, tables)
@@ -102,7 +116,8 @@ class Finishing:
         pieces = [piece for kind in kinds for piece in await documents.pieces(self._main, kind)]
         await self._side_by_side([step(piece) for piece in pieces])
 
-    async def _bring_back(self, phase: Phase, things: Sequence[Thing]) -> None:
+    async def _bring_back(self, phase: Phase, things: Sequence[Thing], *besides: Step) -> None:
+        """The things in their order, and ``besides`` while the first of them, which takes longest, is made."""
         self._tracker.phase(phase, len(things))
         hidden = frozenset(
             (collection.table, column.name)
@@ -121,7 +136,8 @@ class Finishing:
 
             return back
 
-        await self._side_by_side([step(thing) for thing in things])
+        steps = [step(thing) for thing in things]
+        await self._side_by_side([*steps[:1], *besides, *steps[1:]])
         self._tracker.change(waiting_for="")
 
     async def _side_by_side(self, steps: Sequence[Step]) -> None:

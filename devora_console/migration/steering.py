@@ -67,6 +67,12 @@ async def status(connection: Connection) -> Status:
     )
 
 
+async def copied_through(connection: Connection) -> datetime | None:
+    """When the latest copy that came to its end began; None before there is one."""
+    found: datetime | None = await connection.fetchval(sql(_HERE, "copied_through"))
+    return found
+
+
 async def wish(connection: Connection, **changes: object) -> Wishes:
     """Change what is wanted of the running migration. Raises ConsoleError (exit 1) when none is running."""
     found = await status(connection)

@@ -64,8 +64,11 @@ class MongoAsker:
         cls, url: Dsn, database: str, *, purpose: str, seconds: float, connect_seconds: float, preference: str | None
     ) -> MongoAsker:
         """Connect. ``seconds`` limit every question. Raises ConsoleError."""
-        patience = max(seconds + _GRACE_SECONDS, connect_seconds)
-        client = await open_client(url, purpose=purpose, timeout_seconds=patience)
+        # A server that is gone has to be found out before a question's own time is over: it is not slow.
+        finding = min(connect_seconds, max(seconds, 0.5))
+        client = await open_client(
+            url, purpose=purpose, timeout_seconds=finding, answer_seconds=seconds + _GRACE_SECONDS
+        )
         try:
             await answered(url, client.admin.command("ping"), connect_seconds + _GRACE_SECONDS)
         except BaseException:
@@ -109,12 +112,16 @@ class MongoAsker:
             # What a catalogue holds may be no query at all, which PyMongo says with plain errors of Python.
             raise Refused(one_line(scrub(str(error), self._url), 200)) from None
 
+    async def alive(self) -> None:
+        """Raises ConsoleError when the server does not answer at all."""
+        await answered(self._url, self._client.admin.command("ping"), self._seconds + _GRACE_SECONDS)
+
     async def distance_ms(self) -> float:
         """The median of some pings. Raises ConsoleError."""
         taken = []
         for _ in range(_PINGS):
             began = time.perf_counter()
-            await answered(self._url, self._client.admin.command("ping"), self._seconds + _GRACE_SECONDS)
+            await self.alive()
             taken.append(1000 * (time.perf_counter() - began))
         return median(taken)
 

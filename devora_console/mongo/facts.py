@@ -56,8 +56,13 @@ class MongoFacts:
     counted_at: datetime
 
 
-async def open_client(url: Dsn, *, purpose: str, timeout_seconds: float = 5.0) -> Client:
-    """A client bound to the running loop. It connects when it is first asked. ConsoleError when ``url`` is wrong."""
+async def open_client(
+    url: Dsn, *, purpose: str, timeout_seconds: float = 5.0, answer_seconds: float | None = None
+) -> Client:
+    """A client bound to the running loop. It connects when it is first asked. ConsoleError when ``url`` is wrong.
+
+    ``answer_seconds``: how long an answer may take, where that is not ``timeout_seconds`` too.
+    """
     loop = asyncio.get_running_loop()
     milliseconds = int(timeout_seconds * 1000)
 
@@ -68,7 +73,7 @@ async def open_client(url: Dsn, *, purpose: str, timeout_seconds: float = 5.0) -
             appname=f"devora-console {purpose}",
             serverSelectionTimeoutMS=milliseconds,
             connectTimeoutMS=milliseconds,
-            socketTimeoutMS=milliseconds,
+            socketTimeoutMS=milliseconds if answer_seconds is None else int(answer_seconds * 1000),
             tz_aware=True,
         )
 

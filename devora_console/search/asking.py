@@ -62,13 +62,30 @@ class Question:
 
 @asynccontextmanager
 async def asking(pool: Pool, caller: Caller, settings: Sequence[tuple[str, str]] = ()) -> AsyncIterator[Connection]:
-    """A connection inside the caller's transaction; always ended, and clean when it goes back."""
-    async with pool.acquire() as connection:
-        try:
-            await connection.execute(caller.opening(settings))
-            yield connection
-        finally:
-            await _end(connection)
+    """A connection inside the caller's transaction; always ended, and clean when it goes back.
+
+    What was read is used at once: the end is waited for only after an error or a cancellation.
+    """
+    connection = await pool.acquire()
+    try:
+        await connection.execute(caller.opening(settings))
+        yield connection
+    except BaseException:
+        await _give_back(pool, connection)
+        raise
+    task = asyncio.ensure_future(_give_back(pool, connection))
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+
+
+_ending: set[asyncio.Task[None]] = set()  # a task that nobody holds may vanish
+
+
+async def _give_back(pool: Pool, connection: Connection) -> None:
+    try:
+        await _end(connection)
+    finally:
+        await pool.release(connection)
 
 
 async def _end(connection: Connection) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import openai
 
@@ -47,6 +49,24 @@ class Endpoint:
     def name(self) -> str:
         """For people."""
         return "OpenAI" if self.base_url == OPENAI else one_line(self.base_url, 100)
+
+    @property
+    def here(self) -> bool:
+        """Whether it is a program on this machine; that may pass on what it is asked."""
+        return _here(self.base_url)
+
+
+def _here(address: str) -> bool:
+    """Whether it is an address of this machine.
+
+    >>> _here("http://127.0.0.1:8080/v1"), _here("http://[::1]/v1"), _here("http://localhost.example.org/v1")
+    (True, True, False)
+    """
+    try:
+        host = urlsplit(address).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def endpoint(settings: Settings, section: str, wanted: Section, otherwise: str = "") -> Endpoint:

@@ -24,7 +24,7 @@ from devora_console.search.isolation import isolation
 from devora_console.search.legs import fulltext, semantic, trigram
 from devora_console.search.meaning import LazyEmbedder, Meaning, meaning_of, why_none
 from devora_console.search.model import LEGS, Analysed, Asked, Hit, Method, MethodAnswer, SearchSnapshot
-from devora_console.search.query import analyse
+from devora_console.search.query import analyse, plainly_meant
 
 Key = tuple[str, str]
 Tell = Callable[[SearchSnapshot], None]
@@ -41,6 +41,7 @@ class Round:
     tell: Tell | None
     ground: Ground | None = None
     analysed: Analysed = field(default_factory=lambda: Analysed("", "", "", "", ""))
+    ready: asyncio.Event = field(default_factory=asyncio.Event)  # it is analysed
     meaning: Meaning | Unknown | Problem = field(default_factory=lambda: Unknown("not asked"))
     answers: dict[Method, MethodAnswer] = field(default_factory=dict)
     strange: set[Key] = field(default_factory=set)
@@ -74,25 +75,18 @@ class Engine:
     async def search(self, asked: Asked, tell: Tell | None = None) -> SearchSnapshot:
         """Answer. Never raises for what was typed or for what the server says; a cancellation goes through."""
         now = Round(asked, self.caller(asked), time.perf_counter(), tell, any_word=wants_any_word(asked))
-        stopped = await self._prepare(now)
-        if stopped is not None:
-            now.answers = {
-                each: MethodAnswer(each, (), now.ms(), asked.limit, problem=stopped) for each in asked.methods
-            }
-            return self._snapshot(now, complete=True)
-        wanted = [
-            leg for leg in LEGS if leg in asked.methods or (Method.HYBRID in asked.methods and leg in asked.knobs.legs)
-        ]
-        tasks = {leg: asyncio.ensure_future(self._leg(now, leg)) for leg in wanted}
+        tasks: dict[Method, asyncio.Task[Found]] = {}
         try:
+            stopped = await self._prepare(now, tasks)
+            if stopped is not None:
+                return self._refused(now, stopped)
+            for leg in wanted_legs(asked):
+                if leg not in tasks:
+                    tasks[leg] = asyncio.ensure_future(self._leg(now, leg))
             for done in asyncio.as_completed(tasks.values()):
                 self._keep(now, await done)
             if Method.HYBRID in asked.methods:
-                legs = {leg: await task for leg, task in tasks.items()}
-                if Method.FTS in legs and not now.any_word and alone(legs):
-                    now.any_word = True
-                    legs[Method.FTS] = await self._leg(now, Method.FTS)
-                self._keep(now, await self._hybrid(now, legs))
+                self._keep(now, await self._hybrid(now, await self._again(now, tasks)))
         finally:
             for task in tasks.values():
                 task.cancel()
@@ -100,20 +94,37 @@ class Engine:
                 await asyncio.wait(tasks.values())
         return self._snapshot(now, complete=True)
 
-    async def _prepare(self, now: Round) -> Problem | Unknown | None:
-        """Everything the legs share; why there can be none."""
+    def _refused(self, now: Round, why: Problem | Unknown) -> SearchSnapshot:
+        now.answers = {each: self._nothing(now, each, why).answer for each in now.asked.methods}
+        return self._snapshot(now, complete=True)
+
+    async def _prepare(self, now: Round, tasks: dict[Method, asyncio.Task[Found]]) -> Problem | Unknown | None:
+        """Everything the legs share; why there can be none. The leg that needs no analysis begins beside it."""
         try:
             if now.asked.user is not None and not _is_uuid(now.asked.user):
                 return Problem("no_user", "that is not a user's id", "Give the UUID of a user")
             now.ground = await self.ground()
             if refused := now.ground.refuses(now.asked):
                 return refused
+            if Method.SEMANTIC in wanted_legs(now.asked) and (meant := plainly_meant(now.asked.text)):
+                now.analysed = replace(now.analysed, meaning=meant)
+                tasks[Method.SEMANTIC] = asyncio.ensure_future(self._leg(now, Method.SEMANTIC))
             async with asking(self.pool, now.caller) as connection:
                 common = self.settings.common_percent if now.ground.words else None
                 now.analysed = await analyse(connection, now.caller, now.asked.text, common_percent=common)
         except FAILURES as error:
             return refusal(error, now.caller.seconds)
+        now.ready.set()
         return NOT_NEEDED if now.analysed.empty else None
+
+    async def _again(self, now: Round, tasks: Mapping[Method, asyncio.Task[Found]]) -> dict[Method, Found]:
+        """What the legs brought; where it turns out that nothing is known of the meaning, for any of the words."""
+        legs = {leg: await task for leg, task in tasks.items()}
+        if not now.any_word and alone(legs):
+            now.any_word = True
+            again = [leg for leg in (Method.FTS, Method.TRIGRAM) if leg in legs]
+            legs |= zip(again, await asyncio.gather(*(self._leg(now, leg) for leg in again)), strict=True)
+        return legs
 
     def _keep(self, now: Round, found: Found) -> None:
         now.strange.update(found.strange)
@@ -159,8 +170,8 @@ class Engine:
         if leg is Method.FTS:
             return fulltext.question(now.analysed, now.asked, most, any_word=now.any_word)
         if leg is Method.TRIGRAM:
-            return trigram.question(now.analysed, now.asked, most, now.ground)
-        now.meaning = await meaning_of(await self.embedder.get(), now.analysed)
+            return trigram.question(now.analysed, now.asked, most, now.ground, any_word=now.any_word)
+        now.meaning = await meaning_of(await self.embedder.get(), now.analysed, self.settings.meaning_seconds)
         if not isinstance(now.meaning, Meaning):
             return now.meaning
         rows = self.settings.exact_rows
@@ -176,7 +187,14 @@ class Engine:
             model = now.meaning.model if isinstance(now.meaning, Meaning) else ""
             # Of a leg that is only fused nothing is shown.
             wanted = shown[: asked.limit] if question.method in asked.methods else []
-            hits, missing = await described(connection, now.caller, now.analysed, wanted, model)
+            told = None
+            if not wanted or now.ready.is_set():
+                told = await described(connection, now.caller, now.analysed, wanted, model)
+        if told is None:
+            await now.ready.wait()  # without a connection: the analysis may need that very one
+            async with asking(self.pool, now.caller) as connection:
+                told = await described(connection, now.caller, now.analysed, wanted, model)
+        hits, missing = told
         notes, flags = self._remarks(now, question, rows, hits)
         problem = None
         if not rows and question.method is Method.SEMANTIC and isinstance(now.meaning, Meaning):
@@ -254,8 +272,8 @@ async def fill(
     ), missing
 
 
-NOTHING = frozenset({"empty_query", "nothing_to_search", "nothing_to_embed"})
-"""Problems of what was typed: nothing is wrong with the server, there is only nothing to find."""
+NOTHING = frozenset({"empty_query", "nothing_to_search", "nothing_to_embed", "no_documents_yet"})
+"""Problems of what was typed, or by whom: nothing is wrong with the server, there is only nothing to find."""
 
 
 def _why_lost(answers: Sequence[MethodAnswer]) -> Problem | Unknown:
@@ -268,6 +286,11 @@ def _why_lost(answers: Sequence[MethodAnswer]) -> Problem | Unknown:
         return Problem("nothing_to_search", "no method finds anything in it to search for", "Type a word")
     words = "; ".join(f"{answer.method}: {answer.problem}" for answer in answers if answer.problem in real)
     return Unknown(f"no method of the hybrid could answer ({words})")
+
+
+def wanted_legs(asked: Asked) -> list[Method]:
+    """The legs that are shown, or that the hybrid is made of."""
+    return [leg for leg in LEGS if leg in asked.methods or (Method.HYBRID in asked.methods and leg in asked.knobs.legs)]
 
 
 def _is_uuid(text: str) -> bool:

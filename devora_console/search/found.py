@@ -27,13 +27,15 @@ def alone(legs: Mapping[Method, Found]) -> bool:
 
 
 def wants_any_word(asked: Asked) -> bool:
-    """Whether documents that hold only one of the words are shown, or count: where there is a meaning they may not.
+    """Whether documents are shown, or count, that hold only one of the words or whose title is like one only: where
+    there is a meaning they may not.
 
     They cost most: thousands match, and every one is ranked.
     """
     knobs = asked.knobs
     meaning = Method.SEMANTIC in knobs.legs and knobs.weights.get(Method.SEMANTIC, 0) > 0
-    return Method.FTS in asked.methods or knobs.any_weight > 0 or not meaning
+    shown = Method.FTS in asked.methods or Method.TRIGRAM in asked.methods
+    return shown or knobs.any_weight > 0 or not meaning
 
 
 def shared(leg: Method, found: Found, legs: Mapping[Method, Found], knobs: Knobs) -> list[Ranked]:

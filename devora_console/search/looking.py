@@ -42,23 +42,23 @@ async def _explain(engine: Engine, snapshot: SearchSnapshot, leg: Method) -> Pla
                 "Connect as the owner of the schema",
             )
         owner = replace(now.caller, role=None)
-        exactly = await _exactly(engine, now, owner, question)
+        exactly, width = await _how(engine, now, owner, question)
     except FAILURES as error:
         return refusal(error, now.caller.seconds)
     answer = snapshot.methods.get(leg)
     tier = fulltext.deepest(now.analysed) if answer is not None and "loose" in answer.flags else fulltext.EVERY
-    meant = inside(question, now.asked, now.ground, tier=tier, exactly=exactly)
+    meant = inside(question, now.asked, now.ground, tier=tier, exactly=exactly, width=width)
     return await explained(engine.pool, owner, meant)
 
 
-async def _exactly(engine: Engine, now: Round, owner: Caller, question: Question) -> bool:
-    """Whether the function compares every vector of this user."""
+async def _how(engine: Engine, now: Round, owner: Caller, question: Question) -> tuple[bool, int]:
+    """Whether the function compares every vector of this user, else how widely it walks the index."""
     if question.method is not Method.SEMANTIC or now.asked.knobs.exact:
-        return True
+        return True, 0
     async with asking(engine.pool, owner) as connection:
-        model, most = question.parameters[1], engine.settings.exact_rows
-        rows = await fetch(connection, owner, sql(HERE, "inside_count"), model, now.asked.user, most)
-    return not rows[0]["many"]
+        model, width, most = question.parameters[1], question.parameters[9], engine.settings.exact_rows
+        rows = await fetch(connection, owner, sql(HERE, "inside_count"), model, now.asked.user, most, width)
+    return not rows[0]["many"], rows[0]["width"]
 
 
 async def compare_neighbours(engine: Engine, snapshot: SearchSnapshot) -> Neighbours | Unknown:
@@ -66,7 +66,7 @@ async def compare_neighbours(engine: Engine, snapshot: SearchSnapshot) -> Neighb
     now = _again(engine, snapshot)
     try:
         now.ground = await engine.ground()
-        now.meaning = await meaning_of(await engine.embedder.get(), now.analysed)
+        now.meaning = await meaning_of(await engine.embedder.get(), now.analysed, engine.settings.meaning_seconds)
     except FAILURES as error:
         return refusal(error, now.caller.seconds)
     if not isinstance(now.meaning, Meaning):

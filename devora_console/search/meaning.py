@@ -47,14 +47,18 @@ class LazyEmbedder:
             return self._found
 
 
-async def meaning_of(embedder: Embedder | Unknown, analysed: Analysed) -> Meaning | Problem | Unknown:
-    """Embed the query; or why that cannot be."""
+async def meaning_of(embedder: Embedder | Unknown, analysed: Analysed, seconds: float) -> Meaning | Problem | Unknown:
+    """Embed the query; or why that cannot be. A provider elsewhere has so many seconds for it."""
     if isinstance(embedder, Unknown):
         return embedder
     if not analysed.meaning:
         return Problem("nothing_to_embed", "everything in it is excluded", "Type what to search for")
     try:
-        vectors = await embedder.embed([analysed.meaning])
+        async with asyncio.timeout(None if embedder.local else seconds):
+            vectors = await embedder.embed([analysed.meaning])
+    except TimeoutError:
+        words = f"{embedder.label} gave no vector of the query within {seconds:g} s"
+        return Problem("embed_slow", words, "Ask again, or raise search.meaning_seconds")
     except EmbeddingRefused as error:
         return error.problem
     if not vectors or vectors[0] is None:
@@ -67,6 +71,9 @@ async def why_none(connection: Connection, caller: Caller, model: str) -> Proble
     row = (await fetch(connection, caller, sql(HERE, "vectors_none"), model, caller.user))[0]
     if row["of_this"]:
         return None
+    if not row["documents"]:
+        whose = "there are no documents yet" if caller.user is None else "this user has no document, or is none"
+        return Problem("no_documents_yet", whose, "Copy some, or search as somebody else")
     if row["other"]:
         return Problem(
             "other_model",

@@ -21,14 +21,15 @@ _MANY_ROWS = 1000.0
 """Rows below which a sequential scan, or rows thrown away, are not worth a word."""
 
 
-def inside(question: Question, asked: Asked, ground: Ground, *, tier: int, exactly: bool) -> Question:
+def inside(question: Question, asked: Asked, ground: Ground, *, tier: int, exactly: bool, width: int = 0) -> Question:
     """What the function of a leg runs, as it plans it: with its owner's rights and the user as a constant.
 
-    ``tier``: which of the queries of full text is meant (every word, two, any). ``exactly``: every vector is compared.
+    ``tier``: which of the queries of full text is meant (every word, two, any). ``exactly``: every vector is compared,
+    else the index is walked as widely as ``width``.
     """
     conditions = " AND ".join(_conditions(asked))
     if question.method is Method.SEMANTIC:
-        return _semantic(question, asked, ground, conditions, exactly=exactly)
+        return _semantic(question, asked, ground, conditions, exactly=exactly, width=width)
     if question.method is Method.FTS:
         most = int(question.parameters[8])
         query = _quote(question.parameters[tier])
@@ -47,7 +48,9 @@ def inside(question: Question, asked: Asked, ground: Ground, *, tier: int, exact
     return Question(Method.TRIGRAM, text, (), (("pg_trgm.word_similarity_threshold", threshold),))
 
 
-def _semantic(question: Question, asked: Asked, ground: Ground, conditions: str, *, exactly: bool) -> Question:
+def _semantic(
+    question: Question, asked: Asked, ground: Ground, conditions: str, *, exactly: bool, width: int
+) -> Question:
     vector, model = question.parameters[:2]
     place = quoted(ground.vector_schema or "public")
     dims = vector.count(",") + 1
@@ -65,7 +68,7 @@ def _semantic(question: Question, asked: Asked, ground: Ground, conditions: str,
     off = "on" if exactly else "off"
     settings = (
         ("hnsw.iterative_scan", "strict_order"),
-        ("hnsw.ef_search", str(question.parameters[9])),
+        ("hnsw.ef_search", str(max(10, width, int(question.parameters[7])))),
         *((f"enable_{each}", off) for each in ("sort", "hashjoin", "mergejoin")),
         ("max_parallel_workers_per_gather", "0"),
     )
@@ -102,17 +105,20 @@ def flags(plan: Plan | Unknown, method: Method) -> tuple[str, ...]:
     """What is wrong with a plan, in words: sequential scans, an index not used, rows read and thrown away."""
     if isinstance(plan, Unknown):
         return ()
+    # Few vectors are compared with every one on purpose: the index is for many (see _semantic).
+    every = method is Method.SEMANTIC and dict(plan.settings).get("enable_sort") != "off"
     found = []
     read = [node for node in plan.nodes if node.actual is not None and node.actual.loops]
     for node in read:
         rows = node.actual.all_rows if node.actual else 0.0
         removed = (node.removed_by_filter or 0.0) * (node.actual.loops if node.actual else 1)
-        if node.type.endswith("Seq Scan") and rows + removed >= _MANY_ROWS:
+        scanned = removed if every else rows + removed
+        if node.type.endswith("Seq Scan") and scanned >= _MANY_ROWS:
             found.append(f"Sequential scan of {node.relation}: {rows + removed:,.0f} rows read.")
         elif removed >= _MANY_ROWS:
             found.append(f"{node.title}: a filter threw {removed:,.0f} rows away.")
     part, name = _INDEXES[method]
     touched = sum(node.actual.all_rows for node in read if node.actual and node.relation)
-    if touched >= _MANY_ROWS and not any(part in node.index for node in read):
+    if touched >= _MANY_ROWS and not every and not any(part in node.index for node in read):
         found.append(f"The plan does not use {name}.")
     return tuple(found)

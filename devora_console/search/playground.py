@@ -17,7 +17,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import explain as explained
 from devora_console.postgres.plans import Plan
 from devora_console.postgres.target import Target
-from devora_console.search.asking import Pool
+from devora_console.search.asking import Caller, Pool
 from devora_console.search.embed.provider import Embedder
 from devora_console.search.engine import Engine
 from devora_console.search.knobs import asked_of, knobs_of
@@ -92,6 +92,10 @@ class Playground:
             task.cancel()
             await asyncio.wait([task])
 
+    def caller(self, asked: Asked) -> Caller:
+        """As whom the server is asked."""
+        return self._engine.caller(asked)
+
     async def explain(self, snapshot: SearchSnapshot, method: Method) -> dict[Method, Plan | Unknown]:
         """The plan of a method's statement, run with EXPLAIN (ANALYZE, BUFFERS); of the hybrid that of every leg."""
         return await explain(self._engine, snapshot, method)
@@ -102,7 +106,7 @@ class Playground:
 
     async def try_sql(self, asked: Asked, sql: str, parameters: Sequence[Any] = ()) -> Tried | Unknown:
         """Run an edited statement as this caller: one query, read-only, with a time limit, at most 200 rows."""
-        return await try_sql(self._pool, self._engine.caller(asked), sql, parameters)
+        return await try_sql(self._pool, self.caller(asked), sql, parameters)
 
 
 async def connected(settings: Settings) -> Pool:

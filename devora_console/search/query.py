@@ -10,6 +10,8 @@ from typing import Any
 
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Caller, Connection, fetch
+from devora_console.search.embed.french import folded, unelided
+from devora_console.search.embed.glossary import load_glossary
 from devora_console.search.ground import HERE
 from devora_console.search.model import Analysed, Fate, Word
 from devora_console.search.spelling import meant
@@ -33,6 +35,11 @@ _QUESTIONS = frozenset({"comment", "pourquoi", "combien", "quand", "quel", "quel
 _OPERATOR = re.compile(r"(?i)^(or|and)$")
 _DASH = re.compile(r"(?:^|(?<=\s))-+(?=\s|$)")
 _EXCLUDED_NAME = re.compile(r"(?:^|(?<=\s))-([^\s\"]+[./\\_][^\s\"]*)")
+_TWICE = re.compile(r"(.)\1")
+_DASHES = re.compile(r"(?<!\S)-{2,}(?=\w)")
+_SIGNED = {"c++": "cpp", "c#": "csharp", "f#": "fsharp"}
+"""Names that lose their signs in an index of words, and how files and blocks of code spell them."""
+_SIGNED_WORD = re.compile(r"(?i)(?<![\w+#.])(c\+\+|[cf]#)(?![\w+#])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,26 @@ def understood(text: str) -> str:
     >>> understood("projet - panier -docker-compose.yml -cache")
     'projet   panier -"docker-compose.yml" -cache'
     """
-    return _EXCLUDED_NAME.sub(r'-"\1"', _DASH.sub(" ", text))
+    return _EXCLUDED_NAME.sub(r'-"\1"', _DASH.sub(" ", spelt(text)))
+
+
+def plainly_meant(text: str) -> str:
+    """What is embedded, where that can be told before the server has analysed the text; else nothing.
+
+    >>> plainly_meant("fuite  mémoire"), plainly_meant("fuite -cache")
+    ('fuite mémoire', '')
+    """
+    text, _ = cleaned(text)
+    return "" if any(word.startswith("-") for word in typed_words(text)) else text
+
+
+def spelt(text: str) -> str:
+    """The text as full text search is asked for it: an option of a command excludes nothing, and c++ is cpp.
+
+    >>> spelt("git commit --amend -cache"), spelt("C++ ou c#, pas C")
+    ('git commit amend -cache', 'cpp ou csharp, pas C')
+    """
+    return _SIGNED_WORD.sub(lambda match: _SIGNED[match[0].lower()], _DASHES.sub("", text))
 
 
 async def analyse(
@@ -105,7 +131,8 @@ async def analyse(
     asked = sorted({each.word for row in rows for each in lexemes(row["query"]) if not each.negated})
     known: dict[str, KnownWord] = {}
     if asked and common_percent is not None:
-        known = await _vocabulary(connection, caller, asked, common_percent)
+        typed = {each.word: word for word, row in zip(words, rows[1:], strict=True) for each in lexemes(row["query"])}
+        known = await _vocabulary(connection, caller, asked, common_percent, typed)
     found = made(text, words, rows, known, notes)
     return replace(found, took_ms=(time.perf_counter() - began) * 1000)
 
@@ -170,7 +197,7 @@ def _names(words: Sequence[Word], text: str) -> str:
 
     What the parser makes no word of stays: a name may well be spelt c++.
     """
-    left = [word.text for word in words if word.fate not in (Fate.STOP, Fate.EXCLUDED)]
+    left = [spelt(word.text) for word in words if word.fate not in (Fate.STOP, Fate.EXCLUDED)]
     return " ".join(left) if words else text
 
 
@@ -186,11 +213,14 @@ def _said(words: Sequence[Word], strict: str, excluded: str) -> list[str]:
         (Fate.STOP, "Left out as stop words: {}."),
         (Fate.VANISHED, "No word to the parser: {}."),
         (Fate.COMMON, "Left out where any word may match, as too many documents hold them: {}."),
+        (Fate.UNKNOWN, "In no document: {}."),
     ):
-        if these := [word.text for word in words if word.fate is fate]:
+        if these := [_SIGNED.get(word.text.lower(), word.text) for word in words if word.fate is fate]:
             notes.append(said.format(", ".join(dict.fromkeys(these))))
-    if these := [f"{word.text} ({word.became})" for word in words if word.fate is Fate.CORRECTED]:
-        notes.append(f"Searched for also as the nearest known word: {', '.join(dict.fromkeys(these))}.")
+    if these := [f"{word.text} (by the stem {word.became}, too)" for word in words if word.fate is Fate.CORRECTED]:
+        notes.append(f"In no document, so searched for by what is spelt like it: {', '.join(dict.fromkeys(these))}.")
+    if these := [f"{word.text} as {spelt(word.text)}" for word in words if _SIGNED_WORD.search(word.text)]:
+        notes.append(f"Signs are not in the index of words, so searched for is {', '.join(dict.fromkeys(these))}.")
     only_no = bool(words) and all(word.fate is Fate.EXCLUDED for word in words)
     if excluded and not only_no:
         notes.append(f"Documents that hold what is excluded are left out of every method: {_excluded(words)}.")
@@ -217,14 +247,31 @@ def _excluded(words: Sequence[Word]) -> str:
 
 
 async def _vocabulary(
-    connection: Connection, caller: Caller, asked: Sequence[str], common_percent: float
+    connection: Connection, caller: Caller, asked: Sequence[str], common_percent: float, typed: Mapping[str, str]
 ) -> dict[str, KnownWord]:
     rows = await fetch(connection, caller, sql(HERE, "words"), list(asked[:MOST_WORDS]), common_percent)
     return {
         row["lexeme"]: KnownWord(
             0 if not row["held"] else row["documents"],
-            "" if row["held"] else meant(row["lexeme"], row["near"]),
+            "" if row["held"] or not row["near"] else _meant(row["lexeme"], row["near"], typed),
             row["common"],
         )
         for row in rows
     }
+
+
+def _meant(lexeme: str, near: Sequence[str], typed: Mapping[str, str]) -> str:
+    return meant(lexeme, near, real=_real(typed.get(lexeme, lexeme)))
+
+
+def _real(word: str) -> bool:
+    """Whether it is a French word, as far as the glossary knows: no misspelling then.
+
+    A letter doubled by mistake looks like a form of a verb (jette, of jeter): it does not count.
+
+    >>> [_real(word) for word in ("réparer", "l'installé", "facturre", "camoin")]
+    [True, True, False, False]
+    """
+    plain = folded(unelided(word).rpartition(" ")[2])
+    twice = {pair[0] for pair in _TWICE.finditer(plain)}
+    return any(all(pair in form for pair in twice) for form in load_glossary().forms(plain))

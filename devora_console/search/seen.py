@@ -38,6 +38,17 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Talk:
+    """A conversation that a question may go on with. ``at``: when it was written in last; ``more``: than counted."""
+
+    id: str
+    title: str
+    at: datetime | None
+    messages: int
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """How much of the search documents is embedded, for one model, as of ``at``.
 

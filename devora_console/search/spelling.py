@@ -10,13 +10,19 @@ _SHORT, _FEW, _MORE = 5, 1, 2  # words of up to five letters may differ by one e
 _SAME_BEGINNING = 0.6
 
 
-def meant(word: str, near: Sequence[str]) -> str:
+def meant(word: str, near: Sequence[str], *, real: bool = False) -> str:
     """The likeliest of the words that are like it; empty when none is likely.
 
-    A stem of a misspelt word may be longer or shorter than the right one: a common beginning counts then.
+    A stem of a misspelt word may be longer or shorter than the right one: a common beginning counts then. ``real``: it
+    is no misspelling but a word that no document happens to hold; then only what begins like it is of its family.
 
     >>> meant("camoin", ["camer", "camion"]), meant("expedision", ["exped", "expedit"]), meant("xyzzy", ["crazy"])
     ('camion', 'expedit', '')
+    >>> near = ["reparation"]
+    >>> meant("separation", near), meant("separation", near, real=True), meant("migrateur", ["migrat"], real=True)
+    ('reparation', '', 'migrat')
+    >>> meant("drop", ["trop"]), meant("camoin", ["moin"]), meant("amil", ["mail"])
+    ('', '', 'mail')
     """
     typed = folded(word)
     allowed = _FEW if len(typed) <= _SHORT else _MORE
@@ -24,9 +30,16 @@ def meant(word: str, near: Sequence[str]) -> str:
     for place, other in enumerate(near):
         errors = distance(typed, other)
         same = _beginning(typed, other) / max(len(typed), len(other))
-        if errors <= allowed or (same >= _SAME_BEGINNING and min(len(typed), len(other)) > _SHORT):
+        sure = _begins_alike(typed, other) or (errors <= _FEW and len(typed) > _SHORT)
+        slip = errors <= allowed and not real and sure
+        if slip or (same >= _SAME_BEGINNING and min(len(typed), len(other)) > _SHORT):
             judged.append((errors, -same, place, other))
     return min(judged)[3] if judged else ""
+
+
+def _begins_alike(one: str, other: str) -> bool:
+    """Few err in the first letter, unless they swap it with the second."""
+    return one[0] == other[0] or one[:2] == other[1::-1]
 
 
 def _beginning(one: str, other: str) -> int:

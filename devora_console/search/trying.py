@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import asyncpg
+
 from devora_console.config.thresholds import PlansSettings
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
@@ -97,17 +99,27 @@ async def try_sql(pool: Pool, caller: Caller, text: str, parameters: Sequence[An
     """One query that only reads, in a read-only transaction that is rolled back."""
     statement = read_statement(text)
     if isinstance(statement, Unknown):
-        return statement
+        return _said_of_running(statement)
     if statement.parameters > len(parameters):
         return Unknown(f"${statement.parameters} has no value", f"There are {len(parameters)}")
     if refused := must_not_run(replace(statement, parameters=0)):
-        reason = refused.reason.removeprefix("--analyze runs the statement, and ").removeprefix("this one ")
-        return Unknown(f"not run: it {reason}" if reason != refused.reason else f"not run: {reason}")
+        reason = refused.reason.removeprefix("--analyze runs the statement, and ")
+        return Unknown(f"not run: {reason.replace('this one ', 'it ', 1)}")
     try:
         async with asking(pool, caller) as connection:
             return await _tried(connection, caller, statement.text, parameters[: statement.parameters])
+    except (TimeoutError, asyncpg.QueryCanceledError):
+        return Unknown(f"it was ended after {caller.seconds:g} s", "search.statement_seconds is how long it may take")
     except FAILURES as error:
         return refusal(error, caller.seconds)
+
+
+def _said_of_running(why: Unknown) -> Unknown:
+    """What is wrong with a statement, where it is to be run and no plan of it is wanted."""
+    if " has no plan" in why.reason:
+        word = why.reason.partition(" has no plan")[0]
+        return Unknown(f"not run: {word} is no query", "Write SELECT, VALUES, TABLE or WITH")
+    return replace(why, reason=why.reason.replace("; a plan is of one", "; one is run at a time"))
 
 
 async def _tried(connection: Connection, caller: Caller, text: str, values: Sequence[Any]) -> Tried:

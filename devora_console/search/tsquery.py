@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 _TOKEN = re.compile(r"'(?:[^'\\]|''|\\.)*'(?::[A-D*]+)?|<->|<\d+>|[&|!()]")
@@ -29,6 +30,7 @@ def quote(word: str) -> str:
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
+@lru_cache(maxsize=1024)  # an analysis asks for those of the same query and words many times
 def lexemes(query: str) -> tuple[Lexeme, ...]:
     """Those of a query, in its order.
 
@@ -150,10 +152,10 @@ def two_of(query: str, without: Collection[str] = (), rarest: Sequence[str] = ()
     "( 'a' & 'b' | 'a' & 'c' | 'b' & 'c' ) & !'d'"
     >>> two_of(" & ".join(f"'{word}'" for word in "abcdefgh"), rarest="hgfedcb").count("'a'")
     0
-    >>> two_of("'a' & 'b'")
-    ''
+    >>> two_of("'a' & 'b'"), two_of("'a' & 'a' & 'a'")
+    ('', '')
     """
-    every = groups(query)
+    every = tuple(dict.fromkeys(groups(query)))
     wanted = [each for each in every if _wanted(each, without)]
     if len(wanted) < 3:
         return ""

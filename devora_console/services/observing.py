@@ -69,8 +69,11 @@ class Observing:
         *,
         pace: float = 1.0,
         only: Collection[str] = KINDS,
+        history: bool = True,
     ) -> None:
-        """``pace`` makes it look that many times as often, ``only`` at some kinds: for measuring what it costs."""
+        """``pace`` makes it look that many times as often, ``only`` at some kinds: for measuring what it costs.
+        Without ``history`` nothing but the latest of each kind is kept.
+        """
         often, seldom = settings.terminal.refresh_seconds / pace, _DEAR_SECONDS / pace
         self._settings = settings
         self._lookout = Lookout(settings.postgres, target)
@@ -86,7 +89,7 @@ class Observing:
             Kind("embedded", seldom, lambda guest: read_embedded(guest, settings), dear=True),
         )
         self._watchers: dict[str, Watcher[Any]] = {
-            each.name: self._lookout.watch(replace(each, spacing=_KEPT_SECONDS[each.name] / pace), looked)
+            each.name: self._lookout.watch(_kept(each, pace, history=history), looked)
             for each in kinds
             if each.name in only
         }
@@ -114,6 +117,10 @@ class Observing:
         found: Dated | Unknown | Problem | None = self._watchers[kind].seen(at)
         return found
 
+    def sure(self, kind: str) -> Dated | Unknown | Problem | None:
+        """As :meth:`seen`, but what is in the way comes first: while a look fails the last sample may not hold."""
+        return self._watchers[kind].problem or self.seen(kind)
+
     def moments(self, kind: str) -> tuple[datetime, ...]:
         """What is kept of the last hour of a kind, oldest first."""
         return tuple(each.as_of for each in self._watchers[kind].ring)
@@ -126,6 +133,10 @@ class Observing:
     async def lend(self, work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[T]]) -> T:
         """A session for work that would else need one more, on a server that may have few left. Raises ConsoleError."""
         return await self._lookout.lend(work)
+
+    async def ask(self, work: Callable[[Guest], Awaitable[T]]) -> T:
+        """As :meth:`lend`, for questions of a guest. Raises ConsoleError."""
+        return await self._lookout.ask(work)
 
     async def plan(self, statement: Statement) -> Plan | Unknown:
         """The plan of a listed statement, not run. Raises ConsoleError."""
@@ -157,6 +168,12 @@ class Observing:
     async def measure_index(self, oid: int) -> Measurement | Unknown:
         """The bloat of one index, measured. Raises ConsoleError."""
         return await self._lookout.ask(lambda guest: measure_index(guest, oid))
+
+
+def _kept(kind: Kind[Any], pace: float, *, history: bool) -> Kind[Any]:
+    if not history:
+        return replace(kind, most=1)
+    return replace(kind, spacing=_KEPT_SECONDS[kind.name] / pace)
 
 
 class _Statements:

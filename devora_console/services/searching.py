@@ -18,7 +18,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.plans import Plan
 from devora_console.search.knobs import asked_of
 from devora_console.search.model import Asked, Method, SearchSnapshot
-from devora_console.search.seen import Person, SearchSeen
+from devora_console.search.seen import Person, SearchSeen, Talk
 
 if TYPE_CHECKING:
     from devora_console.search.meaning import LazyEmbedder
@@ -176,22 +176,34 @@ class Searching:
         except FAILURES as error:
             return refusal(error, caller.seconds)
 
+    async def talks(self, asked: Asked) -> tuple[Talk, ...] | Unknown:
+        """The latest conversations, read as whoever asks. Raises ConsoleError."""
+        from devora_console.search.asking import FAILURES, asking, refusal  # noqa: PLC0415
+        from devora_console.search.people import talks  # noqa: PLC0415
+
+        caller = (await self._ready()).caller(asked)
+        try:
+            async with asking(self._pool, caller) as connection:
+                return await talks(connection, caller, MOST_PEOPLE)
+        except FAILURES as error:
+            return refusal(error, caller.seconds)
+
     # --- the RAG prompt ---------------------------------------------------------------------------
 
-    async def prompt(self, asked: Asked) -> tuple[str, RagResponse]:
-        """The prompt that this question becomes; no model is asked. Raises ConsoleError."""
+    async def prompt(self, asked: Asked, conversation: str | None = None) -> tuple[str, RagResponse]:
+        """The prompt that this question becomes, after the turns of a conversation. Raises ConsoleError."""
         from devora_console.search.rag.pipeline import get_rag_pipeline  # noqa: PLC0415 - loads numpy
 
         await self._ready()
         pipeline = get_rag_pipeline(self._pool, self._settings, record=False)
         self._show(answer=None)
         if asked.user is None:
-            return await pipeline.augment_as_owner(asked.text)
-        return await pipeline.augment_query(asked.text, asked.user)
+            return await pipeline.augment_as_owner(asked.text, conversation)
+        return await pipeline.augment_query(asked.text, asked.user, conversation)
 
     def asks_whom(self, prompt_tokens: int) -> str:
         """Who would be asked and what that may cost, in words. Raises ConsoleError when nobody can be."""
-        from devora_console.search.rag.price import most_it_costs, price_of  # noqa: PLC0415
+        from devora_console.search.rag.price import dollars, most_it_costs, price_of  # noqa: PLC0415
         from devora_console.search.rag.provider import endpoint_of  # noqa: PLC0415 - loads openai
 
         endpoint = endpoint_of(self._settings)
@@ -200,8 +212,11 @@ class Searching:
         if isinstance(most, Unknown) or isinstance(price, Unknown):
             cost = f"What it costs is not known: the price of {endpoint.model} is not set."
         else:
-            cost = f"It costs at most ${most:f} (price of {price.as_of})."
-        return f"{prompt_tokens} tokens go to {endpoint.name}, model {endpoint.model}. {cost}"
+            cost = f"It costs at most {dollars(most)} (price of {price.as_of})."
+        spaced = f"{prompt_tokens:,}".replace(",", "\u202f")
+        far = "goes to a program on this machine" if endpoint.here else "leaves this machine"
+        where = f"What stands in the prompt {far}: {endpoint.name}, model {endpoint.model}."
+        return f"{where} It is {spaced} tokens. {cost}"
 
     async def whom(self, prompt_tokens: int) -> str:
         """The same, on the service loop: the client of the provider takes a moment to load. Raises ConsoleError."""

@@ -9,7 +9,7 @@ from devora_console.core.unknown import Unknown
 from devora_console.postgres.plans.snapshot import Plan
 from devora_console.search.model import Asked, Method, SearchSnapshot
 from devora_console.search.rag.model import RagResponse
-from devora_console.search.seen import Person, SearchSeen
+from devora_console.search.seen import Person, SearchSeen, Talk
 from devora_console.search.trying import Neighbours, Tried
 
 
@@ -56,11 +56,14 @@ class SearchPort(Protocol):
     async def people(self, text: str) -> tuple[Person, ...] | Unknown:
         """Users whose id or address holds the text."""
 
-    async def prompt(self, asked: Asked) -> tuple[str, RagResponse]:
-        """The RAG prompt this question becomes; no model is asked."""
+    async def talks(self, asked: Asked) -> tuple[Talk, ...] | Unknown:
+        """The latest conversations of whom the ask is made as."""
+
+    async def prompt(self, asked: Asked, conversation: str | None = None) -> tuple[str, RagResponse]:
+        """The RAG prompt this question becomes, with the latest turns of that conversation; no model is asked."""
 
     async def whom(self, prompt_tokens: int) -> str:
-        """Who would be asked, and what that costs at most. ConsoleError when nobody can be asked."""
+        """Who would be asked and where, and what that costs at most. ConsoleError when nobody can be asked."""
 
     async def ask_model(self, prompt: str, response: RagResponse) -> None:
         """Send the prompt; the answer comes with wake-ups."""

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.analytics.conftest import Place
 from tests.eventually import eventually
 
@@ -42,6 +44,7 @@ async def _due(place: Place) -> None:
     await place.fetch("UPDATE devora_console.event_waiting SET due_at = now()")
 
 
+@pytest.mark.slow
 async def test_between_the_disk_and_the_table(place: Place) -> None:
     with _backend(place, "disk", 40) as (child, told):
         child.send_signal(signal.SIGKILL)
@@ -52,6 +55,7 @@ async def test_between_the_disk_and_the_table(place: Place) -> None:
     assert (await place.look()).spooled == 0
 
 
+@pytest.mark.slow
 async def test_between_the_table_and_the_answer(place: Place) -> None:
     place.posthog.hang = True
     with _backend(place, "away", 40) as (child, told):

@@ -25,6 +25,7 @@ from devora_console.analytics.metrics.model import (
     RevenueMetrics,
     UserMetrics,
 )
+from devora_console.analytics.metrics.refresh import LOCK
 from devora_console.config.metrics import MetricsSettings
 from devora_console.config.secret import Dsn
 from devora_console.core.problems import ConsoleError
@@ -247,9 +248,31 @@ async def test_who_may_see_everybody(rows: Planted, target: Dsn) -> None:
             await MetricsService(application, SETTINGS).get_dashboard_metrics()
     assert refused.value.problem.code == "metrics_refused"
     assert "one user's rows" in refused.value.problem.message
-    async with await pool_of(target, "metrics_role") as sums:
+    assert "GRANT metrics_role" in refused.value.problem.remedy
+    async with await pool_of(target, "app_user", "metrics_role") as sums:
         total = (await MetricsService(sums, SETTINGS).get_dashboard_metrics()).user_metrics.total_users
     assert total == sum(not user.deleted for user in rows.users)
+
+
+async def test_old_figures_are_refreshed_unless_somebody_is_at_it(target: Dsn, pool: Pool) -> None:
+    service = MetricsService(pool, MetricsSettings(fresh_minutes=1e-6))
+    kept = MetricsService(pool, MetricsSettings(fresh_minutes=1e-6, refresh_when_old=False))
+
+    async def moment(asked: MetricsService) -> object:
+        told = (await asked.get_dashboard_metrics()).freshness
+        assert not told.fresh
+        return told.refreshed_at
+
+    first = await moment(kept)
+    assert await moment(kept) == first
+    second = await moment(service)
+    assert second != first
+    holder = await asyncpg.connect(target.reveal())
+    async with holder.transaction():
+        await holder.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        assert await moment(service) == second
+    await holder.close()
+    assert await moment(service) != second
 
 
 async def test_statements_are_averaged_without_the_consoles_own(target: Dsn, pool: Pool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from devora_console.bench.model import Parameter, Question
 from devora_console.bench.result import Asked, Kind, Manner, Place, Result, Series, Subject
 from devora_console.bench.sides import Listed, Reply
+from devora_console.core.problems import connect_error
 from devora_console.core.unknown import Unknown
 
 AT = datetime(2026, 11, 28, 6, 0, tzinfo=UTC)
@@ -84,6 +85,7 @@ class FakeSide:
     log: list[tuple[str, str]] = field(default_factory=list)
     most: int = 0
     under_way: int = 0
+    gone: bool = False
 
     async def listed(self, parameter: Parameter, values: Mapping[str, Any]) -> list[Listed]:
         return [Listed(key, value) for key, value in self.listing.get(parameter.name, ())]
@@ -97,6 +99,10 @@ class FakeSide:
             return self.answer(question, values)
         finally:
             self.under_way -= 1
+
+    async def alive(self) -> None:
+        if self.gone:
+            raise connect_error("gone", f"{self.name} does not answer")
 
     async def place(self, questions: Sequence[Question]) -> Place:
         return place(self.name)

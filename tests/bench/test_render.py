@@ -128,13 +128,22 @@ def test_results_over_time_are_a_line() -> None:
 def test_a_result_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
     store = Store(tmp_path / "bench")
     store.prepare()
-    found = replace(whole("a stand-in"), id=new_id(AT, "both"))
+    found = replace(whole("a stand-in"), id="20261128-060000-both-3fa9")
+    assert len(new_id(AT, "both")) == len(found.id)
     path = store.keep(found)
     assert path.stat().st_mode & 0o077 == 0
     assert store.read("last") == store.read(found.id[:15]) == found
     assert read(store) == [found]
     assert store.latest_before("devora_db") == found
     assert store.latest_before("other") is None
+    part = replace(result(asked(series(9.0), NOT_THERE, digest="x")), id="20261128-060000-before-0000")
+    store.keep(part)
+    newer = replace(found, id="20261128-060000-both-ffff", questions=found.questions[:1])
+    store.keep(newer)
+    assert store.latest_before("devora_db", ["x"]) == part
+    assert store.latest_before("devora_db", ["d"]) == found  # it has more of them than the newer one
+    store._path(part.id).unlink()
+    store._path(newer.id).unlink()
     (tmp_path / "bench" / "20261128-060001-both-ffff.json").write_text('{"id": 1}')
     (tmp_path / "bench" / "notes.json").write_text("{}")
     assert [type(each) for each in store.every()] == [Result, Problem]

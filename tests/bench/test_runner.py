@@ -88,6 +88,8 @@ async def test_a_question_that_never_ends_is_given_up() -> None:
     assert isinstance(never, Unknown)
     assert never.reason == "it failed: 6 asks one after another took over 10 s"
     assert len(side.log) == 6
+    with pytest.raises(ConsoleError, match="mongo does not answer"):
+        await runner(FakeSide("mongo", hanging, gone=True)).run()
 
 
 async def test_a_side_that_is_lost_ends_the_run() -> None:

@@ -2,7 +2,9 @@
 
 Words follow Zipf and Mandelbrot: 60,000 of them, the commonest being French function words; a fourth of the words of a
 message are of its user's own 300 favourites. Every user has some topics, each a point in space; conversations lie
-around topics, and the vectors of messages around their conversation, as those of real texts do.
+around topics, and the vectors of messages around their conversation, as those of real texts do. In a scattered corpus
+they lie around the topics in every direction alike, whatever their conversation: a message has no near ones, only
+thousands that are about as far, which is the hardest there is for an index.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from dataclasses import dataclass, field
 WORDS = 60_000
 DIMENSIONS = 256
 PER_TALK = 20
-MODEL = "synthetic-256"
 _COMMON = (  # noqa: SIM905 - a text is what it is
     "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont avec ou son cette"
     " on aux mais comme nous ont été deux être tout leur si aussi fait même peut sans faire bien très bon code erreur"
@@ -51,6 +52,7 @@ _ONSETS = [
 _NUCLEI = ["a", "e", "é", "i", "o", "u", "ou", "ai", "on", "an", "in", "eau"]
 _CODAS = ["", "", "", "r", "l", "s", "t", "c", "tion", "ment", "ble", "que", "sse"]
 _POOL = 1 << 16  # numbers of noise that vectors take their turn of
+_WIDE_POOL = 1 << 20  # so many that hardly two messages of a topic lie at one place
 
 
 @dataclass
@@ -65,12 +67,18 @@ class Person:
 
 @dataclass
 class Corpus:
-    """Draws everything from one seed. ``total`` messages over ``people`` users."""
+    """Draws everything from one seed. ``total`` messages over ``people`` users. ``scattered``: not by conversation."""
 
     total: int
     people: int
     seed: int = 7
+    scattered: bool = False
     users: list[Person] = field(init=False)
+
+    @property
+    def model(self) -> str:
+        """What its vectors are said to be of."""
+        return f"{'scattered' if self.scattered else 'synthetic'}-{DIMENSIONS}"
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 - nothing secret
@@ -80,7 +88,8 @@ class Corpus:
         self.centres = [[centre(0, 1) for _ in range(DIMENSIONS)] for _ in range(400)]
         self._far = [centre(0, 0.8) for _ in range(_POOL)]
         near = random.Random(self.seed + 2).gauss  # noqa: S311 - nothing secret
-        self._near = [near(0, 0.5) for _ in range(_POOL)]
+        spread, pool = (0.9, _WIDE_POOL) if self.scattered else (0.5, _POOL)
+        self._near = [near(0, spread) for _ in range(pool)]
         self.users = self._users()
 
     def _users(self) -> list[Person]:
@@ -116,13 +125,15 @@ class Corpus:
 
     def talk(self, person: Person, number: int) -> list[float]:
         """Where the user's conversation of that number lies: around one of the user's topics, always at one place."""
-        start = zlib.crc32(person.id.bytes + number.to_bytes(4, "big")) % (_POOL - DIMENSIONS)
         centre = self.centres[person.topics[number % len(person.topics)]]
+        if self.scattered:
+            return centre
+        start = zlib.crc32(person.id.bytes + number.to_bytes(4, "big")) % (_POOL - DIMENSIONS)
         return list(map(operator.add, centre, self._far[start : start + DIMENSIONS]))
 
     def vector(self, talk: list[float]) -> list[float]:
         """A message of the conversation that lies there."""
-        start = self.random.randrange(_POOL - DIMENSIONS)
+        start = self.random.randrange(len(self._near) - DIMENSIONS)
         return list(map(operator.add, talk, self._near[start : start + DIMENSIONS]))
 
     def asked(self, person: Person) -> list[float]:
@@ -131,10 +142,15 @@ class Corpus:
         return self.vector(self.talk(person, self.random.randrange(talks)))
 
     def query(self, person: Person, *, typo: bool) -> str:
-        """A message of this user's that is in no table, with a typing error in one of its longer words if wanted."""
-        words = self.text(person).split()
-        long = [at for at, word in enumerate(words) if len(word) >= 6 and word.isalpha()]
-        if typo and long:
+        """A message of this user's that is in no table, with a typing error in one of its longer words if wanted.
+
+        One of stop words only would be no query.
+        """
+        words, long = [""], list[int]()
+        while not long:
+            words = self.text(person).split()
+            long = [at for at, word in enumerate(words) if len(word) >= 6 and word.isalpha()]
+        if typo:
             at = self.random.choice(long)
             words[at] = mistyped(words[at], self.random)
         return " ".join(words)

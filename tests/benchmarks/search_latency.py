@@ -1,17 +1,21 @@
-"""How fast searches are: ``uv run python tests/benchmarks/search_latency.py [--messages N] [--quick] [--keep DIR]``.
+"""How fast searches are, and how much the index of nearest neighbours finds.
+
+    uv run python tests/benchmarks/search_latency.py [--messages N] [--quick] [--keep DIR] [--corpus scattered]
 
 A million messages of 2,000 users are searched by four of them, who have 18 %, 7 % and 0.1 % of all messages, and 9.
 What is timed is one ask of the playground, from the typed text to the hits with their snippets, on a login that is a
 member of app_user and nothing more: the analysis of the query, the legs under row security, the fusion, the reading of
 what is shown. Queries are messages of the same user that are in no table, a third of them with a typing error. The
-vectors are synthetic, of 256 dimensions, around topics of each user; that of a query is there already, so that making
-it is not part of the time. Each method is asked alone; the hybrid asks its three legs at the same time.
+vectors are synthetic, of 256 dimensions, around topics of each user, and by conversation or scattered (``--corpus``);
+that of a query is there already, so that making it is not part of the time. Each method is asked alone; the hybrid asks
+its three legs at the same time.
 
 short_results counts searches that returned fewer hits than asked while the user has more: of full text against the
 documents with any word of the query, of semantic and hybrid against all. ann_recall compares the ten nearest with an
 exact search. analysis_* is the analysis' part of the asks. *_cold_* is the first time each query is asked.
 
-``--keep DIR`` leaves the database there and uses what it finds. The server has 1 GB of shared buffers.
+``--keep DIR`` leaves the database there and uses what it finds, vectors of either corpus. The server has 1 GB of
+shared buffers.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import secrets
 import sys
 import time
@@ -41,8 +46,8 @@ from devora_console.search.model import Method, MethodAnswer
 from devora_console.search.playground import Playground
 from devora_console.search.query import cleaned
 from tests.benchmarks.migration import say
-from tests.benchmarks.search_corpus import DIMENSIONS, MODEL, Corpus, Person
-from tests.benchmarks.search_world import build
+from tests.benchmarks.search_corpus import DIMENSIONS, Corpus, Person
+from tests.benchmarks.search_world import add_vectors, build
 
 SIZES = ("18pct", "7pct", "0.1pct", "9rows")
 METHODS = {Method.FTS: "fulltext", Method.TRIGRAM: "trigram", Method.SEMANTIC: "semantic", Method.HYBRID: "hybrid"}
@@ -56,7 +61,7 @@ class Prepared:
     """An embedder that knows the vectors of the queries beforehand."""
 
     vectors: dict[str, Sequence[float]]
-    model: str = MODEL
+    model: str
     dims: int = DIMENSIONS
     label: str = "vectors made beforehand"
     local: bool = True
@@ -114,9 +119,8 @@ async def run(dsn: Dsn, login: Dsn, corpus: Corpus, queries: int, rounds: int) -
     settings = Settings(postgres=PostgresSettings(dsn=login))
     for size, person in zip(SIZES, corpus.users, strict=False):
         asked = _queries(corpus, person, queries)
-        playground = await Playground.open(
-            settings, embedder=Prepared({cleaned(text)[0]: vector for text, vector in asked.items()})
-        )
+        known = {cleaned(text)[0]: vector for text, vector in asked.items()}
+        playground = await Playground.open(settings, embedder=Prepared(known, corpus.model))
         searcher = Searcher(playground, settings, str(person.id))
         few = min(LIMIT, person.messages)
         took = await measure(
@@ -233,7 +237,7 @@ async def prepare(servers: DemoServers, corpus: Corpus, memory_mb: int) -> tuple
     servers.postgres.stop()
     servers.postgres.start()
     dsn = for_database(servers.postgres.dsn, _DATABASE)
-    return dsn, {} if there else await build(dsn, corpus, memory_mb)
+    return dsn, await (add_vectors if there else build)(dsn, corpus, memory_mb)
 
 
 def main() -> None:
@@ -244,6 +248,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=120, help="per user size")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="50,000 messages of 200 users, 30 queries")
+    parser.add_argument("--corpus", choices=("clustered", "scattered"), default="clustered")
     parser.add_argument("--keep", type=Path, help="leave the database here, and use the one that is here")
     options = parser.parse_args()
     if options.quick:
@@ -254,10 +259,11 @@ def main() -> None:
     servers = DemoServers(home, durable=False)
     try:
         began = time.perf_counter()
-        corpus = Corpus(options.messages, options.users)
+        corpus = Corpus(options.messages, options.users, scattered=options.corpus == "scattered")
         dsn, built = asyncio.run(prepare(servers, corpus, 256 if options.quick else 2048))
-        answer: dict[str, object] = {"messages": options.messages, "users": options.users}
+        answer: dict[str, object] = {"messages": options.messages, "users": options.users, "corpus": options.corpus}
         answer |= {name: round(value, 1) for name, value in built.items()}
+        answer["load"] = round(os.getloadavg()[0], 1)
         # Of a seed of their own: none of these messages is in the tables.
         corpus.random.seed(corpus.seed + 1000)
         login = asyncio.run(application(dsn))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 import struct
 import time
@@ -19,11 +18,11 @@ from devora_console import schema
 from devora_console.config.secret import Dsn
 from devora_console.migration import documents, vectors
 from devora_console.migration.setaside import bring_back, set_aside, validate, waiting
+from devora_console.search.embed.ann import index_name
 from tests.benchmarks.migration import say
-from tests.benchmarks.search_corpus import DIMENSIONS, MODEL, PER_TALK, Corpus, Person, batches, vector_binary
+from tests.benchmarks.search_corpus import DIMENSIONS, PER_TALK, Corpus, Person, batches, vector_binary
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-ANN_INDEX = f"idx_embeddings_ann_{hashlib.sha256(MODEL.encode()).hexdigest()[:8]}_{DIMENSIONS}"
 _TABLES = ["users", "projects", "conversations", "messages", "project_files", "embeddings"]
 _WORKERS = 2
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
@@ -45,14 +44,31 @@ async def build(dsn: Dsn, corpus: Corpus, memory_mb: int) -> dict[str, float]:
     took["documents_seconds"] = await _timed(_documents(dsn, connection))
     took["indexes_seconds"] = await _timed(_indexes(dsn, connection, memory_mb))
     took["vocabulary_seconds"] = await _timed(connection.execute("SELECT devora_refresh_vocabulary()"))
-    took["embeddings_seconds"] = await _timed(_embeddings(connection, corpus))
-    took["ann_index_seconds"] = await _timed(_ann_index(connection, memory_mb))
+    took |= await _nearest(connection, corpus, memory_mb)
     began = time.perf_counter()
     for table in [*_TABLES, documents.TABLE, "search_vocabulary"]:
         await connection.execute(f"VACUUM (ANALYZE) public.{table}")
     took["analyze_seconds"] = time.perf_counter() - began
     await connection.close()
     return took
+
+
+async def add_vectors(dsn: Dsn, corpus: Corpus, memory_mb: int) -> dict[str, float]:
+    """The vectors of this corpus in a database that is there, unless they are in it; with the seconds it took."""
+    connection = await asyncpg.connect(dsn.reveal())
+    took: dict[str, float] = {}
+    if not await connection.fetchval("SELECT EXISTS (SELECT FROM embeddings WHERE model_name = $1)", corpus.model):
+        took = await _nearest(connection, corpus, memory_mb)
+        await connection.execute("VACUUM (ANALYZE) public.embeddings")
+    await connection.close()
+    return took
+
+
+async def _nearest(connection: Connection, corpus: Corpus, memory_mb: int) -> dict[str, float]:
+    return {
+        "embeddings_seconds": await _timed(_embeddings(connection, corpus)),
+        "ann_index_seconds": await _timed(_ann_index(connection, corpus.model, memory_mb)),
+    }
 
 
 async def _timed(work: Iterable[object] | asyncio.Future[object] | object) -> float:
@@ -176,7 +192,7 @@ async def _copy_vectors(connection: Connection, corpus: Corpus, person: Person, 
             + _bytes(b"message")
             + _bytes(each.bytes)
             + _bytes(b"")
-            + _bytes(MODEL.encode())
+            + _bytes(corpus.model.encode())
             + vector_binary(corpus.vector(talks[at // PER_TALK]))
             for at, each in enumerate(ids[start : start + 10_000])
         ]
@@ -190,12 +206,12 @@ def _bytes(value: bytes) -> bytes:
     return struct.pack(">i", len(value)) + value
 
 
-async def _ann_index(connection: Connection, memory_mb: int) -> None:
+async def _ann_index(connection: Connection, model: str, memory_mb: int) -> None:
     """One partition after the other says how far it is."""
     await connection.execute(f"SET maintenance_work_mem = '{memory_mb}MB'")
     await connection.execute("SET max_parallel_maintenance_workers = 1")
     await connection.execute(
-        f"CREATE INDEX {ANN_INDEX} ON public.embeddings USING hnsw"
-        f" ((embedding_vector::vector({DIMENSIONS})) vector_cosine_ops) WHERE model_name = '{MODEL}'"
+        f"CREATE INDEX {index_name(model, DIMENSIONS)} ON public.embeddings USING hnsw"
+        f" ((embedding_vector::vector({DIMENSIONS})) vector_cosine_ops) WHERE model_name = '{model}'"
     )
     say("the index for nearest neighbours is built")

@@ -52,6 +52,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "search.method": ("fts", "trigram", "semantic", "hybrid", "fts"),
     "search.limit": ("11", "12", "13", "14", "15"),
     "search.statement_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "search.meaning_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "search.fts_weight": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "search.trigram_weight": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "search.semantic_weight": ("1.5", "2.5", "3.5", "4.5", "5.5"),
@@ -109,6 +110,11 @@ VALUES: dict[str, tuple[str, ...]] = {
     "cutover.notify_url": ("https://a", "https://b", "https://c", "https://d", "https://e"),
     "cutover.posthog_annotations": ("true", "false", "true", "false", "true"),
     "cutover.output_limit_mb": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "exporter.host": ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"),
+    "exporter.port": ("9001", "9002", "9003", "9004", "9005"),
+    "exporter.every_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "exporter.gates_minutes": ("1.5", "2.5", "3.5", "4.5", "5.5"),
+    "exporter.top": ("1", "2", "3", "4", "5"),
     "terminal.refresh_seconds": ("1.5", "2.5", "3.5", "4.5", "5.5"),
     "terminal.theme": ("a", "b", "c", "d", "e"),
     "terminal.unicode": ("auto", "always", "never", "always", "auto"),
@@ -155,6 +161,7 @@ _BARE = (
     "bench.differing_percent",
     "bench.busy_load",
     "bench.goal_percent",
+    *(f"exporter.{each}" for each in ("port", "every_seconds", "gates_minutes", "top")),
 )
 SOURCES = ("file", "profile", ".env", "environment", "command line")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -88,6 +89,28 @@ async def test_every_write_is_followed(applied: Database, person: MakePerson) ->
         await owner.execute("UPDATE project_files SET is_current = true, name = 'a/' || name")
         assert (what, await differing(owner)) == (what, [])
         await transaction.rollback()
+
+
+@pytest.mark.parametrize("name", ["a conversation renamed", "a conversation to another user", "a project renamed"])
+async def test_what_arrives_while_its_parent_changes_waits_and_follows(
+    name: str, applied: Database, person: MakePerson
+) -> None:
+    names = await _world(applied, person)
+    owner, writer = await applied.as_owner(), await applied.as_owner()
+    if "project" in name:
+        arrives = "INSERT INTO project_files (project_id, name, content) VALUES ('{project}', 'neuf.py', 'pass')"
+    else:
+        arrives = "INSERT INTO messages (conversation_id, role, content) VALUES ('{talk}', 'user', 'Où est-ce ?')"
+    async with owner.transaction():
+        await owner.execute(WRITES[name].format(**names))
+        writing = asyncio.create_task(writer.execute(arrives.format(**names)))
+        while not await owner.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)", writer.get_server_pid()
+        ):
+            assert not writing.done(), "it did not wait"
+            await asyncio.sleep(0.01)
+    await writing
+    await assert_documents(owner)
 
 
 async def test_the_application_writes_them_without_a_right_to(applied: Database, person: MakePerson) -> None:

@@ -174,3 +174,18 @@ async def test_an_index_of_a_model_is_no_drift(with_vectors: tuple[Database, Any
     assert (await check(owner)).verdict == "ok"
     await owner.execute("CREATE INDEX idx_embeddings_other ON embeddings (created_at)")
     assert [each.object for each in (await check(owner)).drift] == ["public.idx_embeddings_other"]
+
+
+async def test_titles_below_a_score_are_left_out_and_nothing_else(applied: Database, person: MakePerson) -> None:
+    ana = await _corpus(applied, person)
+    owner = await applied.as_owner()
+    titles = ["Facture du client", "Facture mensuelle", "Relance du client mensuelle", "Cient", "Autre chose"]
+    await owner.executemany(
+        "INSERT INTO conversations (user_id, title) VALUES ($1, $2)", [(ana.user, title) for title in titles]
+    )
+    application = await _as(applied, ana.user)
+    for words in ("factures client mensuel relance", "clinet facture", "client", "geolocalistion"):
+        every = await application.fetch("SELECT * FROM devora_search_trigram($1)", words)
+        for least in (0.3, 0.5, 0.9):
+            kept = await application.fetch("SELECT * FROM devora_search_trigram($1, score_from => $2)", words, least)
+            assert kept == [row for row in every if row["score"] >= least], (words, least)

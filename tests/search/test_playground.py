@@ -12,6 +12,8 @@ from devora_console.config.settings import PostgresSettings, Settings
 from devora_console.core.problems import Problem
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.plans import Plan
+from devora_console.search.engine import Engine, Round
+from devora_console.search.found import Found
 from devora_console.search.knobs import asked_of
 from devora_console.search.model import MARK_BEGIN, Asked, Filters, Isolation, Method, SearchSnapshot
 from devora_console.search.movement import movement
@@ -20,7 +22,7 @@ from devora_console.search.playground import Playground
 from devora_console.search.trying import Neighbours, Tried
 from tests.conftest import DatabaseFrom, TemplateDatabase
 from tests.postgres.conftest import as_role
-from tests.search.world import ALICE, BOB, NOBODY, World, name, prepare
+from tests.search.world import ALICE, BOB, NOBODY, World, execute, name, prepare
 
 ODD = (
     "", "   ", "\0", "c++", "'; drop table users; --", "le la les", "-fuite", "-fuite -cache", "🙂", "\ud800",
@@ -105,6 +107,41 @@ async def test_a_typing_error_finds_what_was_meant(world: World, playground: Pla
     bob = await ask(playground, asked(world, "processus", BOB))
     assert "leak" not in str(bob.analysed.words)  # his own words only, never those of others
     assert all(word.fate.value != "kept" for word in bob.analysed.words)
+
+
+async def test_a_real_word_that_nobody_wrote_is_not_taken_for_another(world: World, playground: Playground) -> None:
+    await execute(
+        world.dsn,
+        f"UPDATE public.messages SET content = 'Il faut préparer un ordre.' WHERE id = '{name('leak 1')}'",  # noqa: S608
+    )
+    await execute(world.dsn, "SELECT public.devora_refresh_vocabulary()")
+    found = await ask(playground, asked(world, "réparer"))
+    assert [(word.fate.value, word.became) for word in found.analysed.words] == [("in no document", "repar")]
+    assert "In no document: réparer." in found.analysed.notes
+    slip = await ask(playground, asked(world, "préaprer"))
+    assert "préaprer (by the stem prepar, too)" in str(slip.analysed.notes)
+
+
+async def test_signs_of_languages_are_spelt_as_files_do(world: World, playground: Playground) -> None:
+    await execute(
+        world.dsn,
+        f"UPDATE public.messages SET content = 'Voici: ```cpp\\nint a;```' WHERE id = '{name('leak 1')}'",  # noqa: S608
+    )
+    found = await ask(playground, asked(world, "C++"))
+    assert ids(found, Method.FTS) == [str(name("leak 1"))]
+    assert "C++ as cpp" in str(found.analysed.notes)
+    option = await ask(playground, asked(world, "git --worker"))
+    assert [word.fate.value for word in option.analysed.words] == ["in no document", "kept"]
+    assert "!" not in option.analysed.strict
+
+
+async def test_nothing_to_find_is_not_a_missing_model(world: World, playground: Playground) -> None:
+    found = await ask(playground, asked(world, "fuite", NOBODY))
+    problem = found.methods[Method.SEMANTIC].problem
+    assert isinstance(problem, Problem)
+    assert problem.code == "no_documents_yet"
+    stop = await ask(playground, asked(world, "le la"))
+    assert "fewer than three" not in str(stop.methods[Method.TRIGRAM].problem)
 
 
 async def test_names_and_identifiers_are_found_in_parts(world: World, playground: Playground) -> None:
@@ -206,7 +243,25 @@ async def test_plans_neighbours_and_edited_statements(world: World, playground: 
     assert isinstance(own, Tried)
     assert own.rows == ((6,),)
     for wrong in ("DELETE FROM users", "SELECT 1; SELECT 2", "SELECT set_config('role', 'postgres', true)", "SELEC"):
-        assert isinstance(await playground.try_sql(found.asked, wrong), Unknown), wrong
+        refused = await playground.try_sql(found.asked, wrong)
+        assert isinstance(refused, Unknown), wrong
+        assert "plan" not in str(refused)
+        assert "it what" not in str(refused)
+    hasty = replace(found.asked)
+    playground._engine.settings = playground._engine.settings.model_copy(update={"statement_seconds": 0.2})
+    assert "it was ended after 0.2 s" in str(await playground.try_sql(hasty, "SELECT pg_sleep(5)"))
+
+
+async def test_few_vectors_are_compared_with_every_one_on_purpose(
+    world: World, playground: Playground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devora_console.search.plans._MANY_ROWS", 1.0)
+    found = await ask(playground, asked(world, "fuite mémoire"))
+    plan = (await playground.explain(found, Method.SEMANTIC))[Method.SEMANTIC]
+    assert isinstance(plan, Plan)
+    assert "does not use" not in str(flags(plan, Method.SEMANTIC))
+    through = replace(plan, settings=(("enable_sort", "off"),))
+    assert "does not use" in str(flags(through, Method.SEMANTIC))
 
 
 async def test_movement_is_told_against_a_baseline(world: World, playground: Playground) -> None:
@@ -214,3 +269,19 @@ async def test_movement_is_told_against_a_baseline(world: World, playground: Pla
     told = movement(found.methods[Method.HYBRID].hits, found.methods[Method.FTS].hits)
     assert told.words(("conversation", str(name("leak")))) == "="
     assert told.new
+
+
+async def test_each_leg_is_asked_once(world: World, playground: Playground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that begins before the analysis, too."""
+    asked_for: list[Method] = []
+    leg = Engine._leg
+
+    async def counted(self: Engine, now: Round, method: Method) -> Found:
+        asked_for.append(method)
+        return await leg(self, now, method)
+
+    monkeypatch.setattr(Engine, "_leg", counted)
+    for text in ("fuite mémoire", "fuite -cache"):
+        asked_for.clear()
+        await ask(playground, asked(world, text))
+        assert sorted(asked_for) == [Method.FTS, Method.SEMANTIC, Method.TRIGRAM]

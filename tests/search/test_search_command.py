@@ -109,6 +109,12 @@ async def test_what_cannot_be_asked_is_said(run: Run, world: World) -> None:
     for text in ("", "'; drop table users"):
         assert run("search", text, *fast, **env).code == 0, text
     assert run("search", *fast, "--", "-fuite", **env).code == 0
+    for text in ("-fuite", "-h -fuite", "--amend ne marche pas"):
+        for words in ((*fast, "--json", text), (text, *fast, "--json")):
+            assert run("search", *words, **env).json()["query"] == text
+    assert run("search", "--as-ownr", "fuite", **env).code == 2
+    assert "No such option" in run("search", "--as-ownr", "fuite", **env).err
+    assert run("search", "fuite", *fast, "--since", "2025-02-01", "--until", "2025-01-01", **env).code == 2
     assert run("search", "for", "suite", "--as-owner", "--method", "fts", "--json", **env).json()["query"] == "suite"
     assert "suite" in run("search", "--help").out
     await execute(world.dsn, "DROP TABLE public.search_documents CASCADE")
@@ -137,6 +143,7 @@ async def test_a_suite_before_and_after(run: Run, world: World, tmp_path: Path) 
     suite.write_text(json.dumps({"user": str(ALICE), "queries": queries}))
     ran = run("search", "suite", "run", str(suite), "--json", **env).json()
     assert ran["metrics"]["hybrid"]["mrr"] == 1.0
+    assert "there are vectors, but none of hash" in str(ran["metrics"]["semantic"]["mrr"])  # none, which is no 0
     assert ran["n"] == 6
     assert ran["embedder"]["model"].startswith("hash")
     assert run("search", "suite", "compare", str(suite), **env).code == 2  # nothing is recorded

@@ -22,7 +22,7 @@ from devora_console.search.model import (
     Word,
 )
 from devora_console.search.rag.model import RagResponse
-from devora_console.search.seen import Person, SearchSeen
+from devora_console.search.seen import Person, SearchSeen, Talk
 from devora_console.search.trying import Neighbours, Tried
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -117,7 +117,11 @@ class FakeSearching:
         """One of that name."""
         return (Person(USER, f"{text}@devora.invalid", 12),)
 
-    async def prompt(self, asked: Asked) -> tuple[str, RagResponse]:
+    async def talks(self, asked: Asked) -> tuple[Talk, ...] | Unknown:
+        """One."""
+        return (Talk(USER, f"Fuite {EVIL}", AT, 3),)
+
+    async def prompt(self, asked: Asked, conversation: str | None = None) -> tuple[str, RagResponse]:
         """There is none."""
         raise NotImplementedError
 

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from devora_console.config.load import load
+from devora_console.config.rag import RagSettings
 from devora_console.config.secret import Dsn
 from devora_console.core.guard import Guard
 from devora_console.core.safetext import safe
@@ -90,7 +91,9 @@ async def test_a_user_is_chosen_and_hits_are_judged(services: FakeServices, tmp_
         await typed(pilot, "fuite")
         await press(pilot, "enter", "j")
         await until(pilot, lambda: "from everybody's documents" in said(app))
+        assert "0, 1 or 2; p another file" in said(app)
         everybody = tmp_path / "everybody.json"
+        await press(pilot, "p")
         app.screen.query_one(Input).value = str(everybody)
         await press(pilot, "enter", "1")
         await until(pilot, everybody.exists)
@@ -168,8 +171,20 @@ async def test_a_real_server_answers_as_each_user(real: ConsoleServices, world: 
         await until(pilot, lambda: "Nothing is wrong" in said(app) or "rows expected" in said(app))
         await press(pilot, "escape", "r")
         await until(pilot, lambda: "No model was asked" in said(app), 20)
+        await press(pilot, "v")
+        await until(pilot, lambda: "the question stands alone" in said(app) and "Fuite mémoire dans" in said(app), 20)
+        assert "Courriels" not in said(app)  # Bob's
+        await press(pilot, "down", "enter")
+        await until(pilot, lambda: "goes on with Fuite mémoire dans le worker: 2 turns" in said(app), 20)
         await press(pilot, "A")
         await until(pilot, lambda: "no key for OpenAI" in said(app), 20)
+        real.searching._settings = real.searching._settings.model_copy(
+            update={"rag": RagSettings(base_url="http://127.0.0.1:9/v1")}
+        )
+        await press(pilot, "A")
+        await until(pilot, lambda: "goes to a program on this machine" in said(app), 20)
+        assert "leaves this machine" not in said(app)
+        await press(pilot, "escape")
         assert (await execute(world, "SELECT count(*) FROM public.users"))[0][0] == 2
         assert {ALICE, BOB}  # both are still there
 

@@ -81,8 +81,8 @@ async def situation(connection: Connection, settings: MetricsSettings) -> Situat
         raise refused(
             "metrics_refused",
             f"{row['login']} may not read the figures of all users: the application's own role sees one user's rows",
-            f"GRANT admin_role TO {quoted(row['login'])}, or metrics_role, which sees figures and no rows; or connect "
-            "as the owner",
+            f"GRANT metrics_role TO {quoted(row['login'])}: it reads the views behind the figures and no table. Not "
+            "admin_role, which lifts row-level security from everything that login does",
         )
     rows = await ask(connection, settings, "metrics_freshness")
     views = {each["view_name"]: each["refreshed_at"] for each in rows}

@@ -11,8 +11,8 @@ from devora_console.analytics.metrics.read import missing
 from devora_console.core.problems import refused
 from devora_console.postgres.sqlfiles import sql
 
-# Two at once would do the same work twice, one after the other.
-_LOCK = 0x6465_7661_6D74
+LOCK = 0x6465_7661_6D74
+"""Held by whoever refreshes: two at once would do the same work twice, one after the other."""
 _UNTIL_DONE = "SELECT pg_catalog.pg_advisory_xact_lock($1)"
 _IF_FREE = "SELECT pg_catalog.pg_try_advisory_xact_lock($1)"
 
@@ -27,10 +27,10 @@ async def refresh(connection: Any, *, seconds: float = 0, wait: bool = True) -> 
         async with connection.transaction():
             await connection.execute("SET TRANSACTION READ WRITE")
             await connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
-            if not wait and not await connection.fetchval(_IF_FREE, _LOCK):
+            if not wait and not await connection.fetchval(_IF_FREE, LOCK):
                 return None
             if wait:
-                await connection.execute(_UNTIL_DONE, _LOCK)
+                await connection.execute(_UNTIL_DONE, LOCK)
             await connection.execute("SELECT public.refresh_all_stats()")
             rows = await connection.fetch(sql(HERE, "metrics_freshness"))
     except (asyncpg.UndefinedFunctionError, asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):

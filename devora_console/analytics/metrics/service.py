@@ -26,6 +26,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _FAILURES = (asyncpg.PostgresError, TimeoutError, *LOST)
 DAYS = 30
+_PATIENCE_SECONDS, _LONGEST_SECONDS, _AGAIN_SECONDS = 5.0, 900.0, 60.0
 
 
 class MetricsService:
@@ -38,12 +39,14 @@ class MetricsService:
     def __init__(self, pool: Pool, settings: MetricsSettings) -> None:
         self.pool = pool
         self._settings = settings
-        self._tried = 0.0
-        self._refreshing = asyncio.Lock()
+        self._not_before = 0.0
+        self._refreshing: asyncio.Task[bool] | None = None
 
     async def get_dashboard_metrics(self) -> DashboardMetrics:
-        """Every figure. Old ones (``metrics.fresh_minutes``) are refreshed first, when the login may and
-        ``metrics.refresh_when_old`` is set; one that nothing measures is an Unknown, with its reason.
+        """Every figure; one that nothing measures is an Unknown, with its reason.
+
+        Old ones (``metrics.fresh_minutes``) are refreshed, when the login may and ``metrics.refresh_when_old`` is set.
+        A refresh of more than some seconds goes on behind the answer, which then says how old it is.
         """
         return (await self.get_report()).dashboard
 
@@ -63,7 +66,7 @@ class MetricsService:
         freshness = found.dashboard.freshness
         if freshness.fresh or not (self._settings.refresh_when_old and freshness.may_refresh):
             return found
-        if not await self._refresh_once():
+        if not await self._is_newer():
             return found
         return await self._ask(lambda connection: reading.report(connection, self._settings, days))
 
@@ -71,19 +74,26 @@ class MetricsService:
         """Refresh the figures now; waits for somebody else who does."""
         await self._ask(refresh)
 
-    async def _refresh_once(self) -> bool:
-        """Whether there is something newer now. One that failed is not tried with every request."""
-        async with self._refreshing:
-            patience = self._settings.fresh_minutes * 60
-            if self._tried and time.monotonic() - self._tried < min(60.0, patience):
-                return True  # somebody else's request has just done it, or tried
-            self._tried = time.monotonic()
-            try:
-                seconds = self._settings.statement_seconds
-                return await self._ask(lambda conn: refresh(conn, seconds=seconds, wait=False)) is not None
-            except ConsoleError as error:
-                _log.warning("the figures were not refreshed: %s", error.problem)
+    async def _is_newer(self) -> bool:
+        """Whether there is something newer now. Waits a little; a refresh that takes longer goes on by itself.
+
+        One that failed is not tried again with every request.
+        """
+        if self._refreshing is None or self._refreshing.done():
+            now = time.monotonic()
+            if now < self._not_before:
                 return False
+            self._not_before = now + min(_AGAIN_SECONDS, self._settings.fresh_minutes * 60)
+            self._refreshing = asyncio.ensure_future(self._refresh_quietly())
+        done, _ = await asyncio.wait({self._refreshing}, timeout=_PATIENCE_SECONDS)
+        return bool(done) and self._refreshing.result()
+
+    async def _refresh_quietly(self) -> bool:
+        try:
+            return await self._ask(lambda conn: refresh(conn, seconds=_LONGEST_SECONDS, wait=False)) is not None
+        except ConsoleError as error:
+            _log.warning("the figures were not refreshed: %s", error.problem)
+            return False
 
     async def _ask(self, work: Callable[[Any], Awaitable[T]]) -> T:
         try:

@@ -6,5 +6,9 @@ SELECT s.number, s.kind, s.table_name, s.name, s.definition, s.attach, s.afterwa
   FROM devora_console.set_aside s
  ORDER BY array_position(ARRAY['unique', 'index', 'foreign_key', 'trigger'], s.kind),
           s.definition LIKE '% USING gin %' DESC,
-          pg_catalog.pg_relation_size(to_regclass(format('public.%I', s.table_name))) DESC NULLS LAST,
+          (SELECT sum(pg_catalog.pg_relation_size(r.relid))  -- a partitioned table has nothing of its own
+             FROM (SELECT to_regclass(format('public.%I', s.table_name)) AS relid
+                   UNION
+                   SELECT t.relid FROM pg_catalog.pg_partition_tree(to_regclass(format('public.%I', s.table_name))) t
+                  ) AS r) DESC NULLS LAST,
           s.number

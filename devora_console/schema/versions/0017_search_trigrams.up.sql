@@ -12,7 +12,7 @@ BEGIN
       FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
      WHERE e.extname = 'pg_trgm';
     EXECUTE format('CREATE INDEX idx_search_documents_title_trgm
-        ON public.search_documents USING gin (public.devora_fold(title) %s.gin_trgm_ops)
+        ON public.search_documents USING gin (folded_title %s.gin_trgm_ops)
         WHERE entity_type <> ''message''', place);
     EXECUTE format('CREATE INDEX idx_search_vocabulary_word_trgm
         ON public.search_vocabulary USING gin (word %s.gin_trgm_ops)', place);
@@ -23,15 +23,22 @@ $body$;
 -- word similarity, where it is at least threshold. Word by word, because a sentence of twenty words is like no title.
 -- Of more than five words those count that are in the fewest documents: what nobody else has written is what was
 -- misspelt. Words of one or two letters have no trigram that an index could be asked for.
+-- score_from: documents below it are not wanted. To reach 0.5 a title must be like three of five words, so like one of
+-- any three: the index is asked for the three rarest only, and what is like too few is not scored. (A comparison takes
+-- some 6 µs, and a word has hundreds of candidates among the titles of a large user.)
 CREATE FUNCTION public.devora_search_trigram(
     words text, kinds text[] DEFAULT NULL, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
-    language text DEFAULT NULL, threshold real DEFAULT 0.5, most integer DEFAULT 50)
+    language text DEFAULT NULL, threshold real DEFAULT 0.5, most integer DEFAULT 50, score_from real DEFAULT 0)
     RETURNS TABLE (entity_type text, entity_id uuid, score real)
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50 SET search_path = pg_catalog, pg_temp SET jit = off
 AS $body$
 DECLARE
     wanted text[];
+    needed integer;
+    rare   text[];
     place  text;
+    scans  text;
+    scope  text := devora_console.search_scope();
 BEGIN
     SELECT array_agg(chosen.word) INTO wanted
       FROM (SELECT w.word
@@ -49,29 +56,44 @@ BEGIN
     SELECT quote_ident(n.nspname) INTO STRICT place
       FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_trgm';
     PERFORM set_config('pg_trgm.word_similarity_threshold', greatest(least(threshold, 1), 0.1)::text, true);
-    RETURN QUERY EXECUTE format(
-        'SELECT found.entity_type, found.entity_id, (sum(found.likeness) / %s)::real AS score
-           FROM (%s) found
+    -- No word counts more than 1. The subtraction is for what a real number cannot hold.
+    needed := least(greatest(ceil(score_from * cardinality(wanted) - 0.001), 1), cardinality(wanted));
+    rare := wanted[: cardinality(wanted) - needed + 1];
+    -- One scan of the index per word: with OR every title would be compared with every word.
+    SELECT string_agg(format(
+               'SELECT d.entity_type, d.entity_id, d.folded_title%s
+                  FROM public.search_documents d
+                 WHERE %s AND %s AND d.entity_type <> ''message'' AND %L OPERATOR(%s.<%%) d.folded_title',
+               CASE WHEN needed = 1 THEN format(', %s.word_similarity(%L, d.folded_title) AS likeness', place, word) END,
+               scope, devora_console.search_filter(kinds, since, until, language), word, place), ' UNION ALL ')
+      INTO scans FROM unnest(rare) AS word;
+    RETURN QUERY EXECUTE format(CASE WHEN needed = 1 THEN
+        'SELECT found.entity_type, found.entity_id, (sum(found.likeness) / %3$s)::real AS score
+           FROM (%1$s) found
           GROUP BY found.entity_type, found.entity_id
+         HAVING sum(found.likeness) / %3$s >= %6$L
           ORDER BY score DESC, found.entity_type, found.entity_id
-          LIMIT %s',
-        cardinality(wanted),
-        -- One scan of the index per word: with OR every title would be compared with every word.
-        (SELECT string_agg(format(
-                    'SELECT d.entity_type, d.entity_id,
-                            %1$s.word_similarity(%2$L, public.devora_fold(d.title)) AS likeness
-                       FROM public.search_documents d
-                      WHERE %3$s AND %4$s AND d.entity_type <> ''message''
-                        AND %2$L OPERATOR(%1$s.<%%) public.devora_fold(d.title)',
-                    place, word, devora_console.search_scope(),
-                    devora_console.search_filter(kinds, since, until, language)), ' UNION ALL ')
-           FROM unnest(wanted) AS word),
-        greatest(most, 0));
+          LIMIT %2$s'
+    ELSE
+        'SELECT alike.entity_type, alike.entity_id, s.score
+           FROM (SELECT found.entity_type, found.entity_id, found.folded_title, count(*) AS words
+                   FROM (%1$s) found
+                  GROUP BY found.entity_type, found.entity_id, found.folded_title) alike
+          CROSS JOIN LATERAL (
+                SELECT (sum(%4$s.word_similarity(w.word, alike.folded_title)) / %3$s)::real AS score
+                  FROM unnest($1) AS w(word) WHERE w.word OPERATOR(%4$s.<%%) alike.folded_title) s
+          WHERE alike.words + (SELECT count(*) FROM unnest($2) AS w(word)
+                                WHERE w.word OPERATOR(%4$s.<%%) alike.folded_title) >= %5$s
+            AND s.score >= %6$L
+          ORDER BY s.score DESC, alike.entity_type, alike.entity_id
+          LIMIT %2$s'
+    END, scans, greatest(most, 0), cardinality(wanted), place, needed, score_from)
+    USING wanted, wanted[cardinality(rare) + 1 :];
 END
 $body$;
-REVOKE EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer)
+REVOKE EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer, real)
     FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer)
+GRANT EXECUTE ON FUNCTION public.devora_search_trigram(text, text[], timestamptz, timestamptz, text, real, integer, real)
     TO app_user, admin_role;
 
 -- A lexeme as a tsquery writes it, which is not how SQL writes a text.

@@ -29,3 +29,4 @@ BEGIN
         ON public.embeddings USING hnsw (embedding_vector %s.vector_cosine_ops)', place);
 END
 $body$;
+DROP FUNCTION IF EXISTS devora_console.search_width(text, text, integer);

@@ -1,6 +1,7 @@
 -- what: forgets what became of events; the events stay, and none of those is sent again
 
 DROP FUNCTION IF EXISTS public.devora_event_delivery();
+DROP FUNCTION IF EXISTS public.devora_events_waiting();
 DROP FUNCTION IF EXISTS public.devora_retry_events();
 DROP FUNCTION IF EXISTS public.devora_settle_events(uuid[], text, text, double precision, text);
 DROP FUNCTION IF EXISTS public.devora_take_events(integer, double precision, text);

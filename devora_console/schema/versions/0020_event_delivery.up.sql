@@ -74,10 +74,12 @@ DECLARE
 BEGIN
     WITH given AS (
         SELECT g.id, g.event, u.id AS owner, g."user" AS said, g.session, g.at, coalesce(g.properties, '{}') AS properties,
-               g."user" ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AS is_id
-          FROM jsonb_to_recordset(events)
-               AS g (id uuid, event text, "user" text, session uuid, at timestamptz, properties jsonb)
-          LEFT JOIN public.users u ON u.id::text = g."user"
+               g.user_id
+          FROM (SELECT r.*, CASE WHEN r."user" ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                                 THEN r."user"::uuid END AS user_id
+                  FROM jsonb_to_recordset(events)
+                       AS r (id uuid, event text, "user" text, session uuid, at timestamptz, properties jsonb)) g
+          LEFT JOIN public.users u ON u.id = g.user_id
     ), stored AS (
         INSERT INTO public.analytics_events
                (id, user_id, event_name, event_properties, session_id, timestamp, created_date)
@@ -93,7 +95,8 @@ BEGIN
         SELECT s.id, sha256(convert_to(token, 'UTF8')) FROM stored s
     ), unclaimed AS (
         INSERT INTO devora_console.event_unclaimed (event_id, user_id)
-        SELECT g.id, g.said::uuid FROM given g JOIN stored s ON s.id = g.id WHERE g.owner IS NULL AND g.is_id
+        SELECT g.id, g.user_id FROM given g JOIN stored s ON s.id = g.id
+         WHERE g.owner IS NULL AND g.user_id IS NOT NULL
     )
     SELECT count(*)::integer INTO added FROM stored;
     RETURN added;
@@ -196,7 +199,14 @@ BEGIN
 END
 $body$;
 
--- How far events have come. Counts and moments only.
+-- How many wait for PostHog; quick however many there are by now.
+CREATE FUNCTION public.devora_events_waiting() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $body$
+    SELECT count(*) FROM devora_console.event_waiting w WHERE NOT w.refused
+$body$;
+
+-- How far events have come. Counts and moments only; counts every event.
 CREATE FUNCTION public.devora_event_delivery()
     RETURNS TABLE (stored bigint, delivered bigint, waiting bigint, refused bigint, oldest_waiting_at timestamptz,
                    next_due_at timestamptz, delivered_at timestamptz, problem text, problem_at timestamptz)
@@ -215,12 +225,13 @@ REVOKE ALL ON FUNCTION
     public.devora_record_events(jsonb, text), public.devora_claim_users(),
     public.devora_take_events(integer, double precision, text),
     public.devora_settle_events(uuid[], text, text, double precision, text),
-    public.devora_retry_events(), public.devora_event_delivery()
+    public.devora_retry_events(), public.devora_events_waiting(), public.devora_event_delivery()
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     public.devora_record_events(jsonb, text), public.devora_claim_users(),
     public.devora_take_events(integer, double precision, text),
-    public.devora_settle_events(uuid[], text, text, double precision, text), public.devora_event_delivery()
+    public.devora_settle_events(uuid[], text, text, double precision, text),
+    public.devora_events_waiting(), public.devora_event_delivery()
     TO app_user, admin_role;
 GRANT EXECUTE ON FUNCTION public.devora_retry_events() TO admin_role;
 GRANT EXECUTE ON FUNCTION public.devora_event_delivery() TO metrics_role;

@@ -24,11 +24,12 @@ _PRICES = MappingProxyType({"text-embedding-3-small": 0.02, "text-embedding-3-la
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for a million tokens, the day that was so, and who says so."""
+    """US dollars for a million tokens, the day that was so, who says so; ``own``: nobody is paid."""
 
     per_million: float
     as_of: str
     source: str
+    own: bool = False
 
     def cost(self, tokens: int) -> float:
         """US dollars for so many tokens."""
@@ -38,7 +39,7 @@ class Price:
 def price_of(settings: EmbedSettings) -> Price | Unknown:
     """What tokens cost with these settings; never a guess."""
     if settings.provider != "openai":
-        return Price(0.0, "always", "made here")
+        return Price(0.0, "always", "made here", own=True)
     if settings.price_per_million is not None:
         return Price(settings.price_per_million, settings.price_as_of or "an unknown day", "embed.price_per_million")
     known = _PRICES.get(settings.model) if settings.base_url is None else None

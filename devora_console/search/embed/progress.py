@@ -64,6 +64,12 @@ class Result:
     def words(self) -> str:
         """The final line."""
         told = self.progress
-        extra = f", {told.empty} with nothing to embed" if told.empty else ""
-        extra += f", {told.changed} edited meanwhile" if told.changed else ""
-        return f"{told.embedded} embedded, {self.remaining} remaining, {told.failed} failed{extra}"
+        extra = f", {_apart(told.empty)} with nothing to embed" if told.empty else ""
+        extra += f", {_apart(told.changed)} edited meanwhile" if told.changed else ""
+        counts = f"{_apart(told.embedded)} embedded, {_apart(self.remaining)} remaining, {_apart(told.failed)} failed"
+        return counts + extra
+
+
+def _apart(count: int) -> str:
+    """With a narrow space between thousands, as every count is written."""
+    return f"{count:,}".replace(",", "\u202f")

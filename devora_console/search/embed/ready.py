@@ -6,7 +6,7 @@ from devora_console.core.problems import ConsoleError, ExitCode, Problem
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.embed.work import HERE, Connection
 
-_APPLY = "Run: devora-console schema apply"
+_APPLY = "Run: devora-console schema apply; where that has nothing to do, schema check says what was taken away"
 
 
 async def missing(connection: Connection) -> Problem | None:
@@ -19,7 +19,9 @@ async def missing(connection: Connection) -> Problem | None:
             return Problem(
                 "pgvector_missing", f"{words}, and the server does not offer it", "Install pgvector on the server"
             )
-        return Problem("pgvector_missing", words, "CREATE EXTENSION vector; then: devora-console schema apply")
+        return Problem(
+            "pgvector_missing", words, "CREATE EXTENSION vector; then: devora-console schema apply, and schema check"
+        )
     if not row["tables"] or row["typmod"] is None:
         return Problem("schema_old", "the target has no tables for embeddings, or older ones", _APPLY)
     if row["typmod"] != -1:

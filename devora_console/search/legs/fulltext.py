@@ -9,7 +9,7 @@ from devora_console.core.problems import Problem
 from devora_console.postgres.sqlfiles import sql
 from devora_console.search.asking import Question
 from devora_console.search.ground import HERE
-from devora_console.search.model import Analysed, Asked, Knobs, Method
+from devora_console.search.model import Analysed, Asked, Fate, Knobs, Method
 
 EVERY, TWO, ONE = 0, 1, 2
 """How many of the words a document holds."""
@@ -26,8 +26,11 @@ def question(analysed: Analysed, asked: Asked, most: int, *, any_word: bool = Tr
 
 
 def _why(analysed: Analysed) -> str:
-    words = ", ".join(f"{word.text}: {word.fate}" for word in analysed.words[:5])
+    words = ", ".join(f"{word.text}: {_FATES.get(word.fate, word.fate)}" for word in analysed.words[:5])
     return f"Type a word that is in the documents ({words})" if words else "Type a word that is in the documents"
+
+
+_FATES = {Fate.VANISHED: "only signs", Fate.STOP: "a stop word"}
 
 
 def remarks(rows: Sequence[Any], asked: Asked) -> tuple[tuple[str, ...], tuple[str, ...]]:

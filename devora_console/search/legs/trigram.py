@@ -13,13 +13,18 @@ from devora_console.search.legs.without import keeping_out
 from devora_console.search.model import Analysed, Asked, Knobs, Method
 
 
-def question(analysed: Analysed, asked: Asked, most: int, ground: Ground) -> Question | Problem:
-    """Its statement; or why there is none."""
+def question(
+    analysed: Analysed, asked: Asked, most: int, ground: Ground, *, any_word: bool = True
+) -> Question | Problem:
+    """Its statement; or why there is none. ``any_word``: also for titles that are like one of the words only."""
     if not ground.trigram:
         return Problem(
             "no_extension", "the extension pg_trgm is not here", "CREATE EXTENSION pg_trgm, then: schema apply"
         )
     if sum(char.isalnum() for char in analysed.names) < 3:
+        if analysed.words and not analysed.names:
+            left = "only stop words and what is excluded are there: no name is looked for by those"
+            return Problem("nothing_to_search", left, "Type a word of a title or a name")
         return Problem("nothing_to_search", "fewer than three letters have no trigrams", "Type more letters")
     kept = asked.filters
     values = (
@@ -30,6 +35,7 @@ def question(analysed: Analysed, asked: Asked, most: int, ground: Ground) -> Que
         kept.language,
         asked.knobs.trigram_threshold,
         most,
+        0.0 if any_word else asked.knobs.trigram_threshold,
     )
     return keeping_out(Question(Method.TRIGRAM, sql(HERE, "trigram"), values), analysed.excluded, "$7::integer")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 from devora_console.config.rag import RagSettings
 from devora_console.core.unknown import Unknown
@@ -39,3 +39,15 @@ def cost_of(price: Price | Unknown, usage: Usage | Unknown) -> Decimal | Unknown
 def most_it_costs(price: Price | Unknown, prompt_tokens: int, settings: RagSettings) -> Decimal | Unknown:
     """US dollars when the answer becomes as long as it may; the prompt as we count it."""
     return cost_of(price, Usage(prompt_tokens, settings.max_output_tokens))
+
+
+def dollars(amount: Decimal) -> str:
+    """An amount as people read money: cents, or of less than ten cents two digits; rounded up.
+
+    >>> [dollars(Decimal(each)) for each in ("0", "0.0012345", "0.00000071", "0.1234", "12.3")]
+    ['$0', '$0.0013', '$0.00000071', '$0.13', '$12.30']
+    """
+    if not amount:
+        return "$0"
+    last = min(-2, amount.adjusted() - 1)
+    return f"${amount.quantize(Decimal(1).scaleb(last), ROUND_UP):f}"

@@ -11,7 +11,7 @@ SELECT current_user::text AS login,
                    WHERE r.rolname = current_user AND (r.rolsuper OR r.rolbypassrls)) AS reads_all,
        pg_catalog.to_regclass('public.search_documents') IS NOT NULL AS documents,
        pg_catalog.to_regprocedure(
-           'public.devora_search_trigram(text,text[],timestamptz,timestamptz,text,real,integer)') IS NOT NULL AS trigram,
+           'public.devora_search_trigram(text,text[],timestamptz,timestamptz,text,real,integer,real)') IS NOT NULL AS trigram,
        pg_catalog.to_regprocedure('public.devora_search_words(text[],real)') IS NOT NULL AS words,
        (SELECT n.nspname::text FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
          WHERE e.extname = 'pg_trgm') AS trigram_schema,

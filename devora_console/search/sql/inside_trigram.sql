@@ -1,3 +1,3 @@
-SELECT d.entity_type, d.entity_id, {place}.word_similarity({word}, public.devora_fold(d.title)) AS likeness
+SELECT d.entity_type, d.entity_id, {place}.word_similarity({word}, d.folded_title) AS likeness
   FROM public.search_documents d
- WHERE {conditions} AND d.entity_type <> 'message' AND {word} OPERATOR({place}.<%) public.devora_fold(d.title)
+ WHERE {conditions} AND d.entity_type <> 'message' AND {word} OPERATOR({place}.<%) d.folded_title

@@ -9,6 +9,7 @@ from rich.text import Text
 from devora_console.core.clock import span
 from devora_console.core.unknown import Unknown
 from devora_console.search.rag.model import Answer, AnswerState, Context, RagResponse, Usage
+from devora_console.search.rag.price import dollars
 from devora_console.tui.render.look import Look
 from devora_console.tui.render.numbers import plural, share, whole
 from devora_console.tui.render.search_words import why
@@ -47,12 +48,14 @@ def _end(state: AnswerState, look: Look) -> str:
     return words if look.unicode else words.translate(_SIGNS)
 
 
-def prompt_text(prompt: str, response: RagResponse, answer: Answer | None, look: Look, width: int = 120) -> Text:
+def prompt_text(
+    prompt: str, response: RagResponse, answer: Answer | None, look: Look, width: int = 120, talk: str = ""
+) -> Text:
     """The answer first where there is one, then how the prompt came to be, then the prompt as it is sent."""
     out = Text(end="")
     if answer is not None:
         _answer(out, answer, response, look)
-    _budget(out, response, look)
+    _budget(out, response, look, talk)
     name = 40 if width >= _WIDE else 24
     _contexts(out, response, look, name)
     _left_out(out, response, look, name)
@@ -63,7 +66,7 @@ def prompt_text(prompt: str, response: RagResponse, answer: Answer | None, look:
     return out
 
 
-def _budget(out: Text, response: RagResponse, look: Look) -> None:
+def _budget(out: Text, response: RagResponse, look: Look, talk: str) -> None:
     tokens = response.tokens
     whose = f"as user {look.text(response.as_user, 40)}" if response.as_user else "as owner: everybody's documents"
     found = look.text(response.method, 80) or "nothing was searched for"
@@ -79,6 +82,10 @@ def _budget(out: Text, response: RagResponse, look: Look) -> None:
     out.append(
         look.plain(f"{whole(tokens.added)} of {whole(tokens.budget)} ({share(tokens.added, tokens.budget)}): {spent}\n")
     )
+    if response.turns or talk:
+        cut = sum(each.cut for each in response.turns)
+        turns = plural(len(response.turns), "turn") + (f", {cut} of them cut" if cut else "")
+        out.append(look.plain(f"goes on with {look.text(talk, 80) or 'a conversation'}: {turns}\n"))
     counted = f"prompt with the question {whole(tokens.prompt)} · counted by {look.text(tokens.counter, 80)}\n"
     out.append(look.plain(counted), style=look.muted)
 
@@ -150,5 +157,5 @@ def _cost(answer: Answer) -> str:
         else f"{whole(answer.counted_tokens)} tokens in by our count, billed ?"
     )
     if isinstance(answer.cost, Decimal) and not isinstance(answer.price, Unknown):
-        return f"{tokens}, ${answer.cost:f} (price of {answer.price.as_of})"
+        return f"{tokens}, {dollars(answer.cost)} (price of {answer.price.as_of})"
     return f"{tokens}, cost ?" if isinstance(answer.cost, Unknown) else tokens

@@ -220,8 +220,12 @@ def understood(asked: Asked, values: dict[str, str]) -> Asked | tuple[str, str]:
     return replace(asked, filters=filters, limit=int(values["limit"]))
 
 
+FIRST_SUITE = "suites/devora.json"
+"""Where grades go until somebody names another file; below the folder the console was started in."""
+
+
 class JudgeScreen(ModalScreen[tuple[str, int] | None]):
-    """Gives the suite's file and the grade, None when cancelled. With a file known, 0, 1 or 2 is one key."""
+    """Gives the suite's file and the grade, None when cancelled. 0, 1 or 2 is one key, the file being named already."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "cancel", "cancel", show=False),
@@ -232,7 +236,7 @@ class JudgeScreen(ModalScreen[tuple[str, int] | None]):
 
     def __init__(self, hit: Hit, text: str, path: str, look: Look, whose: str = "") -> None:
         super().__init__()
-        self._hit, self._text, self._path, self._look, self._whose = hit, text, path, look, whose
+        self._hit, self._text, self._path, self._look, self._whose = hit, text, path or FIRST_SUITE, look, whose
 
     def compose(self) -> ComposeResult:
         """What is judged, the grades, the file."""
@@ -240,7 +244,7 @@ class JudgeScreen(ModalScreen[tuple[str, int] | None]):
             yield Line(id="dialog-title")
             yield Line(id="dialog-text", fixed=False)
             yield Line(id="dialog-say", fixed=False)
-            yield Input(self._path, id="say", placeholder="suites/devora.json", compact=True, max_length=1000)
+            yield Input(self._path, id="say", placeholder=FIRST_SUITE, compact=True, max_length=1000)
             yield Line(id="dialog-ask", fixed=False)
 
     def on_mount(self) -> None:
@@ -253,9 +257,7 @@ class JudgeScreen(ModalScreen[tuple[str, int] | None]):
         words += "0 does not help\n1 helps somewhat\n2 answers it"
         self.query_one("#dialog-text", Line).show(words)
         self.query_one("#dialog-say", Line).show("into this file (made when it is missing):")
-        self._ask(typing=not self._path)
-        if not self._path:
-            self.query_one(Input).focus()
+        self._ask(typing=False)
 
     def _ask(self, *, typing: bool) -> None:
         words = "Enter when the file is named, Esc cancels" if typing else "0, 1 or 2; p another file, Esc cancels"

@@ -17,6 +17,7 @@ from devora_console.tui.ports_search import SearchPort
 from devora_console.tui.render.search_prompt import prompt_headline, prompt_text
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.confirm import ConfirmScreen
+from devora_console.tui.screens.search_talks import NO_TALK, TalkScreen
 from devora_console.tui.widgets.line import Line
 
 _PATIENCE = 30.0
@@ -36,6 +37,7 @@ class PromptScreen(ConsoleScreen):
         self._prompt = ""
         self._response: RagResponse | None = None
         self._sent = False
+        self._talk = NO_TALK
 
     def body(self) -> ComposeResult:
         """A headline, then everything below each other."""
@@ -52,7 +54,7 @@ class PromptScreen(ConsoleScreen):
         """Search, and pack what is found."""
         try:
             self._prompt, self._response = await self.host.bridge.ask(
-                self._port.prompt(self._wanted), "make the prompt", within=_PATIENCE
+                self._port.prompt(self._wanted, self._talk.id or None), "make the prompt", within=_PATIENCE
             )
         except ConsoleError as error:
             self.host.complain(error.problem)
@@ -68,7 +70,9 @@ class PromptScreen(ConsoleScreen):
         self.query_one("#headline", Line).show(self.look.text(prompt_headline(response, answer, self.look), 400))
         if response is not None:
             self.query_one("#document-text", Line).show(
-                prompt_text(self._prompt, response, answer, self.look, self.size.width)
+                prompt_text(
+                    self._prompt, response, answer, self.look, self.size.width, self._talk.title or self._talk.id
+                )
             )
 
     def stale_since(self, now: datetime) -> datetime | None:
@@ -82,7 +86,7 @@ class PromptScreen(ConsoleScreen):
 
     def can(self, verb: str) -> bool:
         """A prompt that is there can be sent, once at a time."""
-        return self._response is not None and not (verb == "ask_model" and self._streams)
+        return self._response is not None and not (verb in ("ask_model", "conversation") and self._streams)
 
     def go_back(self) -> bool:
         """Stop the answer that streams; then leave."""
@@ -90,6 +94,15 @@ class PromptScreen(ConsoleScreen):
             self.host.act("stop the answer", self._port.stop_answer)
             return True
         return False
+
+    @work(exit_on_error=False, group="talk", exclusive=True, description="choose a conversation")
+    async def action_conversation(self) -> None:
+        """Choose the conversation that the question goes on with, and make the prompt again."""
+        chosen = await self.app.push_screen_wait(TalkScreen(self._port, self._wanted, self.look, self.host.bridge))
+        if chosen is None or self._streams:
+            return
+        self._talk, self._sent = chosen, False
+        self.make()
 
     @work(exit_on_error=False, group="confirm", exclusive=True, description="ask the model")
     async def action_ask_model(self) -> None:
@@ -104,7 +117,7 @@ class PromptScreen(ConsoleScreen):
             return
         preview = Preview(
             title="Ask the model",
-            consequence=f"What stands in the prompt leaves this machine. {whom}",
+            consequence=whom,
             locks="",
             sql="",
             command="",

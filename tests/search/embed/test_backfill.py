@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,6 +58,8 @@ async def test_everything_is_embedded_once_and_its_context_stands_in_front(world
     embedder = Hooked()
     result = await run(world, embedder)
     assert result.words == "6 embedded, 0 remaining, 0 failed"
+    many = replace(result, progress=replace(result.progress, embedded=2518))
+    assert many.words == "2\u202f518 embedded, 0 remaining, 0 failed"  # as every other count is written
     assert (result.ending, result.progress.total, result.progress.vectors) == (Ending.DONE, 6, 6)
     assert await world.value(CURRENT) == 6
     assert "Fuite · Atelier\nRedémarre le conteneur chaque nuit" in embedder.seen

@@ -90,6 +90,13 @@ async def test_status_estimate_run_and_status_again(settled: World, capsys: pyte
     assert "lexical: compares letters, not meaning" in text
 
 
+async def test_what_is_made_here_costs_nothing(settled: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await asyncio.to_thread(run, ["embed", "estimate"]) == 0
+    said = capsys.readouterr().out
+    assert "cost: nothing, the vectors are made here" in said
+    assert "always" not in said
+
+
 async def test_exit_codes_tell_ceiling_quota_key_and_failures_apart(
     settled: World, capsys: pytest.CaptureFixture[str], server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +110,8 @@ async def test_exit_codes_tell_ceiling_quota_key_and_failures_apart(
     assert (code, said["ending"], said["problems"][0]["code"]) == (5, "ceiling", "embed_ceiling")
     assert said["embedded"] + said["remaining"] == 6
     assert 0 < said["cost"] <= 0.05
-    assert said["price"] == {"per_million": 1000.0, "as_of": "an unknown day", "source": "embed.price_per_million"}
+    told = {"per_million": 1000.0, "as_of": "an unknown day", "source": "embed.price_per_million", "own": False}
+    assert said["price"] == told
     server.faults.append(Fault.quota())
     code, said = await ask(capsys, "run")
     assert (code, said["ending"], said["problems"][0]["code"]) == (5, "refused", "embed_quota")

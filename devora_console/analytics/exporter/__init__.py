@@ -1,0 +1,1 @@
+"""The console's figures for Prometheus: metrics declared once, collected from the latest samples, drawn and alerted."""
