@@ -43,7 +43,7 @@ def verdict_of(seen: DeliverySnapshot) -> tuple[Verdict, str, str]:
     if not seen.configured:
         stored = f"{whole(seen.stored)} kept here" if isinstance(seen.stored, int) else "kept here"
         text = " · ".join(filter(None, ("not sent to PostHog", stored, disk)))
-        return Verdict.NONE, text, f"Set POSTHOG_API_KEY to send them: {seen.fault}"
+        return Verdict.NONE, text, f"To have them sent, set POSTHOG_API_KEY ({seen.fault})"
     undelivered = seen.waiting + seen.refused + seen.spooled
     parts = [f"{whole(undelivered)} undelivered"]
     if seen.refused:

@@ -17,7 +17,7 @@ from devora_console.doctor.copying import copy_line, verify_line
 from devora_console.doctor.cutover import cutover_line
 from devora_console.doctor.events import events_line
 from devora_console.doctor.headline import headline
-from devora_console.doctor.watched import Seen, watched_lines
+from devora_console.doctor.watched import Seen, as_of_now, watched_lines
 from devora_console.doctor.words import at, needs_postgres, plural, size, whole
 from devora_console.migration.progress import MigrationSnapshot, VerificationSnapshot
 from devora_console.mongo.observe import MongoFacts
@@ -58,7 +58,7 @@ def overview(known: Known) -> OverviewSnapshot:
         verify_line(known.postgres, known.verification, known.header.as_of),
         _quarantine(known.postgres),
         *watched_lines(known.watched, known.header.postgres),
-        events_line(known.delivery),
+        as_of_now(events_line(known.delivery), known.header.postgres),
         *([cutover_line(known.cutover)] if known.cutover is not None else []),
     )
     words = headline(known.header, {line.id: line for line in lines}, known.dry_run)

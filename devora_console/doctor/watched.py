@@ -31,12 +31,12 @@ _WORTH = (Kind.DUPLICATE, Kind.PREFIX, Kind.MISSING_FK, Kind.BLOATED, Kind.UNUSE
 
 def watched_lines(seen: Mapping[str, Seen], server: ServerState) -> tuple[OverviewLine, ...]:
     """A line for each place; while the server cannot be asked, why, and nothing that was seen before stays good."""
-    lines = tuple(_line(title, place, seen.get(kind)) for kind, title, place in _PLACES)
-    return lines if server.link is Link.OK else tuple(_long_ago(line, server) for line in lines)
+    return tuple(as_of_now(_line(title, place, seen.get(kind)), server) for kind, title, place in _PLACES)
 
 
-def _long_ago(line: OverviewLine, server: ServerState) -> OverviewLine:
-    if line.verdict in (Verdict.NONE, Verdict.UNKNOWN):
+def as_of_now(line: OverviewLine, server: ServerState) -> OverviewLine:
+    """The line; of before, and unknown now, while the server cannot be asked."""
+    if server.link is Link.OK or line.verdict in (Verdict.NONE, Verdict.UNKNOWN):
         return line
     text = f"{server.engine} is {server.link.value}; before that: {line.text}"
     remedy = server.problem.remedy if server.problem else ""

@@ -7,6 +7,7 @@ is given back when none of them is. How events are delivered is asked always, se
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,7 +34,7 @@ _ASKED = ("report", "watch")  # over the session
 # Seconds between two looks at what is shown; the watch has its own setting.
 _EVERY = {"report": 60.0, "delivery": 5.0, "bench": 10.0}
 _DELIVERY_SECONDS = 60.0
-_TIMES = 50  # a look is followed by a pause of that many times its length
+_TIMES = 20  # a look is followed by a pause of that many times its length
 
 
 class Analytics:
@@ -43,6 +44,7 @@ class Analytics:
         self._settings, self._target, self._looked = settings, target, looked
         self._view: View | None = None
         self._now = {kind: asyncio.Event() for kind in ("report", "delivery", "bench", "watch")}
+        self._hastened: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._guest: Guest | None = None
         self._opening = asyncio.Lock()
@@ -96,6 +98,8 @@ class Analytics:
         before, self._view = self._kind, view
         if self._kind is not None and self._kind != before:
             self._now[self._kind].set()
+            if self._kind == "delivery":
+                self._hasten("delivery")  # until now it was asked seldom
         if self._kind not in _ASKED and not self._asking:
             await self._leave()
 
@@ -104,12 +108,12 @@ class Analytics:
         if self._kind is not None:
             if self._guest is not None:
                 self._guest.forget()
-            self._now[self._kind].set()
+            self._hasten(self._kind)
 
     async def choose(self, result: str) -> None:
         """Show this result of a bench."""
         self._wanted = result
-        self._now["bench"].set()
+        self._hasten("bench")
 
     @property
     def _kind(self) -> str | None:
@@ -117,27 +121,35 @@ class Analytics:
 
     async def _run(self, kind: str) -> None:
         """Look at one kind, again and again while it is shown, until cancelled."""
-        now, failures = self._now[kind], 0
+        now, failures, due = self._now[kind], 0, 0.0
         while True:
-            shown = self._kind == kind
-            wait = _DELIVERY_SECONDS if kind == "delivery" else None
-            if shown or kind == "delivery" or now.is_set():
-                now.clear()
+            now.clear()
+            wanted = kind in (self._kind, "delivery")
+            if kind in self._hastened or (wanted and time.monotonic() >= due):
+                self._hastened.discard(kind)
                 began = time.monotonic()
                 try:
                     self._seen[kind] = await self._look_at(kind)
-                    failures = 0
-                    every = _EVERY.get(kind, self._settings.watch.every_seconds)
-                    every = every if shown else _DELIVERY_SECONDS
-                    wait = max(every, (time.monotonic() - began) * _TIMES)
+                    failures, pause = 0, max(self._every(kind), (time.monotonic() - began) * _TIMES)
                 except ConsoleError as error:
                     self._seen[kind], failures = error.problem, failures + 1
-                    wait = max(2.0, backoff(failures, refused=False))
+                    pause = max(2.0, backoff(failures, refused=False))
+                due = time.monotonic() + pause
                 self._looked(kind)
-            try:
-                await asyncio.wait_for(now.wait(), wait if shown or kind == "delivery" else None)
-            except TimeoutError:
                 continue
+            # What is shown again soon is not asked again for that.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(now.wait(), max(0.0, due - time.monotonic()) if wanted else None)
+
+    def _every(self, kind: str) -> float:
+        if kind == "delivery" and self._kind != kind:
+            return _DELIVERY_SECONDS
+        return _EVERY.get(kind, self._settings.watch.every_seconds)
+
+    def _hasten(self, kind: str) -> None:
+        """Look at it now, shown or not."""
+        self._hastened.add(kind)
+        self._now[kind].set()
 
     async def _look_at(self, kind: str) -> Any:
         if kind == "delivery":
@@ -174,7 +186,7 @@ class Analytics:
         from devora_console.analytics.aftermath.watching import record  # noqa: PLC0415
 
         _, path = await self._ask(lambda guest: record(guest, self._settings, Shelf(home()), {}, ""))
-        self._now["watch"].set()
+        self._hasten("watch")
         return path
 
     async def begin_watch(self) -> None:
@@ -183,7 +195,7 @@ class Analytics:
         from devora_console.analytics.aftermath.watching import Watch  # noqa: PLC0415
 
         self._watch = await asyncio.to_thread(Watch.open, self._settings, Shelf(home()))
-        self._now["watch"].set()
+        self._hasten("watch")
 
     # --- the session ------------------------------------------------------------------------------
 

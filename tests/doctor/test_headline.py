@@ -225,12 +225,12 @@ def test_every_line_is_there_and_says_how_it_was_reached(case: tuple[Known, str]
     lines = overview(case[0]).lines
     assert [line.id for line in lines] == [
         *("mongo", "postgres", "schema", "copy", "verify", "quarantine"),
-        *("queries", "indexes", "health", "activity", "search"),
+        *("queries", "indexes", "health", "activity", "search", "events"),
     ]
     for line in lines:
         assert line.text
         assert line.why
-        assert line.screen in {None, "migration", line.id}
+        assert line.screen in {None, "migration", "analytics", line.id}
         if line.verdict in {Verdict.FAIL, Verdict.WARN}:
             assert line.remedy, line
 

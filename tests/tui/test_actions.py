@@ -8,6 +8,7 @@ from devora_console.core.actions import ACTIONS, PLACES, UNSAFE_KEYS, Action, ac
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.tui.app import SCREENS, DevoraApp
 from devora_console.tui.screens.activity import ActivityScreen, LocksScreen
+from devora_console.tui.screens.analytics import AnalyticsScreen
 from devora_console.tui.screens.cutover import CutoverScreen
 from devora_console.tui.screens.cutover_depth import CutoverDepthScreen
 from devora_console.tui.screens.health import HealthScreen
@@ -38,6 +39,7 @@ BY_NAME = {
         PromptScreen,
         CutoverScreen,
         CutoverDepthScreen,
+        AnalyticsScreen,
     )
 }
 

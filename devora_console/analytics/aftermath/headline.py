@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from devora_console.analytics.aftermath.model import WatchSnapshot
+from devora_console.analytics.aftermath.model import WatchLine, WatchSnapshot
+from devora_console.analytics.aftermath.words import value_words
 from devora_console.core.clock import span
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
@@ -14,7 +15,7 @@ def headline(seen: WatchSnapshot) -> str:
     for verdict, words in ((Verdict.FAIL, "Worse than before"), (Verdict.WARN, "Look at")):
         found = [line for line in seen.lines if line.verdict is verdict]
         if found:
-            parts.append(f"{words}: " + ", ".join(f"{line.title} ({line.text})" for line in found) + ".")
+            parts.append(f"{words}: " + ", ".join(f"{line.title} ({_value(line)})" for line in found) + ".")
     well = sum(line.verdict is Verdict.OK for line in seen.lines)
     unknown = [line.title for line in seen.lines if line.verdict is Verdict.UNKNOWN]
     parts.append(f"{well} of {len(seen.lines)} are well" + (f"; not known: {', '.join(unknown)}." if unknown else "."))
@@ -25,3 +26,7 @@ def headline(seen: WatchSnapshot) -> str:
     if seen.looks > 1 or not seen.ended:
         parts.append("The watch is over." if seen.ended else f"Watched {span(passed)} of {span(whole)}.")
     return " ".join(parts)
+
+
+def _value(line: WatchLine) -> str:
+    return line.now.reason if isinstance(line.now, Unknown) else value_words(line.unit, line.now)

@@ -134,10 +134,10 @@ class Watch:
     async def look(self, guest: Guest) -> WatchSnapshot:
         """Look, keep it unless another console does, judge it. Raises ConsoleError."""
         reading = await self._looker.look(guest, self.run.began if self.run is not None else None)
-        self._latest = reading
         lines = judge(reading, self.baseline, self._settings)
         point = Point(reading.as_of, {line.id: plain(line.now) for line in lines})
         self._points = await asyncio.to_thread(self._keep, reading, point)
+        self._latest = reading
         if self._looker.first is None and self.run is not None:
             self._looker.first = self._looker.newest
         return self._judged(reading)
