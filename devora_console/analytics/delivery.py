@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
@@ -25,6 +26,10 @@ from devora_console.postgres.target import Target
 _HERE = "devora_console.analytics"
 # What is neither was written by something else.
 _DELIVERY = "SELECT *, stored - delivered - waiting - refused AS untracked FROM public.devora_event_delivery()"
+Row = asyncpg.Record | Unknown
+if TYPE_CHECKING:  # asyncpg's types are generic for the type checker only
+    Lend = Callable[[Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[Row]]], Awaitable[Row]]
+"""Gives a session for some work on it. Raises ConsoleError while the server is away."""
 _OUTDATED = (asyncpg.UndefinedFunctionError, asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError)
 
 
@@ -71,11 +76,13 @@ class StoredEvent:
     problem: str | None
 
 
-async def read(target: Target, settings: Settings) -> DeliverySnapshot:
-    """As things stand. Never raises for what is away or refused: that is Unknown, with the reason."""
+async def read(settings: Settings, lend: Lend) -> DeliverySnapshot:
+    """As things stand, over the session that ``lend`` gives. Never raises for what is away or refused: that is Unknown,
+    with the reason.
+    """
     setup = Setup.of(settings)
     spooled, dropped = await asyncio.to_thread(_disk, setup)
-    row = await _row(target)
+    row = await _row(lend)
 
     def of(name: str) -> Any:
         return row if isinstance(row, Unknown) else row[name]
@@ -122,7 +129,7 @@ def _disk(setup: Setup) -> tuple[int | Unknown, Dropped | Unknown]:
         return why, why
 
 
-async def _row(target: Target) -> asyncpg.Record | Unknown:
+async def _row(lend: Lend) -> asyncpg.Record | Unknown:
     async def work(connection: asyncpg.Connection[asyncpg.Record]) -> asyncpg.Record | Unknown:
         try:
             row = await connection.fetchrow(_DELIVERY)
@@ -135,6 +142,6 @@ async def _row(target: Target) -> asyncpg.Record | Unknown:
         return row if row is not None else Unknown("the record of deliveries is empty", "devora-console schema check")
 
     try:
-        return await target.visit(work, purpose="events")
+        return await lend(work)
     except ConsoleError as error:
         return Unknown(one_line(error.problem.message, 300), error.problem.remedy)

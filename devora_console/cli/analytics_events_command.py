@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from datetime import datetime
+from functools import partial
 
 import click
 from rich.console import Console
@@ -92,7 +93,7 @@ def _flush(door: Door, seconds: float, retry_refused: bool) -> Answer:
 
     async def work() -> tuple[Flushed, DeliverySnapshot]:
         flushed = await flush(setup, seconds=seconds, retry=retry_refused)
-        return flushed, await delivery.read(Target(settings.postgres), settings)
+        return flushed, await delivery.read(settings, partial(Target(settings.postgres).visit, purpose="events"))
 
     flushed, after = asyncio.run(until_signal(work()))
     code, problems = _judged(flushed, after)
@@ -128,7 +129,7 @@ def _judged(flushed: Flushed, after: DeliverySnapshot) -> tuple[ExitCode, tuple[
 def _status(door: Door) -> Answer:
     """How many events are on the disk, in the database and at PostHog, what was dropped, and what went wrong last."""
     settings = door.effective.settings
-    found = asyncio.run(delivery.read(Target(settings.postgres), settings))
+    found = asyncio.run(delivery.read(settings, partial(Target(settings.postgres).visit, purpose="events")))
     problems = tuple(
         dict.fromkeys(
             Problem("events_unknown", each.reason, each.remedy)

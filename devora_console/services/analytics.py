@@ -1,7 +1,7 @@
 """The analytics screen's side of the service loop: figures, delivery of events, benches, and the watch after a switch.
 
-These questions are the dearest: each is asked for the view that is shown and no other, over a session of its own that
-is given back when none of them is. How events are delivered is asked always, seldom, for the overview.
+These questions are the dearest: each is asked for the view that is shown and no other, over the session for dear looks
+that is there anyway. How events are delivered is asked always, seldom, for the overview.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from devora_console.analytics.delivery import DeliverySnapshot
 from devora_console.analytics.delivery import read as read_delivery
 from devora_console.config.settings import Settings
 from devora_console.core.backoff import backoff
 from devora_console.core.problems import ConsoleError, Problem
-from devora_console.postgres.target import Target
-from devora_console.postgres.watch.guest import Guest
+from devora_console.services.observing import Observing
 
 if TYPE_CHECKING:
     from devora_console.analytics.aftermath.model import WatchSnapshot
@@ -27,10 +26,8 @@ if TYPE_CHECKING:
     from devora_console.bench.seen import Benched
     from devora_console.tui.ports_analytics import View
 
-T = TypeVar("T")
 # What a view shows.
 _KIND = {"figures": "report", "trends": "report", "events": "delivery", "bench": "bench", "watch": "watch"}
-_ASKED = ("report", "watch")  # over the session
 # Seconds between two looks at what is shown; the watch has its own setting.
 _EVERY = {"report": 60.0, "delivery": 5.0, "bench": 10.0}
 _DELIVERY_SECONDS = 60.0
@@ -40,15 +37,12 @@ _TIMES = 20  # a look is followed by a pause of that many times its length
 class Analytics:
     """``looked`` is called whenever something is newer. Coroutines run on the service loop."""
 
-    def __init__(self, settings: Settings, target: Target, looked: Callable[[str], None]) -> None:
-        self._settings, self._target, self._looked = settings, target, looked
+    def __init__(self, settings: Settings, observing: Observing, looked: Callable[[str], None]) -> None:
+        self._settings, self._observing, self._looked = settings, observing, looked
         self._view: View | None = None
         self._now = {kind: asyncio.Event() for kind in ("report", "delivery", "bench", "watch")}
         self._hastened: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self._guest: Guest | None = None
-        self._opening = asyncio.Lock()
-        self._asking = 0
         self._seen: dict[str, Any] = {}
         self._wanted: str | None = None
         self._watch: Watch | None = None
@@ -91,7 +85,6 @@ class Analytics:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._leave()
 
     async def show(self, view: View | None) -> None:
         """This view is on the screen now."""
@@ -100,14 +93,11 @@ class Analytics:
             self._now[self._kind].set()
             if self._kind == "delivery":
                 self._hasten("delivery")  # until now it was asked seldom
-        if self._kind not in _ASKED and not self._asking:
-            await self._leave()
 
     async def look(self) -> None:
         """Look now at what is shown."""
         if self._kind is not None:
-            if self._guest is not None:
-                self._guest.forget()
+            self._observing.forget()
             self._hasten(self._kind)
 
     async def choose(self, result: str) -> None:
@@ -153,7 +143,7 @@ class Analytics:
 
     async def _look_at(self, kind: str) -> Any:
         if kind == "delivery":
-            return await read_delivery(self._target, self._settings)
+            return await read_delivery(self._settings, self._observing.lend)
         if kind == "bench":
             from devora_console.bench.seen import look  # noqa: PLC0415 - loaded when it is shown
 
@@ -163,9 +153,9 @@ class Analytics:
         if kind == "report":
             from devora_console.analytics.metrics import read  # noqa: PLC0415
 
-            return await self._ask(lambda guest: read(guest, self._settings.metrics))
+            return await self._observing.ask(lambda guest: read(guest, self._settings.metrics))
         watch = await asyncio.to_thread(self._current_watch)
-        return await self._ask(watch.look)
+        return await self._observing.ask(watch.look)
 
     # --- the watch --------------------------------------------------------------------------------
 
@@ -185,7 +175,7 @@ class Analytics:
         from devora_console.analytics.aftermath.keeping import Shelf, home  # noqa: PLC0415
         from devora_console.analytics.aftermath.watching import record  # noqa: PLC0415
 
-        _, path = await self._ask(lambda guest: record(guest, self._settings, Shelf(home()), {}, ""))
+        _, path = await self._observing.ask(lambda guest: record(guest, self._settings, Shelf(home()), {}, ""))
         self._hasten("watch")
         return path
 
@@ -196,28 +186,3 @@ class Analytics:
 
         self._watch = await asyncio.to_thread(Watch.open, self._settings, Shelf(home()))
         self._hasten("watch")
-
-    # --- the session ------------------------------------------------------------------------------
-
-    async def _ask(self, work: Callable[[Guest], Awaitable[T]]) -> T:
-        self._asking += 1
-        guest: Guest | None = None
-        try:
-            async with self._opening:
-                if self._guest is None:
-                    self._guest = await self._target.guest(purpose="analytics")
-                guest = self._guest
-            return await work(guest)
-        except ConsoleError:
-            if guest is not None and guest.connection.is_closed() and guest is self._guest:
-                self._guest = None
-            raise
-        finally:
-            self._asking -= 1
-            if self._kind not in _ASKED and not self._asking:
-                await self._leave()
-
-    async def _leave(self) -> None:
-        guest, self._guest = self._guest, None
-        if guest is not None:
-            await guest.leave()

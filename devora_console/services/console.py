@@ -64,7 +64,7 @@ class ConsoleServices:
         )
         self._cutover = Cutover(self._settings, guard, aim, self._cut)
         self.searching = Searching(self._settings, lambda: self._wake("search"))
-        self.analytics = Analytics(self._settings, self._target, self._told)
+        self.analytics = Analytics(self._settings, self._observing, self._told)
         self._header = self._make_header()
         self._overview = self._make_overview()
 

@@ -157,7 +157,7 @@ class Exporting:
         return NOT_VERIFIED if found is None else verification_of(found)
 
     async def _look_events(self) -> object:
-        return await delivery.read(self._target, self._settings)
+        return await delivery.read(self._settings, self._observing.lend)
 
     async def _look_business(self) -> object:
         report = await self._observing.ask(lambda guest: read_metrics(guest, self._settings.metrics))

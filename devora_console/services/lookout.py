@@ -193,6 +193,10 @@ class Lookout:
                 if guest.connection.is_closed():
                     await self._thorough.drop(guest)
 
+    def forget(self) -> None:
+        """Ask again what was refused over the dear session."""
+        self._thorough.forget()
+
     async def ask(self, work: Callable[[Guest], Awaitable[T]]) -> T:
         """Something a person wants to know just now. Raises ConsoleError."""
         guest = await self._thorough.guest()

@@ -138,6 +138,10 @@ class Observing:
         """As :meth:`lend`, for questions of a guest. Raises ConsoleError."""
         return await self._lookout.ask(work)
 
+    def forget(self) -> None:
+        """Let what was refused over that session be asked again."""
+        self._lookout.forget()
+
     async def plan(self, statement: Statement) -> Plan | Unknown:
         """The plan of a listed statement, not run. Raises ConsoleError."""
         text = statement.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -52,7 +53,7 @@ class Place:
 
     async def look(self, **more: Any) -> DeliverySnapshot:
         settings = self.settings(**more)
-        return await read(Target(settings.postgres), settings)
+        return await read(settings, partial(Target(settings.postgres).visit, purpose="events"))
 
     async def fetch(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         connection = await asyncpg.connect(self.dsn.reveal())

@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -70,7 +71,7 @@ def _ended(title: str) -> None:
 
 
 def _look(settings: Settings) -> DeliverySnapshot:
-    return asyncio.run(read(Target(settings.postgres), settings))
+    return asyncio.run(read(settings, partial(Target(settings.postgres).visit, purpose="events")))
 
 
 def _through(settings: Settings, many: int) -> None:

@@ -113,7 +113,6 @@ async def test_over_a_real_server(target: Dsn, tmp_path: Path, monkeypatch: pyte
             assert services.analytics.watching
             await press(pilot, "1")
             await until(pilot, lambda: "Events" in said(app) and "not sent to PostHog" in said(app), 20)
-            await until(pilot, lambda: services.analytics._guest is None, 20)  # hidden: its session is given back
     finally:
         services.loop.call(services.stop(), 10)
         services.loop.close()
