@@ -81,6 +81,24 @@ def same(found: Any, expected: dict[str, object], *, without: tuple[str, ...] = 
         assert type(figure) is type(value), name
 
 
+async def test_what_rag_retrieves_is_no_search_and_counts_once(rows: Planted, pool: Pool, target: Dsn) -> None:
+    before = (await MetricsService(pool, SETTINGS).get_report(90)).dashboard
+    recorded = "INSERT INTO public.search_queries (user_id, query_text, search_type, execution_time_ms, timestamp)"
+    event = "INSERT INTO public.analytics_events (user_id, event_name, event_properties, timestamp)"
+    today = "date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'"
+    user = rows.users[0].id
+    await execute(
+        target,
+        f"{recorded} SELECT '{user}', 'x', 'rag', 70, {today} FROM generate_series(1, 4)",  # noqa: S608 - our own
+        f"{event} SELECT '{user}', 'rag_query', '{{\"retrieval_time_ms\": 9000}}', {today}",
+        "SELECT refresh_all_stats()",
+    )
+    after = (await MetricsService(pool, SETTINGS).get_report(90)).dashboard
+    assert after.performance_metrics.search_average_ms == before.performance_metrics.search_average_ms
+    assert after.user_metrics.searching_users_month == before.user_metrics.searching_users_month
+    assert after.performance_metrics.rag_retrieval_ms_day == 70.0
+
+
 async def test_every_figure_is_what_the_rows_say(rows: Planted, pool: Pool) -> None:
     report = await MetricsService(pool, SETTINGS).get_report(90)
     told, truth = report.dashboard, Truth(rows, as_of(report))

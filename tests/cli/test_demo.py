@@ -33,6 +33,7 @@ def test_headless_ends_as_planted_and_again_changes_nothing(run: Run, open_folde
     assert "--seed 1" in other.err
 
 
+@pytest.mark.slow
 def test_headless_text_shows_the_guide_s_tables(run: Run) -> None:
     ended = run("demo", "--headless", "--seed", "7")
     assert ended.code == 0

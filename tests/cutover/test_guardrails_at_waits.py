@@ -63,6 +63,7 @@ async def test_where_a_guardrail_only_pauses_the_reason_is_seen_and_the_step_dec
         await walk.people.resume()
 
 
+@pytest.mark.slow
 async def test_the_journal_keeps_changes_the_first_and_the_last_and_paused_time_is_not_counted(scene: Scene) -> None:
     walk = await _paused(scene, 2)
     seconds, kept = walk.run.step("bake").observed_seconds, guarded(scene)

@@ -100,6 +100,7 @@ def open_on_mongo(blaze: Blaze) -> None:  # noqa: F811
     assert blaze.whole()
 
 
+@pytest.mark.slow
 def test_the_way_back_needs_no_target(blaze: Blaze) -> None:  # noqa: F811
     """The target ends while its lease is held, and stays away: everything is taken back all the same."""
     blaze.configure("maintenance-on", "migrate", "open")

@@ -196,6 +196,7 @@ def test_a_console_that_goes_leaves_the_step_running_and_the_next_takes_it_in(
     assert (ended["rc"], ended["ingested"]) == (0, False)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_leaves_the_step_running(scene: Scene) -> None:
     scene.write(book(step("one", "sleep 1"), step("two")))
     ours, theirs = os.openpty()

@@ -72,6 +72,7 @@ async def test_a_gate_before_a_step_is_measured_right_before_it_and_keeps_it_wai
     assert (scene.log(), silent.asked) == (["one", "two"], 2)
 
 
+@pytest.mark.slow
 async def test_a_gate_that_stays_shut_is_measured_again_by_itself(scene: Scene) -> None:
     silent = scene.gates["source.silent"] = Measured(answers=[Verdict.FAIL, Verdict.UNKNOWN])
     text = book(step("one"), gates=BEFORE.format("source.silent", "one"), horizon_seconds=1)
@@ -109,6 +110,7 @@ async def test_people_can_act_while_a_gate_is_being_measured(scene: Scene) -> No
     assert (await rest(walk)).state is RunState.ABORTED
 
 
+@pytest.mark.slow
 async def test_gates_of_go_are_measured_again_when_they_are_old_at_the_first_step(scene: Scene) -> None:
     dry = scene.gates["migration.dry_run"] = Measured(answers=[Verdict.OK, Verdict.FAIL])
     text = book(step("one"), step("two"), gates=GATE.format("migration.dry_run"), horizon_seconds=0.5)
@@ -373,6 +375,7 @@ def waiting(seconds: float, *, floor: int = 0, guardrail: str = "", probe: str =
     )
 
 
+@pytest.mark.slow
 async def test_only_time_that_was_looked_at_counts_as_waited(scene: Scene) -> None:
     walk = await scene.begun(book(step("one"), waiting(1.5)))
     await until(lambda: walk.run.state is RunState.BAKING and walk.run.step("bake").observed_seconds > 0)

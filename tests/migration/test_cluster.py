@@ -36,6 +36,7 @@ def _writing(job: Job) -> bool:
     return job.snapshot.phase is Phase.WRITE and job.snapshot.rows_done > 100
 
 
+@pytest.mark.slow
 async def test_a_worker_of_the_cluster_is_killed(
     cluster: LocalCluster, target: Dsn, another: Another, folder: Path
 ) -> None:

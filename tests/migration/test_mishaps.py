@@ -214,9 +214,8 @@ async def test_the_sources_cursor_is_lost(more: int, own_servers: DemoServers, a
     await assert_verified(target, own_servers.mongo.url, batch_bytes=10**6)
 
 
-@pytest.mark.parametrize(
-    "after", [40, pytest.param(0, marks=pytest.mark.slow), pytest.param(130, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [40, 0, 130])
 async def test_documents_are_deleted_and_grow_while_they_are_read(
     after: int, own_servers: DemoServers, another: Any
 ) -> None:
@@ -287,6 +286,7 @@ async def test_a_cancelled_job_says_that_it_has_stopped(target: Dsn, folder: Pat
     await recovers(target, folder, resume=True)
 
 
+@pytest.mark.slow
 async def test_children_of_a_parent_that_got_another_key(target: Dsn, folder: Path) -> None:
     """A load that was cut off meets a parent under another key, and children that have vanished: it says what helps."""
     world = World.of(40)

@@ -87,6 +87,7 @@ async def test_paused_here_is_known_elsewhere(target: Dsn, folder: Path) -> None
     assert (await task).state is State.DONE
 
 
+@pytest.mark.slow
 async def test_the_limit_is_kept(target: Dsn, folder: Path) -> None:
     World.of(200).write(folder)
     job = Job(Kind.EXECUTE, settings(target, folder, batch_bytes=1500))
@@ -104,6 +105,7 @@ async def test_the_limit_is_kept(target: Dsn, folder: Path) -> None:
     assert rows / seconds < 1300
 
 
+@pytest.mark.slow
 async def test_more_workers_while_it_runs(target: Dsn, folder: Path) -> None:
     World.of(300).write(folder)
     job, task = await _slowly(target, folder, workers=1, batch_bytes=2000)

@@ -277,6 +277,7 @@ async def test_a_restart_is_survived(own: DemoServers) -> None:
         assert gaps[0] < 0.25
 
 
+@pytest.mark.slow
 async def test_a_session_that_hangs_is_given_up(own: DemoServers) -> None:
     async with observing(own.postgres.dsn) as observer, connected(own.postgres.dsn) as other:
         await seen(observer)

@@ -41,7 +41,7 @@ def started(opened: list[Terminal], scene: str, **how: object) -> Terminal:
         pytest.param(True, False, id="signalled-default"),
         pytest.param(True, True, id="signalled-ignored", marks=pytest.mark.slow),
         pytest.param(False, False, id="no-signal-default", marks=pytest.mark.slow),
-        pytest.param(False, True, id="no-signal-ignored"),
+        pytest.param(False, True, id="no-signal-ignored", marks=pytest.mark.slow),
     ],
 )
 def test_a_lost_terminal_ends_the_process_without_spinning(
@@ -78,6 +78,7 @@ def test_sigterm_ends_it_and_gives_the_terminal_back(terminals: list[Terminal], 
     assert json.loads(report.read_text(encoding="utf-8"))["stopped"] is True
 
 
+@pytest.mark.slow
 def test_sigterm_ends_it_while_the_terminal_is_stalled(terminals: list[Terminal]) -> None:
     terminal = started(terminals, "busy")
     terminal.press("2")
@@ -112,7 +113,8 @@ def test_an_unread_terminal_does_not_slow_the_services(
     assert found["worst_gap"] < 0.2
 
 
-@pytest.mark.parametrize("size", [(80, 24), pytest.param((120, 40), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_equal_snapshots_cost_next_to_nothing(terminals: list[Terminal], size: tuple[int, int]) -> None:
     terminal = started(terminals, "steady", size=size)
     terminal.read(1.0)
@@ -124,7 +126,7 @@ def test_equal_snapshots_cost_next_to_nothing(terminals: list[Terminal], size: t
     assert len(quiet) < 100, quiet
 
 
-@pytest.mark.parametrize("keys", ["Q", "\x03"], ids=["Q", "ctrl+c"])
+@pytest.mark.parametrize("keys", ["Q", pytest.param("\x03", marks=pytest.mark.slow)], ids=["Q", "ctrl+c"])
 def test_keys_quit_politely(terminals: list[Terminal], keys: str) -> None:
     terminal = started(terminals, "plain")
     terminal.press(keys)
@@ -151,6 +153,7 @@ def test_a_crash_shows_where_but_no_secret(terminals: list[Terminal], tmp_path: 
     assert json.loads(report.read_text(encoding="utf-8"))["stopped"] is True
 
 
+@pytest.mark.slow
 def test_no_color_means_no_colour(terminals: list[Terminal]) -> None:
     terminal = started(terminals, "plain", environ={"NO_COLOR": "1", "COLORTERM": "truecolor"})
     terminal.press("2")

@@ -153,6 +153,7 @@ def test_a_dead_owner_s_servers_are_ended_by_the_next_start(start_console: Start
         assert asyncio.run(_ask(demo.postgres.dsn.reveal(), "SELECT one FROM kept")) == 1
 
 
+@pytest.mark.slow
 def test_a_dead_owner_s_temporary_home_goes_and_a_living_one_s_stays(start_console: StartConsole) -> None:
     dead, living = start_console("temporary", "detached"), start_console("temporary")
     dead.process.kill()

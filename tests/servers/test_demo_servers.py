@@ -222,6 +222,7 @@ def test_a_terminal_that_is_gone_does_not_keep_the_servers_running() -> None:
     assert not demo.home.exists()
 
 
+@pytest.mark.slow
 def test_a_half_made_cluster_is_made_again(open_folder: Path) -> None:
     home = open_folder / "home"
     with DemoServers(home):

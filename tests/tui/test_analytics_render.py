@@ -130,7 +130,7 @@ def test_trends_have_gaps_where_nothing_is_known() -> None:
     [
         ({}, Verdict.OK, "0 undelivered"),
         ({"waiting": 5, "oldest_waiting_at": utc_now()}, Verdict.OK, "5 undelivered · oldest"),
-        ({"waiting": 5, "oldest_waiting_at": utc_now() - timedelta(hours=2)}, Verdict.WARN, "oldest 2h00m"),
+        ({"waiting": 5, "oldest_waiting_at": utc_now() - timedelta(hours=2)}, Verdict.WARN, "oldest 2h"),
         ({"refused": 2, "last_error": "400"}, Verdict.WARN, "2 undelivered · 2 refused · 400"),
         ({"spooled": 7}, Verdict.OK, "7 undelivered · 7 on this disk"),
         ({"waiting": Unknown("the schema is older", "apply")}, Verdict.UNKNOWN, "the schema is older"),

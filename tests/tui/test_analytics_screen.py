@@ -90,6 +90,7 @@ async def test_what_is_in_the_way_is_said_and_what_is_old_is_stale(services: Fak
         assert "stale" in shown(app).splitlines()[2]
 
 
+@pytest.mark.slow
 async def test_over_a_real_server(target: Dsn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     monkeypatch.setenv("DEVORA_CONSOLE_HOME", str(tmp_path))
     for name in ("POSTHOG_API_KEY", "MONGO_URL"):

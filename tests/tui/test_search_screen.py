@@ -189,6 +189,7 @@ async def test_a_real_server_answers_as_each_user(real: ConsoleServices, world: 
         assert {ALICE, BOB}  # both are still there
 
 
+@pytest.mark.slow
 async def test_a_server_that_hangs_holds_nobody_up(real: ConsoleServices, world: Dsn) -> None:
     app = DevoraApp(real, TuiOptions(unicode="always", start="search"))
     async with app.run_test(size=SMALL) as pilot:

@@ -134,7 +134,7 @@ async def test_an_act_under_way_is_not_cut_off_without_a_question() -> None:
 
 
 @SMALL_FIRST
-@pytest.mark.parametrize("place", ["3", "4", "5", "6"])
+@pytest.mark.parametrize("place", ["3", *(pytest.param(each, marks=pytest.mark.slow) for each in ("4", "5", "6"))])
 async def test_nothing_seen_yet_and_what_is_in_the_way(place: str, size: tuple[int, int]) -> None:
     fake = FakeServices()
     app = DevoraApp(fake, TuiOptions(unicode="always"))

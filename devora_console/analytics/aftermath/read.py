@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from devora_console.analytics.aftermath.model import Cache, Events, Reading, Sizes, Slow, SlowStatement, Times
-from devora_console.analytics.events import ERRORS, EventType, Group
+from devora_console.analytics.metrics.definitions import CONSOLE_EVENTS, ERROR_EVENTS
 from devora_console.core.clock import utc_now
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.sample import Interval, between, read_sample
@@ -27,9 +27,6 @@ from devora_console.postgres.statements import (
 from devora_console.postgres.watch.guest import Guest
 
 HERE = "devora_console.analytics"
-ERROR_EVENTS = tuple(sorted(str(each) for each in ERRORS - {EventType.SLOW_REQUEST, EventType.RATE_LIMITED}))
-"""Events that are errors: what was only late or put off did not fail."""
-NOT_PRODUCT = tuple(sorted(str(each) for each in EventType if each.group is Group.CONSOLE))
 LONGEST = timedelta(hours=24)
 """Events and searches are counted over a day at most: daily active users are of a day."""
 _LISTED = 100
@@ -154,7 +151,7 @@ async def _events(guest: Guest, ground: Any, since: datetime, now: datetime) -> 
     missing = _missing(ground, "events")
     if missing is not None:
         return missing
-    rows = await _ask(guest, "aftermath_events", since, now, list(ERROR_EVENTS), list(NOT_PRODUCT))
+    rows = await _ask(guest, "aftermath_events", since, now, list(ERROR_EVENTS), list(CONSOLE_EVENTS))
     return rows if isinstance(rows, Unknown) else Events(rows[0]["events"], rows[0]["errors"], rows[0]["users"])
 
 

@@ -194,8 +194,8 @@ def _performance() -> Iterator[Definition]:
         for name, words in (("", "Mean"), ("_p95", "P95 of the")):
             yield Definition(
                 f"rag_retrieval{name}_ms{suffix}", "performance", f"{words} time to find the contexts of a question: "
-                "the property retrieval_time_ms of events", "ms", window, "metrics_timings",
-                "no event had that property in that time",
+                "searches of the type rag, and on days without any the property retrieval_time_ms of events", "ms",
+                window, "metrics_timings", "no retrieval was recorded in that time",
             )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from devora_console.core.unknown import Unknown
 
 Row = Mapping[str, Any]
 _NO_TIMES = Unknown("no search was recorded with its time", "The search service records it")
-_NO_RAG = Unknown("no event told retrieval_time_ms", "Tell it with the events of RAG")
+_NO_RAG = Unknown("no retrieval was recorded", "Ask through the RAG pipeline, or tell retrieval_time_ms with events")
 COHORT_MONTHS = 12
 
 

@@ -49,7 +49,7 @@ SELECT day,
           JOIN public.users u ON u.id = c.user_id GROUP BY 1
         UNION ALL
         SELECT (s.timestamp AT TIME ZONE 'UTC')::date, 0, 0, 0, 0, 0, 0, count(*)
-          FROM public.search_queries s GROUP BY 1) made
+          FROM public.search_queries s WHERE s.search_type <> 'rag' GROUP BY 1) made
  GROUP BY day;
 CREATE UNIQUE INDEX idx_metrics_growth ON devora_console.metrics_growth (day);
 
@@ -72,10 +72,12 @@ SELECT (e.timestamp AT TIME ZONE 'UTC')::date AS day, e.event_name::text AS even
  GROUP BY 1, 2;
 CREATE UNIQUE INDEX idx_metrics_events ON devora_console.metrics_events (day, event_name);
 
--- How often something took so many milliseconds: percentiles of any number of days come out exactly.
+-- How often something took so many milliseconds: percentiles of any number of days come out exactly. Retrievals for RAG
+-- prompts are recorded beside the searches; on days without any, events with retrieval_time_ms tell of them.
 CREATE MATERIALIZED VIEW devora_console.metrics_timings AS
 SELECT day, kind, ms, count(*) AS measured
-  FROM (SELECT (s.timestamp AT TIME ZONE 'UTC')::date AS day, 'search'::text AS kind, s.execution_time_ms AS ms
+  FROM (SELECT (s.timestamp AT TIME ZONE 'UTC')::date AS day,
+               CASE WHEN s.search_type = 'rag' THEN 'rag' ELSE 'search' END AS kind, s.execution_time_ms AS ms
           FROM public.search_queries s
          WHERE s.execution_time_ms >= 0
         UNION ALL
@@ -84,16 +86,19 @@ SELECT day, kind, ms, count(*) AS measured
                     THEN round(greatest(least((e.event_properties ->> 'retrieval_time_ms')::numeric, 2147483647.0), -1.0)
                          )::integer END
           FROM public.analytics_events e
-         WHERE e.event_properties ? 'retrieval_time_ms') timed
+         WHERE e.event_properties ? 'retrieval_time_ms'
+           AND (e.timestamp AT TIME ZONE 'UTC')::date NOT IN (
+               SELECT (r.timestamp AT TIME ZONE 'UTC')::date FROM public.search_queries r
+                WHERE r.search_type = 'rag' AND r.execution_time_ms >= 0)) timed
  WHERE ms >= 0
  GROUP BY 1, 2, 3;
 CREATE UNIQUE INDEX idx_metrics_timings ON devora_console.metrics_timings (day, kind, ms);
 
--- Who searched on which day.
+-- Who searched on which day; what a RAG prompt is made from is no search of a person.
 CREATE MATERIALIZED VIEW devora_console.metrics_searches AS
 SELECT (s.timestamp AT TIME ZONE 'UTC')::date AS day, s.user_id, count(*) AS searches
   FROM public.search_queries s
- WHERE s.user_id IS NOT NULL
+ WHERE s.user_id IS NOT NULL AND s.search_type <> 'rag'
  GROUP BY 1, 2;
 CREATE UNIQUE INDEX idx_metrics_searches ON devora_console.metrics_searches (day, user_id);
 

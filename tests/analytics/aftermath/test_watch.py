@@ -149,6 +149,7 @@ async def test_a_signal_ends_it_early_and_what_was_kept_stays(
     assert Watch.open(door.effective.settings, shelf).kept() == seen
 
 
+@pytest.mark.slow
 async def test_as_a_command(run: Run, target: Dsn) -> None:  # noqa: F811
     await _plant(target)
     env = {"POSTGRES_DSN": target.reveal(), "DEVORA_CONSOLE__WATCH__EVERY_SECONDS": "1"}
