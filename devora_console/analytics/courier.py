@@ -72,8 +72,7 @@ class Courier:
         if self._deadline < float("inf"):
             self._ending.set()  # we were told to stop before we could hear it
         tasks = [asyncio.ensure_future(part) for part in (self._syncing(), self._moving(), self._sending())]
-        ended = asyncio.ensure_future(self._ending.wait())
-        await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        await self._ending.wait()  # one that has nothing to do, as sending without a key, ends none of the others
         left = max(0.0, min(self._deadline, time.monotonic() + 60) - time.monotonic())
         _, late = await asyncio.wait(tasks, timeout=left)
         for task in late:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from devora_console.analytics import EventType, shutdown, track_event
 from devora_console.analytics import tracker as tracking
+from devora_console.analytics.courier import Courier
 from devora_console.analytics.privacy import Dropped
+from devora_console.analytics.setup import Setup
+from devora_console.analytics.spool import Spool
 from devora_console.core.unknown import Unknown
 from tests.analytics.conftest import ANA, BOB, Place
 from tests.analytics.posthog_server import serving
@@ -55,6 +60,27 @@ async def test_the_background_task_brings_them_away(place: Place) -> None:
     assert isinstance(found.dropped, Dropped)
     assert found.dropped.properties == {"query": 1}
     assert not any("fuite" in str(event) for event in place.posthog.received)
+
+
+async def test_without_a_key_moving_goes_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sending has nothing to do then and ends at once; the others must not wind up with it, a minute later."""
+    setup = Setup.of(place.settings(posthog_api_key=None))
+    courier = Courier(setup, Spool(setup.folder, setup.limit))
+    wound_up: list[object] = []
+    wait = asyncio.wait
+
+    async def noted(*given: Any, **more: Any) -> Any:
+        wound_up.append(given)
+        return await wait(*given, **more)
+
+    monkeypatch.setattr(asyncio, "wait", noted)
+    running = asyncio.ensure_future(courier._work())
+    await asyncio.sleep(0.3)
+    assert (running.done(), wound_up) == (False, [])
+    courier._deadline = time.monotonic() + 1
+    assert courier._ending is not None
+    courier._ending.set()
+    await running
 
 
 async def test_what_fails_comes_later_under_the_same_id(place: Place) -> None:
