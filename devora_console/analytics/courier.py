@@ -108,11 +108,19 @@ class Courier:
                 {},
             )
             gone.add(mine)
-        if gone:
-            spools.count_dropped(self._spool.folder, gone)
+        try:
+            if gone:
+                spools.count_dropped(self._spool.folder, gone)
+        except OSError:
+            self.dropped.add(gone)  # a full disk is when most is dropped
+            raise
 
     async def _moving(self) -> None:
-        store = Store(self._setup.postgres, spools.token(self._setup.folder))
+        store = await self._store()
+        assert self._moved is not None
+        if store is None:
+            self._moved.set()
+            return
         mover = Mover(self._spool, store, self._setup.privacy, self.dropped)
         claimed = float("-inf")
 
@@ -127,7 +135,6 @@ class Courier:
         try:
             await self._again(step, "events stay on the disk")
         finally:
-            assert self._moved is not None
             self._moved.set()
             mover.release()
             store.abandon()
@@ -136,7 +143,9 @@ class Courier:
         setup = self._setup
         if setup.fault or setup.key is None:
             return
-        store = Store(setup.postgres, spools.token(setup.folder))
+        store = await self._store()
+        if store is None:
+            return
         sender = Sender(store, lambda: postroom(setup))
 
         async def step() -> bool:
@@ -146,6 +155,22 @@ class Courier:
             await self._again(step, "events wait in the database", after=self._moved)
         finally:
             store.abandon()
+
+    async def _store(self) -> Store | None:
+        """The database, once the spool's folder can be used; None when the end comes before that."""
+        failures, going = 0, True
+        while True:
+            try:
+                token = await asyncio.to_thread(spools.token, self._setup.folder)
+            except OSError as error:
+                failures += 1
+                if failures == 1:
+                    _log.warning("the spool of events: %s", error)
+            else:
+                return Store(self._setup.postgres, token)
+            if not going:
+                return None
+            going = await self._pause(backoff(failures, refused=False))
 
     async def _again(
         self, step: Callable[[], Awaitable[bool]], meanwhile: str, *, after: asyncio.Event | None = None
