@@ -47,7 +47,7 @@ class Sealed:
 
     def lines(self) -> Iterator[bytes]:
         """Its lines, complete or not."""
-        with open(os.dup(self.descriptor), "rb") as file:
+        with open(self.descriptor, "rb", closefd=False) as file:  # no second one, which a child would hold on to
             file.seek(0)
             yield from file
 
@@ -74,7 +74,7 @@ class Spool:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may append while we do
         self._own: Sealed | None = None
         self._size = 0
         self._others = 0
@@ -108,9 +108,11 @@ class Spool:
                 return
             self._dirty = False
             descriptor = os.dup(self._own.descriptor)
+            _held.add(descriptor)
         try:
             os.fsync(descriptor)
         finally:
+            _held.discard(descriptor)
             os.close(descriptor)
 
     def seal(self) -> Sealed | None:
@@ -207,7 +209,9 @@ def token(folder: Path) -> str:
     early.write_text(secrets.token_urlsafe(32), "ascii")
     with suppress(FileExistsError):
         os.link(early, path)  # of two processes that begin at once, one is first
-    early.unlink()
+    if not path.stat().st_size:
+        early.replace(path)  # an empty one, left by the end of the power, is no secret
+    early.unlink(missing_ok=True)
     return path.read_text("ascii").strip()
 
 
