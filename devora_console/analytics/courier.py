@@ -25,7 +25,7 @@ from devora_console.core.problems import ConsoleError
 
 _log = logging.getLogger(__name__)
 _IDLE_SECONDS, _SYNC_SECONDS = 0.5, 1.0
-_CLAIM_SECONDS = 30.0
+_CLAIM_SECONDS, _CLAIM_OFTEN_SECONDS = 30.0, 5.0  # it asks after every user who is not known yet
 
 
 class Courier:
@@ -127,7 +127,7 @@ class Courier:
         async def step() -> bool:
             nonlocal claimed
             moved = await mover.step()
-            if moved or time.monotonic() - claimed > _CLAIM_SECONDS:
+            if time.monotonic() - claimed > (_CLAIM_OFTEN_SECONDS if moved else _CLAIM_SECONDS):
                 claimed = time.monotonic()
                 await store.claim_users()
             return moved > 0
@@ -137,6 +137,7 @@ class Courier:
         finally:
             self._moved.set()
             mover.release()
+            self._spool.close()  # an empty one would stay behind, and one that is not is for the next process
             store.abandon()
 
     async def _sending(self) -> None:

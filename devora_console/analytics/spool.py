@@ -51,6 +51,21 @@ class Sealed:
             file.seek(0)
             yield from file
 
+    def sync(self) -> None:
+        """Have the disk keep it, unless it is in the database by now."""
+        if self.descriptor < 0:
+            return
+        try:
+            descriptor = os.dup(self.descriptor)
+        except OSError:
+            return  # just now
+        _held.add(descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            _held.discard(descriptor)
+            os.close(descriptor)
+
     def size(self) -> int:
         """Bytes."""
         return os.fstat(self.descriptor).st_size
@@ -62,10 +77,10 @@ class Sealed:
 
     def close(self) -> None:
         """Let somebody else take it up."""
-        if self.descriptor in _held:
-            _held.discard(self.descriptor)
-            os.close(self.descriptor)
-        self.descriptor = -1
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor in _held:
+            _held.discard(descriptor)
+            os.close(descriptor)
 
 
 class Spool:
@@ -79,6 +94,7 @@ class Spool:
         self._size = 0
         self._others = 0
         self._dirty = False
+        self._sealed: Sealed | None = None  # written since the last sync, and not our own any more
 
     def append(self, line: bytes) -> str:
         """Write one line, which ends with a line end. '' when it is kept, else why it is not."""
@@ -104,24 +120,28 @@ class Spool:
     def sync(self) -> None:
         """Have the disk keep what was written. Slow, and nobody who appends waits for it."""
         with self._lock:
-            if not self._dirty or self._own is None:
-                return
-            self._dirty = False
-            descriptor = os.dup(self._own.descriptor)
-            _held.add(descriptor)
-        try:
-            os.fsync(descriptor)
-        finally:
-            _held.discard(descriptor)
-            os.close(descriptor)
+            written = [self._own if self._dirty else None, self._sealed]
+            self._dirty, self._sealed = False, None
+        for each in written:
+            if each is not None:
+                each.sync()
 
     def seal(self) -> Sealed | None:
         """What was appended so far, as a file by itself; None when that is nothing."""
+        if not self._size:
+            return None
+        following = None
+        with suppress(OSError):
+            following = create(self.folder)  # here and before the lock: whoever appends does not wait for the folder
         with self._lock:
-            if self._own is None or not self._size:
+            if self._own is None:
+                if following is not None:
+                    following.remove()
                 return None
             self._others += self._size
-            sealed, self._own, self._size = self._own, None, 0
+            sealed, self._own, self._size = self._own, following, 0
+            if self._dirty:
+                self._dirty, self._sealed = False, sealed
             return sealed
 
     def look(self) -> None:

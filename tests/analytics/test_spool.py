@@ -56,6 +56,7 @@ def test_nothing_empty_stays_behind(tmp_path: Path) -> None:
     sealed.remove()
     assert spool.seal() is None
     spool.close()
+    assert spool.seal() is None
     assert [*tmp_path.iterdir()] == []
 
 
@@ -187,3 +188,24 @@ def test_an_empty_token_is_made_anew(tmp_path: Path) -> None:
     assert len(spools.token(tmp_path)) > 20
     assert spools.token(tmp_path) == spools.token(tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["token"]
+
+
+def test_what_waits_for_the_database_is_kept_by_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed between two syncs, it is not forgotten."""
+    asked: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: asked.append(os.fstat(descriptor).st_ino))
+    spool = Spool(tmp_path, 1000)
+    spool.append(b"one\n")
+    sealed = spool.seal()
+    assert sealed is not None
+    spool.append(b"two\n")
+    spool.sync()
+    assert sorted(asked) == sorted(path.stat().st_ino for path, _ in spools.files(tmp_path))
+    spool.sync()
+    assert len(asked) == 2
+    spool.append(b"three\n")
+    second = spool.seal()
+    assert second is not None
+    second.remove()
+    spool.sync()
+    assert len(asked) == 2
