@@ -25,7 +25,7 @@ from devora_console.core.problems import ConsoleError
 
 _log = logging.getLogger(__name__)
 _IDLE_SECONDS, _SYNC_SECONDS = 0.5, 1.0
-_CLAIM_SECONDS = 30.0
+_CLAIM_SECONDS, _CLAIM_OFTEN_SECONDS = 30.0, 5.0  # it asks after every user who is not known yet
 
 
 class Courier:
@@ -107,18 +107,26 @@ class Courier:
                 {},
             )
             gone.add(mine)
-        if gone:
-            spools.count_dropped(self._spool.folder, gone)
+        try:
+            if gone:
+                spools.count_dropped(self._spool.folder, gone)
+        except OSError:
+            self.dropped.add(gone)  # a full disk is when most is dropped
+            raise
 
     async def _moving(self) -> None:
-        store = Store(self._setup.postgres, spools.token(self._setup.folder))
+        store = await self._store()
+        assert self._moved is not None
+        if store is None:
+            self._moved.set()
+            return
         mover = Mover(self._spool, store, self._setup.privacy, self.dropped)
         claimed = float("-inf")
 
         async def step() -> bool:
             nonlocal claimed
             moved = await mover.step()
-            if moved or time.monotonic() - claimed > _CLAIM_SECONDS:
+            if time.monotonic() - claimed > (_CLAIM_OFTEN_SECONDS if moved else _CLAIM_SECONDS):
                 claimed = time.monotonic()
                 await store.claim_users()
             return moved > 0
@@ -126,16 +134,18 @@ class Courier:
         try:
             await self._again(step, "events stay on the disk")
         finally:
-            assert self._moved is not None
             self._moved.set()
             mover.release()
+            self._spool.close()  # an empty one would stay behind, and one that is not is for the next process
             store.abandon()
 
     async def _sending(self) -> None:
         setup = self._setup
         if setup.fault or setup.key is None:
             return
-        store = Store(setup.postgres, spools.token(setup.folder))
+        store = await self._store()
+        if store is None:
+            return
         sender = Sender(store, lambda: postroom(setup))
 
         async def step() -> bool:
@@ -145,6 +155,22 @@ class Courier:
             await self._again(step, "events wait in the database", after=self._moved)
         finally:
             store.abandon()
+
+    async def _store(self) -> Store | None:
+        """The database, once the spool's folder can be used; None when the end comes before that."""
+        failures, going = 0, True
+        while True:
+            try:
+                token = await asyncio.to_thread(spools.token, self._setup.folder)
+            except OSError as error:
+                failures += 1
+                if failures == 1:
+                    _log.warning("the spool of events: %s", error)
+            else:
+                return Store(self._setup.postgres, token)
+            if not going:
+                return None
+            going = await self._pause(backoff(failures, refused=False))
 
     async def _again(
         self, step: Callable[[], Awaitable[bool]], meanwhile: str, *, after: asyncio.Event | None = None

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from devora_console.analytics import spool as spools
 from devora_console.analytics.privacy import Dropped, Privacy, event_name, person, uuid_of
@@ -15,7 +15,8 @@ from devora_console.analytics.store import Store, Unreadable
 
 _log = logging.getLogger(__name__)
 _BATCH = 200
-_LONGEST = 64_000  # bytes of a line; ours are far shorter
+LONGEST = 1_000_000
+"""Bytes of a line; ours are far shorter, and PostHog takes no longer event."""
 _LOOK_SECONDS = 10.0
 UNREADABLE = "PostgreSQL could not take it"
 
@@ -25,6 +26,7 @@ class Mover:
 
     def __init__(self, spool: Spool, store: Store, privacy: Privacy, dropped: Dropped) -> None:
         self._spool, self._store, self._privacy, self._dropped = spool, store, privacy, dropped
+        self._gone = Dropped()  # of the file at hand: counted when it is through, however often it was begun
         self._pending: list[Sealed] = []
         self._looked = float("-inf")
 
@@ -59,13 +61,16 @@ class Mover:
             self._pending.append(sealed)
 
     async def _move(self, sealed: Sealed) -> int:
+        self._gone = Dropped()
         moved, batch = 0, list[str]()
         for line in self._sound(sealed):
             batch.append(line)
             if len(batch) >= _BATCH:
                 moved += await self._record(batch)
                 batch = []
-        return moved + (await self._record(batch) if batch else 0)
+        moved += await self._record(batch) if batch else 0
+        self._dropped.add(self._gone)
+        return moved
 
     async def _record(self, batch: list[str]) -> int:
         """Record them; when PostgreSQL cannot take some, find out which."""
@@ -74,16 +79,16 @@ class Mover:
         except Unreadable as error:
             if len(batch) == 1:
                 _log.warning("an event is given up: %s", error)
-                self._dropped.event(UNREADABLE)
+                self._gone.event(UNREADABLE)
                 return 0
         half = len(batch) // 2
         return await self._record(batch[:half]) + await self._record(batch[half:])
 
     def _sound(self, sealed: Sealed) -> Iterator[str]:
         for line in sealed.lines():
-            sound = self._judged(line) if line.endswith(b"\n") and len(line) <= _LONGEST else None
+            sound = self._judged(line) if line.endswith(b"\n") and len(line) <= LONGEST else None
             if sound is None:
-                self._dropped.event(spools.TORN)
+                self._gone.event(spools.TORN)
             else:
                 yield sound
             time.sleep(0)  # whoever calls track_event meanwhile need not wait for the interpreter
@@ -93,11 +98,11 @@ class Mover:
         try:
             said = json.loads(line)
             event, identity = event_name(said["event"]), uuid_of(said["id"])
-            at = datetime.fromisoformat(said["at"])
+            at = moment(datetime.fromisoformat(said["at"]))
             session = uuid_of(said.get("session"))
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
-        if event is None or identity is None or at.tzinfo is None:
+        if event is None or identity is None or at is None:
             return None
         return write(
             identity=str(identity),
@@ -105,8 +110,19 @@ class Mover:
             user=person(said.get("user")),
             session=str(session) if session else None,
             at=at,
-            properties=self._privacy.kept(event, said.get("properties"), self._dropped),
+            properties=self._privacy.kept(event, said.get("properties"), self._gone),
         )
+
+
+def moment(given: object) -> datetime | None:
+    """When it was, in UTC; without a zone it is taken for UTC. None for what PostgreSQL or PostHog could not tell back.
+
+    >>> moment(datetime(2026, 3, 1, 12)).isoformat(), moment(datetime.min), moment("yesterday")
+    ('2026-03-01T12:00:00+00:00', None, None)
+    """
+    if not isinstance(given, datetime) or not 1970 <= given.year < 9999:
+        return None
+    return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
 
 
 def write(

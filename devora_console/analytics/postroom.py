@@ -39,6 +39,9 @@ class Postroom:
     def __init__(self, key: Secret, host: str, privacy: Privacy, *, seconds: float = SECONDS) -> None:
         self._key, self._host, self._privacy, self._seconds = key, host, privacy, seconds
         self._built: list[dict[str, Any]] = []
+        # Of our own: a child of this process makes another one, and no redirect takes events and key elsewhere.
+        self._session = requests.Session()
+        self._session.max_redirects = 0
         self._client = Posthog(
             key.reveal(),
             host=host,
@@ -60,6 +63,7 @@ class Postroom:
                 self._host,
                 gzip=True,
                 timeout=self._seconds,
+                session=self._session,
                 batch=batch,
                 historical_migration=False,
             )
@@ -67,6 +71,8 @@ class Postroom:
             return self._refused(error)
         except requests.Timeout:
             return Outcome(Fate.LATER, "PostHog does not answer in time")
+        except requests.TooManyRedirects:
+            return Outcome(Fate.HALT, "PostHog's address leads elsewhere (a redirect); give the one that takes events")
         except requests.exceptions.InvalidURL:
             return Outcome(Fate.HALT, "PostHog's address is none")
         except requests.RequestException as error:
@@ -112,9 +118,7 @@ class Postroom:
 
 
 def _confirmed(answer: requests.Response) -> Outcome:
-    """A status of 200 alone says little: a page that a redirect led to has it, and so has a proxy's own."""
-    if answer.request.method != "POST":
-        return Outcome(Fate.HALT, "PostHog's address leads elsewhere (a redirect); give the one that takes events")
+    """A status of 200 alone says little: a proxy's own page has it too."""
     try:
         said = answer.json()
     except ValueError:

@@ -22,9 +22,12 @@ from devora_console.core.safetext import one_line
 Plain = str | int | float | bool
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.-]{0,99}")
 _EVENT = re.compile(r"[A-Za-z0-9_$][A-Za-z0-9_$ .:/-]{0,199}")
-# What an address with a password, a bearer's token or an address of a person looks like, wherever it stands.
+# What an address with a password or with what somebody asked for, a token, a key or an address of a person looks like,
+# wherever it stands.
 _SECRET = re.compile(
-    r"://|@|\b(?:phc|phx|sk|pk|ghp|gho|xox[abp])[_-][A-Za-z0-9_-]{8}|\bey[A-Za-z0-9_-]{10,}\.|\bBearer\b"
+    r"://|@|%40|[?&][^=\s]+=|(?i:\bbearer\b|\b(?:password|passwd|pwd|secret|token|api_?key|host|dbname)\s*=)"
+    r"|\b(?:ph[cx]|[sprw]k|whsec|gh[opsur]|github_pat|glpat|xox[abeprs])[_-][A-Za-z0-9_-]{8}"
+    r"|\bAKIA[A-Z0-9]{12}|\bAIza[A-Za-z0-9_-]{16}|\bey[A-Za-z0-9_-]{10,}\."
 )
 _PERSON = re.compile(r"[A-Za-z0-9_.:|-]{1,128}")
 _LARGEST = 2**53  # a larger integer is another one once a browser has read it
@@ -42,8 +45,9 @@ class Dropped:
     events: dict[str, int] = field(default_factory=dict)
 
     def property(self, name: object) -> None:
-        """One more. A name that is no plain name is not repeated."""
-        shown = name if isinstance(name, str) and _NAME.fullmatch(name) else "(no plain name)"
+        """One more. A name that is no plain name, or looks like a key, is not repeated."""
+        plain = isinstance(name, str) and _NAME.fullmatch(name) and not _SECRET.search(name)
+        shown = str(name) if plain else "(no plain name)"
         if shown not in self.properties and len(self.properties) >= _MOST_NAMES:
             shown = OTHERS
         self.properties[shown] = self.properties.get(shown, 0) + 1
@@ -111,13 +115,14 @@ class Privacy:
 
 
 def event_name(given: object) -> str | None:
-    """The event's name as it is kept; None for what is no name."""
+    """The event's name as it is kept; None for what is no name, or has an address or a key in it."""
     text = given.value if isinstance(given, Enum) else given
-    return str(text) if isinstance(text, str) and _EVENT.fullmatch(text) else None
+    good = isinstance(text, str) and _EVENT.fullmatch(text) and not _SECRET.search(text)
+    return str(text) if good else None
 
 
 def person(given: object) -> str | None:
-    """Who it was, as it is kept: an id. What is none (an e-mail address, say) becomes a pseudonym of it.
+    """Who it was, as it is kept: an id. What is none (an e-mail address or a key, say) becomes a pseudonym of it.
 
     >>> person(UUID(int=5)), person("u-17"), person("ana@devora.example"), person("")
     ('00000000-0000-0000-0000-000000000005', 'u-17', 'sha256:93d6b22e1f2e090fb78d51a2e9cd7299', None)
@@ -128,7 +133,7 @@ def person(given: object) -> str | None:
     identity = uuid_of(text)
     if identity is not None:
         return str(identity)
-    if _PERSON.fullmatch(text):
+    if _PERSON.fullmatch(text) and not _SECRET.search(text):
         return text
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
 

@@ -17,6 +17,7 @@ BATCH = 100
 LEASE_SECONDS = 45.0
 """How long taken events are nobody else's; after a kill they are due again when it is over."""
 _ANSWER_SECONDS = 25.0  # one that drips is no answer
+_LONGEST_SECONDS = 3600.0  # no answer puts deliveries off for longer
 HALTED_SECONDS = 300.0
 """How long nothing is sent after an answer that only a change of the settings can better."""
 
@@ -75,7 +76,10 @@ class Sender:
     async def _put_off(self, ids: Sequence[object], outcome: Outcome) -> None:
         self._failures += 1
         self.halted = outcome.fate is Fate.HALT
-        pause = HALTED_SECONDS if self.halted else outcome.seconds or backoff(self._failures, refused=False)
+        wanted = outcome.seconds or 0.0
+        pause = min(wanted, _LONGEST_SECONDS) if wanted > 0 else backoff(self._failures, refused=False)
+        if self.halted:
+            pause = HALTED_SECONDS
         self._not_before = time.monotonic() + pause
         if self._failures == 1 or self.halted:
             _log.warning("events wait: %s", outcome.why)

@@ -43,6 +43,6 @@ class Setup:
             privacy=Privacy(frozenset(property_names(given.allow)), given.longest_text),
             postgres=settings.postgres,
             key=given.posthog_api_key,
-            host=given.capture,
+            host=given.capture.rpartition("@")[2] if wrong else given.capture,  # shown, and a password may stand there
             fault=fault,
         )

@@ -47,9 +47,24 @@ class Sealed:
 
     def lines(self) -> Iterator[bytes]:
         """Its lines, complete or not."""
-        with open(os.dup(self.descriptor), "rb") as file:
+        with open(self.descriptor, "rb", closefd=False) as file:  # no second one, which a child would hold on to
             file.seek(0)
             yield from file
+
+    def sync(self) -> None:
+        """Have the disk keep it, unless it is in the database by now."""
+        if self.descriptor < 0:
+            return
+        try:
+            descriptor = os.dup(self.descriptor)
+        except OSError:
+            return  # just now
+        _held.add(descriptor)
+        try:
+            os.fsync(descriptor)
+        finally:
+            _held.discard(descriptor)
+            os.close(descriptor)
 
     def size(self) -> int:
         """Bytes."""
@@ -62,10 +77,10 @@ class Sealed:
 
     def close(self) -> None:
         """Let somebody else take it up."""
-        if self.descriptor in _held:
-            _held.discard(self.descriptor)
-            os.close(self.descriptor)
-        self.descriptor = -1
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor in _held:
+            _held.discard(descriptor)
+            os.close(descriptor)
 
 
 class Spool:
@@ -74,11 +89,12 @@ class Spool:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may append while we do
         self._own: Sealed | None = None
         self._size = 0
         self._others = 0
         self._dirty = False
+        self._sealed: Sealed | None = None  # written since the last sync, and not our own any more
 
     def append(self, line: bytes) -> str:
         """Write one line, which ends with a line end. '' when it is kept, else why it is not."""
@@ -104,22 +120,28 @@ class Spool:
     def sync(self) -> None:
         """Have the disk keep what was written. Slow, and nobody who appends waits for it."""
         with self._lock:
-            if not self._dirty or self._own is None:
-                return
-            self._dirty = False
-            descriptor = os.dup(self._own.descriptor)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            written = [self._own if self._dirty else None, self._sealed]
+            self._dirty, self._sealed = False, None
+        for each in written:
+            if each is not None:
+                each.sync()
 
     def seal(self) -> Sealed | None:
         """What was appended so far, as a file by itself; None when that is nothing."""
+        if not self._size:
+            return None
+        following = None
+        with suppress(OSError):
+            following = create(self.folder)  # here and before the lock: whoever appends does not wait for the folder
         with self._lock:
-            if self._own is None or not self._size:
+            if self._own is None:
+                if following is not None:
+                    following.remove()
                 return None
             self._others += self._size
-            sealed, self._own, self._size = self._own, None, 0
+            sealed, self._own, self._size = self._own, following, 0
+            if self._dirty:
+                self._dirty, self._sealed = False, sealed
             return sealed
 
     def look(self) -> None:
@@ -207,7 +229,9 @@ def token(folder: Path) -> str:
     early.write_text(secrets.token_urlsafe(32), "ascii")
     with suppress(FileExistsError):
         os.link(early, path)  # of two processes that begin at once, one is first
-    early.unlink()
+    if not path.stat().st_size:
+        early.replace(path)  # an empty one, left by the end of the power, is no secret
+    early.unlink(missing_ok=True)
     return path.read_text("ascii").strip()
 
 

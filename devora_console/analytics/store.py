@@ -66,7 +66,15 @@ class Store:
             "SELECT array_agg(to_jsonb(t) ORDER BY t.at, t.id) FROM public.devora_take_events($1, $2, $3) t",
             *(most, seconds, self._token),
         )
-        return [_taken(json.loads(row)) for row in rows or ()]
+        taken, odd = [], []
+        for row in map(json.loads, rows or ()):
+            try:
+                taken.append(_taken(row))
+            except ValueError:  # a moment that no calendar here has; the others are not to wait for it
+                odd.append(UUID(str(row["id"])))
+        if odd:
+            await self.settle(odd, "refused", "its time or properties cannot be told to PostHog")
+        return taken
 
     async def settle(self, ids: Sequence[UUID], outcome: str, why: str | None = None, seconds: float = 0) -> int:
         """Note what became of events: ``delivered``, ``later``, ``refused``. Raises ConsoleError."""
@@ -107,6 +115,8 @@ class Store:
                     statement_timeout_seconds=_STATEMENT_SECONDS,
                 )
             return await self._opened.fetchval(statement, *values)
+        except asyncpg.ForeignKeyViolationError as error:
+            raise explain(error, dsn) from None  # the user was deleted that very moment: another try knows
         except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
             raise Unreadable(one_line(str(error), 200)) from None
         except _OUTDATED as error:

@@ -10,7 +10,6 @@ import atexit
 import importlib
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from uuid import UUID
 from devora_console.analytics import spool as spools
 from devora_console.analytics.courier import Courier
 from devora_console.analytics.events import EventType
-from devora_console.analytics.mover import write
+from devora_console.analytics.mover import LONGEST, moment, write
 from devora_console.analytics.privacy import Dropped, event_name, person, uuid_of
 from devora_console.analytics.setup import Setup
 from devora_console.analytics.spool import Spool
@@ -32,7 +31,7 @@ from devora_console.core.problems import ConsoleError
 
 _log = logging.getLogger(__name__)
 _END_SECONDS = 1.5
-NO_NAME, NO_TIME = "an event without a name", "an event at no time"
+NO_NAME, NO_TIME, TOO_LONG = "an event without a name", "an event at no time", "an event is too long"
 
 
 class Tracker:
@@ -42,7 +41,7 @@ class Tracker:
         self._setup = setup
         self._spool = Spool(setup.folder, setup.limit)
         self._dropped = Dropped()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._courier = Courier(setup, self._spool) if background else None
         self._started = False
         self._told: set[str] = set()
@@ -74,8 +73,8 @@ class Tracker:
         if name is None:
             gone.event(NO_NAME)
             return b"", None
-        moment = at if at is not None else datetime.now(UTC)
-        if not isinstance(moment, datetime):
+        when = moment(at) if at is not None else datetime.now(UTC)
+        if when is None:
             gone.event(NO_TIME)
             return b"", None
         identity = str(uuid7())
@@ -84,9 +83,12 @@ class Tracker:
             event=name,
             user=person(user),
             session=str(found) if (found := uuid_of(session)) else None,
-            at=moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment,
+            at=when,
             properties=self._setup.privacy.kept(name, properties, gone),
         )
+        if len(text) >= LONGEST:
+            gone.event(TOO_LONG)
+            return b"", None
         return text.encode() + b"\n", identity
 
     def _start(self) -> None:
@@ -118,7 +120,7 @@ class Tracker:
 
 
 _current: Tracker | None = None
-_choosing = threading.Lock()
+_choosing = threading.RLock()  # a signal's handler may track while we are in here
 
 
 def track_event(
@@ -209,10 +211,8 @@ def _configured() -> Setup:
 def _after_fork() -> None:
     """A child has no threads, and its parent's file is its parent's."""
     global _current, _choosing  # noqa: PLW0603 - see _use
-    _choosing = threading.Lock()
+    _choosing = threading.RLock()
     spools.let_go()
-    if "posthog.request" in sys.modules:
-        sys.modules["posthog.request"].reset_sessions()  # or two processes would talk on one connection
     if _current is not None:
         _current = _current.again()
 

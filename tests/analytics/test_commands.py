@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,16 @@ def test_the_console_s_own_use_is_told_only_when_asked(
     assert (event["event"], event["user"]) == ("console_command_run", None)
     assert event["properties"].keys() == {"command", "exit_code", "duration_ms"}
     assert event["properties"]["command"] == "analytics events"
+
+
+def test_events_of_others_may_hold_anything(place: Place, said: Any) -> None:
+    for held in (None, "5", "[1]"):
+        statement = "INSERT INTO analytics_events (event_name, event_properties) VALUES ('login', $1::jsonb)"
+        asyncio.run(place.fetch(statement, held))
+    code, document = said("analytics", "events")
+    assert (code, [e["properties"] for e in document["events"]]) == (0, [{}] * 3)
+
+
+def test_a_password_in_the_host_is_not_shown(said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTHOG_HOST", "https://u:hunter2@posthog.example")
+    assert "hunter2" not in json.dumps(said("analytics", "status")[1])

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from devora_console.analytics import EventType, shutdown, track_event
+from devora_console.analytics import spool as spools
 from devora_console.analytics import tracker as tracking
-from devora_console.analytics.courier import Courier
+from devora_console.analytics.courier import Courier, postroom
+from devora_console.analytics.mover import Mover
 from devora_console.analytics.privacy import Dropped
+from devora_console.analytics.sender import Sender
 from devora_console.analytics.setup import Setup
 from devora_console.analytics.spool import Spool
+from devora_console.analytics.store import Store
+from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
 from tests.analytics.conftest import ANA, BOB, Place
 from tests.analytics.posthog_server import serving
@@ -214,3 +221,69 @@ async def test_who_deletes_an_account_is_not_told_of_it(place: Place) -> None:
     (event,) = place.posthog.received
     assert UUID(event["distinct_id"]) != BOB
     assert event["properties"]["$process_person_profile"] is False
+
+
+async def test_a_moment_out_of_range_holds_up_no_other(place: Place) -> None:
+    place.track()
+    told = _some(2)
+    odd = [datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))), datetime.min.replace(tzinfo=UTC)]
+    assert [track_event("page_viewed", ANA, timestamp=each) for each in odd] == [None, None]
+    planted = [
+        {"id": str(uuid4()), "event": "page_viewed", "at": "infinity"},
+        {"id": str(uuid4()), "event": "page_viewed", "at": "0001-01-01T00:00:00+14:00", "properties": 5},
+    ]
+    await place.fetch("SELECT devora_record_events($1::jsonb)", json.dumps(planted))
+    await place.flush()
+    found = await place.look()
+    assert (found.delivered, found.refused, found.waiting) == (2, 2, 0)
+    assert place.posthog.ids == told
+
+
+async def test_an_answer_cannot_put_deliveries_off_for_good(place: Place) -> None:
+    place.track()
+    _some(1)
+    place.posthog.status, place.posthog.headers = 429, {"Retry-After": "1e12"}
+    await place.flush(seconds=0)
+    sender = Sender(Store(place.settings().postgres, None), lambda: postroom(Setup.of(place.settings())))
+    await sender.step()
+    assert 0 < sender._not_before - time.monotonic() <= 3600
+
+
+async def test_a_redirect_takes_no_event_along(place: Place) -> None:
+    with serving() as elsewhere:
+        place.track()
+        _some(1)
+        place.posthog.status, place.posthog.headers = 307, {"Location": f"{elsewhere.url}/batch/"}
+        assert "redirect" in (await place.flush(seconds=0)).problem
+        assert not elsewhere.requests
+
+
+async def test_a_spool_that_cannot_be_used_at_first_is_used_later(place: Place) -> None:
+    place.spool.write_text("no folder")
+    tracking.configure(place.settings())
+    assert track_event(EventType.PAGE_VIEWED, ANA) is None
+    await asyncio.sleep(0.2)
+    place.spool.unlink()
+    told = track_event(EventType.PAGE_VIEWED, ANA)
+    await asyncio.to_thread(shutdown)
+    assert place.posthog.ids == [told]
+
+
+async def test_a_torn_line_is_counted_once(place: Place) -> None:
+    place.track()
+    _some(1)
+    ((path, _),) = spools.files(place.spool)
+    with path.open("ab") as file:
+        file.write(b'{"id": ')
+    there, place.dsn = place.dsn, type(place.dsn)("postgresql://nobody@127.0.0.1:1/x")
+    tracking._use(None)
+    spool = Spool(place.spool, 10_000_000)
+    dropped = Dropped()
+    for dsn in (place.dsn, place.dsn, there):
+        place.dsn = dsn
+        setup = Setup.of(place.settings())
+        mover = Mover(spool, Store(setup.postgres, "t"), setup.privacy, dropped)
+        with suppress(ConsoleError):
+            await mover.step()
+        mover.release()
+    assert dropped.events == {spools.TORN: 1}

@@ -92,3 +92,32 @@ def test_the_catalogue_is_whole() -> None:
     assert all(event.meaning and event.value == event.name.lower() for event in EventType)
     assert known("api_error") in ERRORS
     assert known("of our own") is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/search?q=where+did+my+invoice+go",
+        "host=db user=devora password=hunter2",
+        "ana%40devora.example",
+        "bearer abcdef",
+        "github_pat_11ABCDEFG0abcdefgh",
+        "AKIAIOSFODNN7EXAMPLE",
+        "AIzaSyA1234567890abcdefghij",
+        "glpat-abcdefgh12345",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc",
+    ],
+)
+def test_addresses_and_keys_pass_nowhere(value: str) -> None:
+    """Neither as a value, nor as who it was, nor as an event's name or a property's."""
+    assert _kept({"route": value}, "api_error") == ({}, {"route": 1})
+    assert value not in str(person(value))
+    assert event_name(value) is None
+    assert value not in str(_kept({value: 1}))
+
+
+@pytest.mark.parametrize(
+    "value", ["/api/projects/17", "gpt-4o-mini", "fr-FR", "sk", "web (beta)", "2026-03-01T12:00:00+00:00", "a=b"]
+)
+def test_what_is_no_secret_passes(value: str) -> None:
+    assert _kept({"source": value}) == ({"source": value}, {})

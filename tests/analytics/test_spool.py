@@ -6,10 +6,26 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from devora_console.analytics import spool as spools
 from devora_console.analytics.privacy import Dropped
 from devora_console.analytics.spool import Spool
+
+
+class _Impatient:
+    """A lock that is not waited for: who would wait for themselves fails instead."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        assert self._lock.acquire(timeout=1)
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def _lines(folder: Path) -> list[bytes]:
@@ -40,6 +56,7 @@ def test_nothing_empty_stays_behind(tmp_path: Path) -> None:
     sealed.remove()
     assert spool.seal() is None
     spool.close()
+    assert spool.seal() is None
     assert [*tmp_path.iterdir()] == []
 
 
@@ -111,3 +128,84 @@ def test_what_was_dropped_adds_up(tmp_path: Path) -> None:
     assert spools.dropped(tmp_path) == Dropped({"query": 5, "email": 1}, {spools.FULL: 1})
     (tmp_path / "dropped.json").write_text("{torn")
     assert spools.dropped(tmp_path).events
+
+
+def test_a_child_forked_meanwhile_does_not_hold_the_file_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the disk is being asked to keep it, or its lines are read."""
+    ready, done = os.pipe(), os.pipe()
+
+    def child() -> None:
+        if os.fork() == 0:
+            spools.let_go()
+            os.write(ready[1], b".")
+            os.read(done[0], 1)
+            os._exit(0)
+
+    parent = os.fork()
+    if parent == 0:
+        spool = Spool(tmp_path, 1000)
+        spool.append(b"from the parent\n")
+        monkeypatch.setattr(os, "fsync", lambda _: child())
+        spool.sync()
+        sealed = spool.seal()
+        assert sealed is not None
+        for _ in sealed.lines():
+            child()
+        os._exit(0)
+    os.waitpid(parent, 0)
+    os.read(ready[0], 1)
+    os.read(ready[0], 1)
+    try:
+        assert _lines(tmp_path) == [b"from the parent\n"]
+    finally:
+        os.write(done[1], b"..")
+        for end in (*ready, *done):
+            os.close(end)
+
+
+def test_a_signal_s_handler_may_track_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, 1000)
+    real, nested = os.write, [b"from the handler\n"]
+
+    def write(descriptor: int, line: bytes) -> int:
+        if nested:
+            thread = threading.current_thread()
+            assert thread is threading.main_thread()
+            spool.append(nested.pop())
+        return real(descriptor, line)
+
+    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(spool, "_lock", _Impatient(spool._lock))
+    spool.append(b"interrupted\n")
+    spool.close()
+    assert _lines(tmp_path) == [b"from the handler\n", b"interrupted\n"]
+
+
+def test_an_empty_token_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "token").touch()  # as the end of the power may leave it
+    assert len(spools.token(tmp_path)) > 20
+    assert spools.token(tmp_path) == spools.token(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["token"]
+
+
+def test_what_waits_for_the_database_is_kept_by_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed between two syncs, it is not forgotten."""
+    asked: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: asked.append(os.fstat(descriptor).st_ino))
+    spool = Spool(tmp_path, 1000)
+    spool.append(b"one\n")
+    sealed = spool.seal()
+    assert sealed is not None
+    spool.append(b"two\n")
+    spool.sync()
+    assert sorted(asked) == sorted(path.stat().st_ino for path, _ in spools.files(tmp_path))
+    spool.sync()
+    assert len(asked) == 2
+    spool.append(b"three\n")
+    second = spool.seal()
+    assert second is not None
+    second.remove()
+    spool.sync()
+    assert len(asked) == 2

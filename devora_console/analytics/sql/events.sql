@@ -1,6 +1,6 @@
 -- The newest events, and how far each has come. $1: how many; $2: only of this name, NULL for all.
 SELECT e.id, e.event_name AS name, coalesce(e.user_id::text, e.event_properties ->> '$user_id') AS "user",
-       (e.event_properties - '$user_id')::text AS properties, e.timestamp AS at,
+       CASE jsonb_typeof(e.event_properties) WHEN 'object' THEN e.event_properties - '$user_id' ELSE '{}' END::text AS properties, e.timestamp AS at,
        CASE WHEN d.event_id IS NOT NULL THEN 'delivered'
             WHEN w.event_id IS NULL THEN 'untracked'
             WHEN w.refused THEN 'refused' ELSE 'waiting' END AS state,

@@ -73,7 +73,8 @@ DECLARE
     added integer;
 BEGIN
     WITH given AS (
-        SELECT g.id, g.event, u.id AS owner, g."user" AS said, g.session, g.at, coalesce(g.properties, '{}') AS properties,
+        SELECT g.id, g.event, u.id AS owner, g."user" AS said, g.session, g.at,
+               CASE jsonb_typeof(g.properties) WHEN 'object' THEN g.properties ELSE '{}' END AS properties,
                g.user_id
           FROM (SELECT r.*, CASE WHEN r."user" ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
                                  THEN r."user"::uuid END AS user_id
