@@ -31,10 +31,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a reading of samples is told besides: the moment, and how many things of a kind get a label of their own."""
+    """What a reading of samples is told besides: the moment, how many things of a kind get a label of their own, and how
+    many seconds lie between two looks.
+    """
 
     now: datetime
     top: int = 10
+    every_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ def largest(rows: Iterable[tuple[str, float]], most: int, rest: float | None = N
         found[key] = value + (before if isinstance(before, int | float) else 0)
     left = sum(value for _, value in ranked[most:]) if rest is None else rest
     if left or len(ranked) > most:
-        found[(OTHER,)] = max(0, left)
+        named = found.get((OTHER,), 0)  # something may have that very name
+        found[(OTHER,)] = max(0, left) + (named if isinstance(named, int | float) else 0)
     return found
 
 
