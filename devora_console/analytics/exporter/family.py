@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,9 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a reading of samples is told besides: the moment, how many things of a kind get a label of their own, and how
-    many seconds lie between two looks.
-    """
+    """What a reading is told besides: the moment, how many of a kind have a label, and the pace of looks."""
 
     now: datetime
     top: int = 10
@@ -81,12 +79,14 @@ def largest(rows: Iterable[tuple[str, float]], most: int, rest: float | None = N
     return found
 
 
-def one_of(words: Iterable[str], now: str) -> dict[tuple[str, ...], Value]:
-    """1 for the word that holds now, 0 for every other.
+def one_of(words: Sequence[str], now: str) -> Values:
+    """1 for the word that holds now, 0 for every other; not known where it is none of them.
 
     >>> one_of(("on", "off"), "off")
     {('on',): 0, ('off',): 1}
     """
+    if now not in words:
+        return Unknown(f"it is {one_line(now, _NAME)!r}, of which there is no series")
     return {(each,): int(each == now) for each in words}
 
 
