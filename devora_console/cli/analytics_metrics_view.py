@@ -13,8 +13,8 @@ from rich.text import Text
 
 from devora_console.analytics.metrics.definitions import DEFINITIONS, definition
 from devora_console.analytics.metrics.model import Cohort, Report, Series
-from devora_console.analytics.metrics.read import words_of
 from devora_console.cli.tables import number, plain_table
+from devora_console.core.clock import span
 from devora_console.core.safetext import safe
 from devora_console.core.unknown import Unknown
 from devora_console.tui.render.analytics_figures import figure_words, sections
@@ -32,7 +32,7 @@ def show(out: Console, found: Report) -> None:
     """Everything but the definitions."""
     told = found.dashboard
     age = told.freshness.age_seconds
-    out.print(Text(f"as of {words_of(age)} ago" if isinstance(age, float) else safe(f"as of never: {age}")))
+    out.print(Text(f"as of {span(age)} ago" if isinstance(age, float) else safe(f"as of never: {age}")))
     for name, metrics in sections(told).items():
         section, _, other = name.partition(" ")
         currency = told.revenue_metrics.currency if name == "revenue" else other
