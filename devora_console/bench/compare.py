@@ -91,6 +91,12 @@ def _notes(first: Result, second: Result) -> Iterator[str]:
         for name, was in first.client.items()
         if second.client.get(name) != was
     )
+    for each in (first, second):
+        if isinstance(each.mongo, Place) and each.mongo.stand_in:
+            yield (
+                f"What stood on MongoDB's side of {each.id} is NOT MongoDB: {each.mongo.stand_in}; "
+                "its times say nothing about MongoDB."
+            )
     for old, new in ((first.mongo, second.mongo), (first.postgres, second.postgres)):
         if isinstance(old, Place) and isinstance(new, Place):
             yield from _places(old, new)

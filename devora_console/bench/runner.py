@@ -21,6 +21,7 @@ from devora_console.core.unknown import Unknown
 
 Values = Mapping[str, tuple[Mapping[str, Any], ...]]
 _PRECISION = 4  # decimals of a millisecond
+_TELLING = 3  # characters: fewer tell of nobody, and may be part of any word
 _PATIENCE = 8  # asks cut off one after another, after which a question is given up: the server hangs, or it never ends
 
 
@@ -144,13 +145,25 @@ class Runner:
                 continue
             except QuestionFailed as error:
                 tally.errors += 1
-                tally.error = tally.error or str(error)
+                tally.error = tally.error or _without(str(error), theirs[subject])
                 continue
             tally.cut_off = 0
             taken = round(1000 * (time.perf_counter() - began), _PRECISION)
             tally.samples[subject].append(taken)
             tally.apart[subject].append(None if reply.apart_ms is None else round(reply.apart_ms, _PRECISION))
             tally.replies[subject] = tally.replies[subject] or reply
+
+
+def _without(said: str, values: Mapping[str, Any]) -> str:
+    """What a server said without the values it was asked with: a result holds no text and no id of a user.
+
+    >>> _without('invalid input syntax for type uuid: "anna"', {"user": "anna"})
+    'invalid input syntax for type uuid: "…"'
+    """
+    for value in sorted((str(each) for each in values.values()), key=len, reverse=True):
+        if len(value) >= _TELLING:
+            said = said.replace(value, "…")
+    return said
 
 
 def _first(group: BaseExceptionGroup[ConsoleError]) -> ConsoleError:

@@ -10,6 +10,7 @@ are rounds.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -123,7 +124,10 @@ def _ratios(old: Floats, new: Floats, metric: str, paired: bool, turns: bool) ->
             columns = draw.integers(0, new.shape[1], (many, new.shape[1]))
         above = statistic(_again(new, rows, columns), 1)
         found.append(above / np.maximum(below, 1e-9))
-    return np.concatenate(found)
+    ratios = np.concatenate(found)
+    # Where some were measured less often, a draw may hold no time at all.
+    known: Floats = ratios[np.isfinite(ratios)]
+    return known
 
 
 def _again(values: Floats, rows: Any, columns: Any) -> Floats:
@@ -150,16 +154,23 @@ def _statistic(metric: str) -> Callable[[Floats, int], Any]:
     import numpy as np  # noqa: PLC0415
 
     if metric == "average":
-        return lambda values, axis: np.nanmean(values, axis=axis)
+        return lambda values, axis: _quietly(np.nanmean, values, axis=axis)
     percent = float(metric.removeprefix("p"))
 
     def rank(values: Floats, axis: int) -> Any:
         if np.isnan(values).any():  # some were measured less often: slower
-            return np.nanpercentile(values, percent, axis=axis, method="inverted_cdf")
+            return _quietly(np.nanpercentile, values, percent, axis=axis, method="inverted_cdf")
         at = max(0, math.ceil(values.shape[axis] * percent / 100) - 1)
         return np.take(np.partition(values, at, axis=axis), at, axis=axis)
 
     return rank
+
+
+def _quietly(ask: Callable[..., Any], *values: Any, **how: Any) -> Any:
+    """NaN of nothing, without a warning on the terminal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return ask(*values, **how)
 
 
 def _percentile(values: Floats, percents: tuple[float, ...]) -> Floats:

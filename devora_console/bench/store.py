@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Collection, Iterator
@@ -17,6 +16,7 @@ from devora_console.config.settings import Settings
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
+from devora_console.core.wholefile import write_whole
 
 _ID = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z]+-[0-9a-f]{4}")
 _RESULT: TypeAdapter[Result] = TypeAdapter(Result)
@@ -54,14 +54,8 @@ class Store:
     def keep(self, result: Result) -> Path:
         """Write a result; whole or not at all. Raises ConsoleError (exit 2)."""
         path = self._path(result.id)
-        half = path.with_suffix(".half")
         try:
-            handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(_RESULT.dump_json(result) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(half, path)
+            write_whole(path, _RESULT.dump_json(result) + b"\n", lasting=True)
         except OSError as error:
             raise self._unwritable(error) from None
         return path

@@ -5,19 +5,20 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import fields
-from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from devora_console.analytics.metrics.definitions import DEFINITIONS, Definition, definition
+from devora_console.analytics.metrics.definitions import DEFINITIONS, definition
 from devora_console.analytics.metrics.model import Cohort, Report, Series
-from devora_console.analytics.metrics.read import words_of
 from devora_console.cli.tables import number, plain_table
+from devora_console.core.clock import span
 from devora_console.core.safetext import safe
 from devora_console.core.unknown import Unknown
+from devora_console.tui.render.analytics_figures import figure_words, sections
+from devora_console.tui.render.analytics_trends import in_unit
 from devora_console.tui.render.look import Look
 from devora_console.tui.render.queries_detail import trend_line
 
@@ -30,22 +31,14 @@ _MONTHS = 12  # columns of the cohorts
 def show(out: Console, found: Report) -> None:
     """Everything but the definitions."""
     told = found.dashboard
-    sections = {
-        "users": told.user_metrics,
-        "revenue": told.revenue_metrics,
-        "engagement": told.engagement_metrics,
-        "performance": told.performance_metrics,
-    }
     age = told.freshness.age_seconds
-    out.print(Text(f"as of {words_of(age)} ago" if isinstance(age, float) else safe(f"as of never: {age}")))
-    for section, metrics in sections.items():
-        currency = told.revenue_metrics.currency if section == "revenue" else ""
-        out.print(Text(f"\n{section}{f', {currency}' if currency else ''}", style="bold"))
+    out.print(Text(f"as of {span(age)} ago" if isinstance(age, float) else safe(f"as of never: {age}")))
+    for name, metrics in sections(told).items():
+        section, _, other = name.partition(" ")
+        currency = told.revenue_metrics.currency if name == "revenue" else other
+        title = f"{section}, {currency}" if currency else section
+        out.print(Text(f"\n{safe(title)}{' (not added to the above)' if other else ''}", style="bold"))
         _section(out, section, metrics)
-    for currency, money in told.revenue_metrics.by_currency.items():
-        if currency != told.revenue_metrics.currency:
-            out.print(Text(f"\nrevenue, {safe(currency)} (not added to the above)", style="bold"))
-            _section(out, "revenue", money)
     if found.trends.series:
         out.print(Text(f"\nthe last {found.trends.days} days of UTC, today so far", style="bold"))
         out.print(
@@ -81,18 +74,7 @@ def _shown(section: str, name: str, value: object, reasons: dict[str, list[str]]
         span = next((span for span in _SPANS if name.endswith(f"_{span}")), "")
         reasons.setdefault(value.reason, []).append(_words(name.removesuffix(f"_{span}") if span else name))
         return "?"
-    return figure(definition(section, name), value)
-
-
-def figure(meant: Definition, value: object) -> str:
-    """A known figure in its unit."""
-    if isinstance(value, Decimal):
-        return f"{value:,}".replace(",", "\u202f")
-    if isinstance(value, float):
-        if meant.unit == "ms":
-            return f"{value:,.1f} ms" if value < 100 else f"{value:,.0f} ms"
-        return f"{value:.1f}" if meant.name == "messages_per_conversation" else f"{value:.1%}"
-    return number(value) if isinstance(value, int) else str(value)
+    return figure_words(definition(section, name), value)
 
 
 def _words(name: str) -> str:
@@ -105,16 +87,8 @@ def _trend(series: Series) -> Sequence[str]:
     name = _words(series.name)
     if not known:
         return name, f"? {series.unknown.reason}" if series.unknown else "?", "", "", ""
-    ends = ("?" if each is None else _in_unit(series.unit, each) for each in (min(known), max(known), values[-1]))
+    ends = ("?" if each is None else in_unit(series.unit, each) for each in (min(known), max(known), values[-1]))
     return name, trend_line(values, _SHOWN, Look()), *ends
-
-
-def _in_unit(unit: str, value: float) -> str:
-    if unit == "ratio":
-        return f"{value:.1%}"
-    if unit == "ms":
-        return f"{value:,.0f} ms"
-    return number(int(value)) if value == int(value) and unit.islower() else f"{value:,.2f}"
 
 
 def _cohorts(out: Console, cohorts: tuple[Cohort, ...] | Unknown) -> None:

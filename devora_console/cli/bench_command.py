@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from devora_console.cli.running import until_signal
 from devora_console.config.bench import BenchSettings
 from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
 from devora_console.core.safetext import one_line, safe
+from devora_console.core.wholefile import write_whole
 from devora_console.tui.render.bench import (
     COLUMNS,
     RESULT_COLUMNS,
@@ -194,12 +194,9 @@ def _export(door: Door, /, id: str, as_markdown: bool, out: Path | None) -> Answ
 
 
 def _write(path: Path, text: str) -> None:
-    half = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        half.write_text(text, "utf-8")
-        os.replace(half, path)
+        write_whole(path, text.encode(), mode=0o666)
     except OSError as error:
-        half.unlink(missing_ok=True)
         words = f"{one_line(str(path), 300)} cannot be written: {error.strerror}"
         raise usage_error("bench_export", words, "Name another file") from None
 

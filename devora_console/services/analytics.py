@@ -124,6 +124,10 @@ class Analytics:
                 except ConsoleError as error:
                     self._seen[kind], failures = error.problem, failures + 1
                     pause = max(2.0, backoff(failures, refused=False))
+                except Exception as error:  # noqa: BLE001 - a look that fails must not end looking: the view says so
+                    words = f"looking at it failed ({type(error).__name__})"
+                    self._seen[kind], failures = Problem("analytics_failed", words), failures + 1
+                    pause = max(2.0, backoff(failures, refused=False))
                 due = time.monotonic() + pause
                 self._looked(kind)
                 continue

@@ -44,7 +44,8 @@ def _state(found: Status) -> str:
     if found.run is None:
         return "none"
     if found.alive:
-        return "paused" if found.wishes.paused else str(found.progress.get("state") or found.state)
+        told = "paused" if found.wishes.paused else str(found.progress.get("state") or found.state)
+        return "running" if told == "idle" else told  # it is about to begin
     return "stopped" if found.state == "running" else str(found.state)
 
 

@@ -188,7 +188,8 @@ class Exporting:
             of_postgres = name in ("facts", "migration", "verification", "business")
             if name != "gates":
                 samples[name] = Sample(away, turn.sample.at) if away and of_postgres else turn.sample
-        return World(now, samples, self._settings.exporter.top)
+        given = self._settings.exporter
+        return World(now, samples, given.top, given.every_seconds)
 
     def _away(self) -> Unknown | None:
         """Why nothing is known of PostgreSQL: what was seen before it went does not hold."""

@@ -133,3 +133,9 @@ def test_two_results_are_compared_side_by_side() -> None:
         compare(first, replace(second, manner=replace(MANNER, concurrency=1)), SETTINGS)
     with pytest.raises(ConsoleError, match="no question was measured in both"):
         compare(first, result(asked(SLOW, FAST, digest="x"), **calm), SETTINGS)
+
+
+def test_a_comparison_says_that_a_stand_in_is_none_of_mongodb() -> None:
+    before = result(asked(SLOW, Unknown("not asked")), kind="before", stand_in="it answers no buildInfo", load=0.1)
+    after = result(asked(Unknown("not asked"), FAST), kind="after", load=0.1)
+    assert any("is NOT MongoDB: it answers no buildInfo" in each for each in compare(before, after, SETTINGS).notes)

@@ -123,6 +123,10 @@ def test_results_over_time_are_a_line() -> None:
     one, two = whole(), result(asked(NOT_THERE, series(84.0)))
     assert history_line([one], "user-projects", 80, Look()) == ""
     assert "96 ms now, 96 at most, 2 results" in history_line([one, two], "user-projects", 80, Look())
+    other = result(asked(NOT_THERE, series(900.0), digest="x"))
+    assert "96 at most, 2 results" in history_line([other, one, two], "user-projects", 80, Look())
+    crowded = replace(one, manner=replace(one.manner, concurrency=64))
+    assert history_line([crowded, two], "user-projects", 80, Look()) == ""
 
 
 def test_a_result_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:

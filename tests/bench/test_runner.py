@@ -156,3 +156,17 @@ async def test_nobody_to_ask_for_is_said() -> None:
         await draw([USER], [mongo, FakeSide("postgres")], seed=1, wanted=3)
     with pytest.raises(ConsoleError, match=r"no user has what is asked for \(talk\)"):
         await draw([USER, TALK], [mongo], seed=1, wanted=3)
+
+
+async def test_an_error_that_is_kept_names_no_value() -> None:
+    def quoting(asked: Question, values: Mapping[str, Any]) -> Reply:
+        if values["user"] == "user-3":
+            raise QuestionFailed(f'invalid input: "{values["user"]}"')
+        return Reply(["1"])
+
+    side = FakeSide("postgres", answer=quoting)
+    values = {"postgres": tuple({"user": f"user-{at}"} for at in range(6))}
+    found, _ = await Runner([side], (question("a"),), values, replace(MANNER, rounds=1), lambda line: None).run()
+    kept = found["a", "postgres"]
+    assert isinstance(kept, Series)
+    assert kept.error == 'invalid input: "…"'

@@ -72,3 +72,11 @@ def test_a_round_that_was_slow_widens_the_interval() -> None:
     found = change(calm, stormy, turns=False)
     assert isinstance(found, Change)
     assert found.low <= 0 < found.high  # it may have been that one round
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("metric", ["average", "p50"])
+def test_an_interval_has_two_ends_where_some_were_measured_less_often(metric: str) -> None:
+    found = change([[1.0, 2.0], [3.0]], [[2.0, 1.0], [3.0]], metric)
+    assert isinstance(found, Change)
+    assert found.low <= found.percent <= found.high

@@ -10,7 +10,8 @@ import pytest
 from rich.cells import cell_len
 
 from devora_console.analytics.aftermath.judge import NO_BASELINE
-from devora_console.analytics.metrics.model import Freshness
+from devora_console.analytics.metrics.figures import whole
+from devora_console.analytics.metrics.model import CurrencyMetrics, Freshness, Series
 from devora_console.bench.judge import goal, lines
 from devora_console.bench.seen import Benched
 from devora_console.config.bench import BenchSettings
@@ -170,3 +171,18 @@ def test_a_stand_in_is_named_before_any_figure() -> None:
     nothing = Shown("bench", Benched(utc_now(), (), None, (), None, (Problem("x", "a.json is damaged", ""),)))
     assert "bench latency" in nothing.headline(WIDE)
     assert "a.json is damaged" in nothing.headline(WIDE)
+
+
+def test_a_currency_is_whatever_somebody_wrote() -> None:
+    found = report()
+    days = found.trends.get("active_users").points
+    strange = Series("revenue_\x1b[m", "\x1b[m", days)
+    drawn = Shown("trends", replace(found, trends=replace(found.trends, series=(strange,)))).below(
+        strange.name, 80, 12, WIDE
+    )
+    assert drawn
+    assert "\x1b" not in "".join(drawn)
+    money = found.dashboard.revenue_metrics
+    dotted = replace(money, by_currency={"A.B": whole(CurrencyMetrics, Unknown("none"))})
+    shown = Shown("figures", replace(found, dashboard=replace(found.dashboard, revenue_metrics=dotted)))
+    assert shown.detail("revenue A.B.mrr", WIDE) is not None

@@ -78,13 +78,16 @@ def _slow(case: Case, now: float, before: Number) -> Judged:
     known = _slow_before(case.baseline)
     if now and isinstance(known, frozenset):
         new = [each for each in slow.slowest if each.queryid not in known]
-        if new:
+        if new and isinstance(case.baseline, Baseline) and _all_listed(case.baseline.reading.slow):
             worst = new[0]
             why = (
                 f"{limit} {plural(len(new), 'statement')} was not slow before; the slowest of them "
                 f"(queryid {worst.queryid}) takes {worst.mean_ms:.0f} ms in {plural(worst.calls, 'call')}."
             )
             return Judged(Verdict.WARN, why.replace("statements was", "statements were"), remedy)
+        if new or not _all_listed(slow):
+            why = f"{limit} There are more than are listed: whether each of them was slow before is not known."
+            return Judged(Verdict.UNKNOWN, why, remedy)
     elif now and not (not isinstance(before, Unknown) and now <= before):
         return Judged(Verdict.WARN, f"{limit} {_compared(before, 'there were')}", remedy)
     if missing:
@@ -98,6 +101,11 @@ def _slow_before(baseline: Baseline | Unknown) -> frozenset[int] | None:
     if isinstance(baseline, Unknown) or "slow_queries" in baseline.given or isinstance(baseline.reading.slow, Unknown):
         return None
     return frozenset(each.queryid for each in baseline.reading.slow.slowest)
+
+
+def _all_listed(found: Slow | Unknown) -> bool:
+    """Whether every slow statement is told by its identifier."""
+    return isinstance(found, Slow) and found.count <= len(found.slowest)
 
 
 def _compared(before: Number, words: str) -> str:
@@ -166,7 +174,11 @@ def _cache(case: Case, now: float, before: Number) -> Judged:
     if now < limits.cache_fail_percent:
         return Judged(Verdict.FAIL, why, remedy)
     fell = not isinstance(before, Unknown) and now < before - limits.cache_fewer_points
-    return Judged(Verdict.WARN, why, remedy) if now < warn or fell else Judged(Verdict.OK, why)
+    if now < warn or fell:
+        return Judged(Verdict.WARN, why, remedy)
+    if isinstance(before, Unknown) and now < 100 - limits.cache_fewer_points:  # it may have been so much higher
+        return _uncompared(why, before)
+    return Judged(Verdict.OK, why)
 
 
 def _users(case: Case, now: float, before: Number) -> Judged:

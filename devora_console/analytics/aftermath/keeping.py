@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.snapshot import to_json
 from devora_console.core.unknown import Unknown
+from devora_console.core.wholefile import write_whole
 from devora_console.postgres.health.snapshot import HealthSample
 from devora_console.postgres.statements.snapshot import Counters, Key, StatementsSample
 
@@ -104,8 +104,11 @@ class Record:
     @contextmanager
     def writing(self) -> Iterator[bool]:
         """Whether this console is the one that writes: only one does at a time."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _unwritable(self._folder, error) from None
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,19 +182,9 @@ def _write(path: Path, content: object) -> None:
     """Whole, or not at all."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
+        write_whole(path, json.dumps(content).encode())
     except OSError as error:
         raise _unwritable(path.parent, error) from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise _unwritable(path.parent, error) from None
-    except BaseException:  # whatever ends it, Ctrl-C too, leaves no half-written file; it goes on its way
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _unwritable(folder: Path, error: OSError) -> ConsoleError:

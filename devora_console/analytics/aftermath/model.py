@@ -173,7 +173,8 @@ FIGURES: Mapping[str, Figure] = {
 class Baseline:
     """The values before the switch: what was read then, and what people gave because no server here has it.
 
-    ``given`` are numbers by the id of a figure; they count before what was read.
+    ``given`` are numbers by the id of a figure; they count before what was read. ``target`` is where it was read (host,
+    port and database), '' where an earlier console did not keep that.
     """
 
     id: str
@@ -181,6 +182,7 @@ class Baseline:
     note: str
     reading: Reading
     given: Mapping[str, float] = field(default_factory=dict)
+    target: str = ""
 
     def value(self, id_: str) -> Number:
         """The value before."""

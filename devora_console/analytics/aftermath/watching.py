@@ -54,7 +54,8 @@ async def record(
 ) -> tuple[Baseline, str]:
     """Read the values before the switch and keep them; with where they are. Raises ConsoleError."""
     reading = await Looker(settings.queries.slow_ms).look(guest)
-    baseline = Baseline(fresh_id(utc_now(), reading.database), utc_now(), note, reading, given)
+    target = target_words(settings)
+    baseline = Baseline(fresh_id(utc_now(), reading.database), utc_now(), note, reading, given, target)
     return baseline, str(shelf.keep_baseline(baseline))
 
 
@@ -106,7 +107,9 @@ class Watch:
                 shelf.begin(run)
             return cls(settings, shelf, run, wanted or _baseline(shelf, run.baseline))
         name = target.rpartition("/")[2]
-        newest = next((each for each in shelf.baselines() if each.reading.database == name), None)
+        # One of a database of the same name on another server is another system's: it has to be named.
+        mine = (each for each in shelf.baselines() if each.target == target or not each.target)
+        newest = next((each for each in mine if each.reading.database == name), None)
         chosen = wanted or newest
         if not begin:
             return cls(settings, shelf, None, chosen or NO_BASELINE)

@@ -15,6 +15,7 @@ from devora_console.analytics.exporter.samples import SAMPLES, Sample, World
 from devora_console.core.unknown import Unknown
 
 _NO_NUMBER = Unknown("it is no number")
+_LATE = 3  # looks that may be missing before the last one counts no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Found:
 
 def gather(world: World, families: Iterable[Family] = FAMILIES) -> tuple[Found, ...]:
     """What can be told now. A family whose sample does not exist is left out."""
-    about = About(world.now, world.top)
+    about = About(world.now, world.top, world.every_seconds)
     return tuple(_found(each, world.samples[each.sample], about) for each in families if each.sample in world.samples)
 
 
@@ -52,7 +53,8 @@ def _fresh(name: str, sample: Sample, about: About) -> object:
     """What was seen, unless that is so long ago that it says nothing about now."""
     if isinstance(sample.seen, Unknown) or sample.at is None:
         return sample.seen
-    age, limit = (about.now - sample.at).total_seconds(), SAMPLES[name].fresh_seconds
+    age = (about.now - sample.at).total_seconds()
+    limit = max(SAMPLES[name].fresh_seconds, _LATE * about.every_seconds)
     return Unknown(f"the last look was {age:.0f} s ago, at most {limit:.0f} s count") if age > limit else sample.seen
 
 

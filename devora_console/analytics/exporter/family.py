@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,10 +31,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a reading of samples is told besides: the moment, and how many things of a kind get a label of their own."""
+    """What a reading is told besides: the moment, how many of a kind have a label, and the pace of looks."""
 
     now: datetime
     top: int = 10
+    every_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,19 @@ def largest(rows: Iterable[tuple[str, float]], most: int, rest: float | None = N
         found[key] = value + (before if isinstance(before, int | float) else 0)
     left = sum(value for _, value in ranked[most:]) if rest is None else rest
     if left or len(ranked) > most:
-        found[(OTHER,)] = max(0, left)
+        named = found.get((OTHER,), 0)  # something may have that very name
+        found[(OTHER,)] = max(0, left) + (named if isinstance(named, int | float) else 0)
     return found
 
 
-def one_of(words: Iterable[str], now: str) -> dict[tuple[str, ...], Value]:
-    """1 for the word that holds now, 0 for every other.
+def one_of(words: Sequence[str], now: str) -> Values:
+    """1 for the word that holds now, 0 for every other; not known where it is none of them.
 
     >>> one_of(("on", "off"), "off")
     {('on',): 0, ('off',): 1}
     """
+    if now not in words:
+        return Unknown(f"it is {one_line(now, _NAME)!r}, of which there is no series")
     return {(each,): int(each == now) for each in words}
 
 

@@ -126,7 +126,12 @@ def _lag(part: ReplicationPart) -> Value:
         return part.replicas
     if any(each.state is None for each in part.replicas):
         return Unknown("this login may not see how far standbys are", "GRANT pg_monitor to this user, as a superuser")
-    return max((each.lag_seconds or 0.0 for each in part.replicas), default=None)
+    # The server tells no lag to one that has replayed all and waits; nor before it has heard of one that has not.
+    lags = [0.0 if not each.behind_bytes and each.lag_seconds is None else each.lag_seconds for each in part.replicas]
+    known = [each for each in lags if each is not None]
+    if lags and not known:
+        return Unknown("the server does not tell how far the standby is behind in time yet", "Wait")
+    return max(known, default=None)
 
 
 def _behind(part: ReplicationPart) -> Value:

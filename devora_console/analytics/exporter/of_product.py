@@ -10,7 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from devora_console.analytics.exporter.family import About, Family, Value, Values, seconds
+from devora_console.analytics.exporter.family import OTHER, About, Family, Value, Values, seconds
+from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 
 
@@ -51,6 +52,7 @@ Business = Mapping[str, Figure]
 """Business figures by the names of the metrics service (``total_users``, ``mrr``, ...), of all groups together."""
 
 _NOTHING_PAID = Unknown("nothing was paid in any currency yet")
+_CURRENCY = 12  # characters of a label
 _WINDOWS = ("day", "week", "month")
 
 
@@ -91,15 +93,27 @@ def _windows(name: str) -> Callable[[Business, About], Values]:
     return lambda seen, _: {(each,): _plain(seen.get(f"{name}_{each}"), f"{name}_{each}") for each in _WINDOWS}
 
 
-def _currencies(name: str) -> Callable[[Business, About], Values]:
-    """By currency where the service tells several: they are never added."""
+def _paid(seen: Business, currency: str) -> float:
+    """What was ever paid in a currency."""
+    found = seen.get("total_revenue_by_currency")
+    amount = found.get(currency) if isinstance(found, Mapping) else None
+    return float(amount) if isinstance(amount, int | float | Decimal) else 0.0
 
-    def value(seen: Business, _: About) -> Values:
+
+def _currencies(name: str) -> Callable[[Business, About], Values]:
+    """By currency where the service tells several: they are never added, so that those beyond the first few, the most
+    paid ones, are left out and said to be unknown. Whatever three characters an invoice holds is a currency here.
+    """
+
+    def value(seen: Business, about: About) -> Values:
         found = seen.get(f"{name}_by_currency")
         if isinstance(found, Mapping):
+            ranked = sorted(found.items(), key=lambda item: (-_paid(seen, item[0]), item[0]))
             told: dict[tuple[str, ...], Value] = {
-                (currency,): _plain(amount, name) for currency, amount in sorted(found.items())
+                (one_line(currency, _CURRENCY),): _plain(amount, name) for currency, amount in ranked[: about.top]
             }
+            if len(ranked) > about.top:
+                told[(OTHER,)] = Unknown(f"{len(ranked) - about.top} more currencies are not told")
             return told or _NOTHING_PAID
         if isinstance(found, Unknown):
             return found

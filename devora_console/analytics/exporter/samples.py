@@ -61,6 +61,7 @@ class World:
     now: datetime
     samples: Mapping[str, Sample]
     top: int = 10
+    every_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

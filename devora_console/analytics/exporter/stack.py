@@ -11,6 +11,7 @@ from pathlib import Path
 from devora_console.analytics.exporter.grafana import dashboard
 from devora_console.analytics.exporter.rules import JOB, rules
 from devora_console.config.settings import Settings
+from devora_console.core.wholefile import write_whole
 
 PROMETHEUS_IMAGE = "prom/prometheus:v3.13.2"
 GRAFANA_IMAGE = "grafana/grafana:13.2.0"
@@ -61,7 +62,7 @@ def write(folder: Path, made: Mapping[str, str], *, force: bool = False) -> tupl
         path = folder / name
         for each in (folder, path.parent):
             each.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        write_whole(path, text.encode(), mode=0o644)
         # The programs in the containers have accounts of their own; nothing in here is secret.
         path.chmod(0o644)
         path.parent.chmod(0o755)

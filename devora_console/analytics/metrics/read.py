@@ -24,6 +24,7 @@ from devora_console.analytics.metrics.model import (
     UserMetrics,
 )
 from devora_console.config.metrics import MetricsSettings
+from devora_console.core.clock import span
 from devora_console.core.problems import ConsoleError, refused, usage_error
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.names import quoted
@@ -171,7 +172,7 @@ def _notes(freshness: Freshness, users: Any, subscriptions: Any) -> list[str]:
     notes = []
     if not freshness.fresh and isinstance(freshness.age_seconds, float):
         notes.append(
-            f"The figures are {words_of(freshness.age_seconds)} old. Refresh them: devora-console analytics refresh."
+            f"The figures are {span(freshness.age_seconds)} old. Refresh them: devora-console analytics refresh."
         )
     since, today = users["since"], users["today"]
     if since is not None and (today - since).days < 29:
@@ -182,19 +183,6 @@ def _notes(freshness: Freshness, users: Any, subscriptions: Any) -> list[str]:
     if subscriptions["lapsed"]:
         notes.append(f"{subscriptions['lapsed']} {of} have a paid period that ended more than a week ago.")
     return notes
-
-
-def words_of(seconds: float) -> str:
-    """An age in words.
-
-    >>> words_of(42), words_of(600), words_of(9000), words_of(200000)
-    ('42 s', '10 min', '2.5 h', '2.3 days')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
 
 
 async def _statements(connection: Connection, settings: MetricsSettings, here: Situation) -> Number:

@@ -15,7 +15,7 @@ from devora_console.core.clock import iso, span
 from devora_console.core.unknown import Unknown
 from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import NIL, Look
-from devora_console.tui.render.numbers import whole
+from devora_console.tui.render.numbers import share_words, whole
 
 COLUMNS = (
     Column("figure", "figure", 24, grows=True, rank=0),
@@ -90,7 +90,7 @@ def figure_words(meant: Definition, value: object) -> str:
     if isinstance(value, float):
         if meant.unit == "ms":
             return f"{value:.1f} ms" if value < 100 else f"{whole(round(value))} ms"
-        return f"{value:.1f}" if meant.name == "messages_per_conversation" else f"{100 * value:.1f} %"
+        return f"{value:.1f}" if meant.name == "messages_per_conversation" else share_words(value)
     return whole(value) if isinstance(value, int) else str(value)
 
 
@@ -114,7 +114,7 @@ def headline(report: Report) -> str:
         parts.append(f"MRR {money.mrr:,} {money.currency}.".replace(",", "\u202f"))
     rate = told.performance_metrics.error_rate_day
     if isinstance(rate, float):
-        parts.append(f"{100 * rate:.1f} % errors today.")
+        parts.append(f"{share_words(rate)} errors today.")
     return " ".join((*parts, *told.notes))
 
 
@@ -124,7 +124,7 @@ def _said(value: object, words: str) -> str:
 
 def detail(report: Report, key: str, look: Look) -> Text | None:
     """One figure in depth: its values or why there is none, what it means, over what, and its SQL."""
-    section, _, stem = key.partition(".")
+    section, _, stem = key.rpartition(".")  # a currency may hold a dot
     metrics = sections(report.dashboard).get(section)
     values = dict(_figures(metrics)).get(stem) if metrics is not None else None
     if values is None:

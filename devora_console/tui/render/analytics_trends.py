@@ -8,7 +8,7 @@ from devora_console.analytics.metrics.model import Report, Series
 from devora_console.core.unknown import Unknown
 from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import NIL, Look
-from devora_console.tui.render.numbers import short, whole
+from devora_console.tui.render.numbers import share_words, short, whole
 from devora_console.tui.render.queries_detail import trend_line
 from devora_console.tui.render.trend import curve
 
@@ -71,7 +71,7 @@ def in_unit(unit: str, value: float) -> str:
     ['1.2 %', '12 ms', '412', '9.90']
     """
     if unit == "ratio":
-        return f"{100 * value:.1f} %"
+        return share_words(value)
     if unit == "ms":
         return f"{whole(round(value))} ms"
     return whole(int(value)) if value == int(value) and unit.islower() else f"{value:.2f}"
@@ -104,8 +104,8 @@ def plot_lines(report: Report, key: str | None, width: int, height: int, look: L
 
     drawn = curve([float(at) for at in range(len(days))], heights, width, height, look, day, label)
     unit = "%" if series.unit == "ratio" else series.unit
-    title = f" {_name(series)} by day" + ("" if unit in series.name else f", {unit}")
-    return [look.fit(look.plain(title), width), *drawn] if drawn else []
+    title = f"{_name(series)} by day" + ("" if unit in series.name else f", {unit}")
+    return [look.fit(f" {look.text(title)}", width), *drawn] if drawn else []
 
 
 def detail(report: Report, key: str, look: Look) -> Text | None:

@@ -183,13 +183,19 @@ def _stood(place: Place | Unknown) -> str:
 
 
 def history_line(results: Sequence[Result], question: str, width: int, look: Look) -> str:
-    """PostgreSQL's average of one question over results, the oldest first, as a row of blocks; '' without two."""
-    averages: list[float] = []
-    for each in results:
-        for asked in each.questions:
-            if asked.id == question and isinstance(asked.postgres, Series):
-                average = figures(asked.postgres.samples).average
-                averages += [] if isinstance(average, Unknown) else [average]
+    """PostgreSQL's average of one question over results, the oldest first, as a row of blocks; '' without two.
+
+    Only what was asked as in the latest of them, and measured in the same way: the rest does not compare.
+    """
+    every = [
+        (each.manner, asked.digest, asked.postgres)
+        for each in results
+        for asked in each.questions
+        if asked.id == question and isinstance(asked.postgres, Series)
+    ]
+    alike = [took for manner, digest, took in every if digest == every[-1][1] and not every[-1][0].differs(manner)]
+    found = [figures(each.samples).average for each in alike]
+    averages = [each for each in found if not isinstance(each, Unknown)]
     if len(averages) < 2:
         return ""
     drawn = spark(averages, max(8, min(30, width - 40)), look)

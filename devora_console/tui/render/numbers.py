@@ -106,3 +106,15 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     ('1 document', '3 documents', '2 replies')
     """
     return f"{whole(count)} {one if count == 1 else many or one + 's'}"
+
+
+def share_words(share: float) -> str:
+    """A share of 1 in percent; never "all" or "nothing" of what is neither.
+
+    >>> [share_words(each) for each in (0.0, 0.0002, 0.0125, 0.9997, 1.0)]
+    ['0.0 %', '<0.1 %', '1.2 %', '99.9 %', '100.0 %']
+    """
+    words = f"{100 * share:.1f}"
+    if words == "0.0" and share > 0:
+        return "<0.1 %"
+    return "99.9 %" if words == "100.0" and share < 1 else f"{words} %"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -99,6 +100,22 @@ def test_statements_that_were_slow_before_are_no_news() -> None:
     found = line("slow_queries", before(slow=slow(7)), slow=slow(8, 7))
     assert (found.verdict, found.before) == (Verdict.WARN, 1)
     assert "queryid 8" in found.why
+
+
+def test_statements_that_are_not_listed_may_be_news_or_not() -> None:
+    many = replace(slow(7, 8), count=150)
+    assert line("slow_queries", before(slow=slow(7, 8)), slow=many).verdict is Verdict.UNKNOWN
+    assert line("slow_queries", before(slow=many), slow=slow(7, 9)).verdict is Verdict.UNKNOWN
+    assert line("slow_queries", before(slow=many), slow=slow(7)).verdict is Verdict.OK
+    assert line("slow_queries", before(slow=slow(7)), slow=many).verdict is Verdict.WARN
+
+
+def test_a_lower_cache_ratio_cannot_be_ruled_out_without_the_one_before() -> None:
+    low = Settings().health.model_copy(update={"cache_hit_percent": 92.0})
+    now = reading(cache=Cache(AT, 9_500, 500))
+    found = {each.id: each for each in judge(now, before(cache=GONE), Settings(health=low))}
+    assert found["cache_hit"].verdict is Verdict.UNKNOWN
+    assert line("cache_hit", before(cache=GONE)).verdict is Verdict.OK
 
 
 def test_a_few_milliseconds_are_no_doubling() -> None:

@@ -11,7 +11,9 @@ import pytest
 from devora_console.analytics.aftermath.keeping import Run, Shelf
 from devora_console.analytics.aftermath.model import Point
 from devora_console.analytics.aftermath.read import Counted
-from devora_console.analytics.aftermath.watching import given_values
+from devora_console.analytics.aftermath.watching import Watch, given_values
+from devora_console.config.secret import Dsn
+from devora_console.config.settings import PostgresSettings, Settings
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.health.snapshot import HealthSample
@@ -92,3 +94,19 @@ def test_values_are_numbers_of_lines() -> None:
     for wrong in ("users=1", "search", "search=x", "search=-1", "search=inf", "search=nan", "error_rate=101"):
         with pytest.raises(ConsoleError):
             given_values([wrong])
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(ConsoleError, match="cannot be kept"), Shelf(tmp_path).record(RUN).writing():
+        pass
+
+
+def test_values_of_another_server_are_not_taken_by_themselves(tmp_path: Path) -> None:
+    """Two servers may well have a database of the same name."""
+    settings, shelf = Settings(postgres=PostgresSettings(dsn=Dsn("postgresql://db1:5432/devora"))), Shelf(tmp_path)
+    mine = replace(before(), target="db1:5432/devora")
+    shelf.keep_baseline(mine)
+    shelf.keep_baseline(replace(before(), id="newer", kept_at=AT, target="staging:5432/devora"))
+    assert Watch.open(settings, shelf, begin=False).baseline == mine
+    assert Watch.open(settings, shelf, begin=False, baseline="newer").baseline != mine

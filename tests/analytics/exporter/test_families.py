@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from devora_console.analytics.exporter.collect import LatestSamples, gather, unknowns
-from devora_console.analytics.exporter.family import Family, Kind
+from devora_console.analytics.exporter.family import Family, Kind, largest
 from devora_console.analytics.exporter.registry import FAMILIES, UNKNOWN, names
 from devora_console.analytics.exporter.samples import SAMPLES, Migration, World
 from devora_console.core.unknown import Unknown
@@ -243,9 +244,37 @@ def test_a_copy_that_has_ended_has_no_progress() -> None:
         (ReplicationPart(NOW, Replay(True, True, True, None, 0, 50.0, None), (), (), ()), {(): 0}),
         (ReplicationPart(NOW, Replay(True, True, True, None, 9, 50.0, None), (), (), ()), {(): 50}),
         (ReplicationPart(NOW, None, (Replica(1, "s", None, None, None, None),), (), ()), {}),
+        (ReplicationPart(NOW, None, (Replica(1, "s", "streaming", "async", 0, None),), (), ()), {(): 0}),
+        (ReplicationPart(NOW, None, (Replica(1, "s", "streaming", "async", 9, None),), (), ()), {}),
     ],
 )
 def test_replication_lag(part: ReplicationPart, lag: dict[tuple[str, ...], float]) -> None:
     health = worlds.health()
     of = worlds.with_sample(worlds.world(), "health", replace(health, parts={**health.parts, "replication": part}))
     assert told(of)["replication_lag_seconds"] == lag
+
+
+def test_currencies_are_bounded_and_made_safe() -> None:
+    """An invoice's currency is any three characters that somebody wrote."""
+    paid = {"EUR": 1.0, "\x1b[m": 900.0} | {f"X{at:02}": float(at) for at in range(50)}
+    business = {**worlds.BUSINESS, "total_revenue_by_currency": paid, "mrr_by_currency": dict.fromkeys(paid, 1.0)}
+    of = worlds.with_sample(worlds.world(), "business", business)
+    for name in ("revenue", "mrr"):
+        found = told(of)[name]
+        assert len(found) == of.top
+        assert ("␛[m",) in found
+        assert ("X49",) in found
+        assert "more currencies" in unknowns(gather(of))[f"devora_console_{name}"].reason
+    assert "\x1b" not in exposition(of)
+
+
+def test_a_table_that_is_named_other_is_not_lost() -> None:
+    assert largest([("other", 7), ("b", 2)], 1) == {("other",): 9}
+
+
+def test_a_look_counts_for_as_long_as_looks_are_apart() -> None:
+    of = worlds.world()
+    facts = replace(of.samples["facts"], at=NOW - timedelta(minutes=40))
+    late = replace(of, samples={**of.samples, "facts": facts})
+    assert told(late)["database_size_bytes"] == {}
+    assert told(replace(late, every_seconds=3600.0))["database_size_bytes"]
