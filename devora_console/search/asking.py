@@ -14,6 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
+from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.connect import LOST
 from devora_console.postgres.names import quoted
@@ -108,6 +109,10 @@ async def fetch(connection: Connection, caller: Caller, text: str, *values: Any)
 
 def refusal(error: BaseException, seconds: float) -> Unknown:
     """Why a statement of a search gave nothing."""
+    if isinstance(error, _GONE):
+        return Unknown(
+            f"what it needs is not in the database any more: {one_line(str(error), 120)}", "See: schema check"
+        )
     if isinstance(error, asyncpg.PostgresError) and not isinstance(error, LOST):
         return why_not(error, seconds)
     if isinstance(error, TimeoutError):
@@ -115,6 +120,13 @@ def refusal(error: BaseException, seconds: float) -> Unknown:
     return Unknown("the connection to PostgreSQL was lost", "Ask again when the server is back")
 
 
+# An extension that was dropped takes types, functions, columns and tables along.
+_GONE = (
+    asyncpg.UndefinedObjectError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedTableError,
+)
 FAILURES = (asyncpg.PostgresError, TimeoutError, *LOST)
 """What a statement can end with besides its rows."""
 

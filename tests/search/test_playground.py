@@ -184,6 +184,17 @@ async def test_without_pgvector_the_other_legs_answer(
     assert "without_semantic" in found.methods[Method.HYBRID].flags
 
 
+async def test_pgvector_that_goes_while_searching_is_told(world: World, playground: Playground) -> None:
+    assert ids(await ask(playground, asked(world, "fuite mémoire")), Method.SEMANTIC)
+    await execute(world.dsn, "DROP EXTENSION vector CASCADE")
+    found = await ask(playground, asked(world, "fuite mémoire worker"))
+    missing = found.methods[Method.SEMANTIC].problem
+    assert isinstance(missing, Unknown)
+    assert "not in the database any more" in missing.reason
+    assert missing.remedy == "See: schema check"
+    assert found.methods[Method.HYBRID].hits
+
+
 async def test_vectors_of_another_model_are_never_compared(world: World, playground: Playground) -> None:
     connection = await asyncpg.connect(world.dsn.reveal())
     await connection.execute("UPDATE public.embeddings SET model_name = 'somebody else''s'")
