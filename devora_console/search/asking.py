@@ -109,7 +109,7 @@ async def fetch(connection: Connection, caller: Caller, text: str, *values: Any)
 
 def refusal(error: BaseException, seconds: float) -> Unknown:
     """Why a statement of a search gave nothing."""
-    if isinstance(error, _GONE):
+    if isinstance(error, _GONE) or (isinstance(error, asyncpg.InternalServerError) and _LOOKUP in str(error)):
         return Unknown(
             f"what it needs is not in the database any more: {one_line(str(error), 120)}", "See: schema check"
         )
@@ -127,6 +127,7 @@ _GONE = (
     asyncpg.UndefinedColumnError,
     asyncpg.UndefinedTableError,
 )
+_LOOKUP = "cache lookup failed"  # as a session says it that knew them
 FAILURES = (asyncpg.PostgresError, TimeoutError, *LOST)
 """What a statement can end with besides its rows."""
 
