@@ -129,8 +129,8 @@ class Store:
         except (*LOST, asyncpg.PostgresError) as error:
             self.abandon()
             raise explain(error, dsn) from None
-        except BaseException:
-            self.abandon()  # cancelled in the middle: what the connection is at is not known
+        except BaseException:  # cancelled in the middle: what the connection is at is not known, nobody may use it
+            self.abandon()
             raise
 
 

@@ -189,7 +189,7 @@ async def open_postgres(settings: Settings, seconds: float, concurrency: int) ->
     side = PostgresSide(cast("asyncpg.Pool[asyncpg.Record]", pool), settings, seconds)
     try:
         await side.check()
-    except BaseException:
+    except BaseException:  # whatever ends it, a cancellation too: the pool's connections must not stay on the server
         await side.close()
         raise
     return side

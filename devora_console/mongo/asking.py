@@ -71,7 +71,7 @@ class MongoAsker:
         )
         try:
             await answered(url, client.admin.command("ping"), connect_seconds + _GRACE_SECONDS)
-        except BaseException:
+        except BaseException:  # whatever ends it, a cancellation too: its monitor threads must not go on
             client.close()
             raise
         return cls(url, client, database, preference, seconds)

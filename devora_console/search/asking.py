@@ -71,7 +71,7 @@ async def asking(pool: Pool, caller: Caller, settings: Sequence[tuple[str, str]]
     try:
         await connection.execute(caller.opening(settings))
         yield connection
-    except BaseException:
+    except BaseException:  # cancelled too: the next one to get this connection must find it clean
         await _give_back(pool, connection)
         raise
     task = asyncio.ensure_future(_give_back(pool, connection))
