@@ -57,7 +57,7 @@ async def flush(setup: Setup, *, seconds: float, retry: bool = False) -> Flushed
 
 async def _all(setup: Setup, mover: Mover, sender: Sender | None, store: Store, end: float) -> int:
     """Until nothing is left to do, or the time is over; how many were moved."""
-    moved, failures = await mover.step(), 0
+    moved, failures = await mover.step(end), 0
     await store.claim_users()
     while True:
         pause = _LOOK_SECONDS
@@ -77,4 +77,4 @@ async def _all(setup: Setup, mover: Mover, sender: Sender | None, store: Store, 
             return moved
         await asyncio.sleep(pause)
         mover.look_again()
-        moved += await mover.step()
+        moved += await mover.step(end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -30,13 +31,18 @@ class Mover:
         self._pending: list[Sealed] = []
         self._looked = float("-inf")
 
-    async def step(self) -> int:
-        """Move what there is; how many events were new to the database. Raises ConsoleError when it is away."""
+    async def step(self, until: float = math.inf) -> int:
+        """Move what there is, or a batch at least until that moment (monotonic); how many were new to the database.
+
+        Raises ConsoleError when it is away.
+        """
         self._collect()
         moved = 0
         while self._pending:
-            moved += await self._move(self._pending[0])
+            moved += await self._move(self._pending[0], until)
             self._pending.pop(0).remove()
+            if time.monotonic() >= until:
+                break
         return moved
 
     def look_again(self) -> None:
@@ -60,14 +66,17 @@ class Mover:
         if sealed is not None:
             self._pending.append(sealed)
 
-    async def _move(self, sealed: Sealed) -> int:
+    async def _move(self, sealed: Sealed, until: float) -> int:
         self._gone = Dropped()
-        moved, batch = 0, list[str]()
-        for line in self._sound(sealed):
+        moved, batch, end = 0, list[str](), 0
+        for line, end in self._sound(sealed):
             batch.append(line)
             if len(batch) >= _BATCH:
                 moved += await self._record(batch)
                 batch = []
+                if time.monotonic() >= until and (rest := sealed.rest(end)) is not None:
+                    self._pending.insert(1, rest)
+                    break
         moved += await self._record(batch) if batch else 0
         self._dropped.add(self._gone)
         return moved
@@ -84,14 +93,17 @@ class Mover:
         half = len(batch) // 2
         return await self._record(batch[:half]) + await self._record(batch[half:])
 
-    def _sound(self, sealed: Sealed) -> Iterator[str]:
+    def _sound(self, sealed: Sealed) -> Iterator[tuple[str, int]]:
+        """Its events, and for each where in the file it ends."""
+        end = 0
         for line in sealed.lines():
+            end += len(line)
             sound = self._judged(line) if line.endswith(b"\n") and len(line) <= LONGEST else None
             if sound is None:
                 self._gone.event(spools.TORN)
             else:
-                yield sound
-            time.sleep(0)  # whoever calls track_event meanwhile need not wait for the interpreter
+                yield sound, end
+            time.sleep(1e-5)  # a true pause: whoever calls track_event meanwhile gets the interpreter
 
     def _judged(self, line: bytes) -> str | None:
         """The line as it may be recorded: a file on a disk may hold anything. None for what is no event."""

@@ -94,7 +94,7 @@ class Postroom:
                 timestamp=each.at,
                 uuid=str(each.id),
             )
-            time.sleep(0)  # whoever calls track_event meanwhile need not wait for the interpreter
+            time.sleep(1e-5)  # a true pause: whoever calls track_event meanwhile gets the interpreter
         return self._built
 
     def _keep(self, event: dict[str, Any]) -> None:

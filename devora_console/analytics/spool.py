@@ -70,6 +70,25 @@ class Sealed:
         """Bytes."""
         return os.fstat(self.descriptor).st_size
 
+    def rest(self, offset: int) -> Sealed | None:
+        """What comes after ``offset``, as a file of its own; None when there is nothing, or no room for it.
+
+        Until this one is removed it is there twice, which the database can tell by the ids.
+        """
+        size = self.size()
+        if offset >= size:
+            return None
+        following = None
+        try:
+            following = create(self.path.parent)
+            while offset < size:
+                offset += os.write(following.descriptor, os.pread(self.descriptor, 1 << 20, offset))
+        except OSError:
+            if following is not None:
+                following.remove()
+            return None
+        return following
+
     def remove(self) -> None:
         """Every event of it is in the database."""
         self.path.unlink(missing_ok=True)

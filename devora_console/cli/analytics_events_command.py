@@ -7,6 +7,7 @@ import json
 import logging
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import click
 from rich.console import Console
@@ -26,7 +27,7 @@ from devora_console.cli.schema_command import database_of
 from devora_console.cli.tables import number, plain_table
 from devora_console.core.clock import iso
 from devora_console.core.guard import Act
-from devora_console.core.problems import ExitCode, Problem
+from devora_console.core.problems import ConsoleError, ExitCode, Problem
 from devora_console.core.safetext import one_line
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.target import Target
@@ -110,26 +111,41 @@ def _flush(door: Door, seconds: float, retry_refused: bool) -> Answer:
 def _judged(flushed: Flushed, after: DeliverySnapshot) -> tuple[ExitCode, tuple[Problem, ...]]:
     if after.fault and after.fault != NO_KEY:
         return ExitCode.USAGE, (Problem("posthog_settings", after.fault, "Set it, or POSTHOG_HOST"),)
-    left = [each for each in (after.spooled, after.waiting, after.refused) if isinstance(each, Unknown) or each]
-    if not after.configured:
-        left = [each for each in (after.spooled,) if isinstance(each, Unknown) or each]
-        note = Problem("posthog_key", NO_KEY, "Set POSTHOG_API_KEY to send them")
-        return (ExitCode.STOPPED if left else ExitCode.DONE), (note,)
+    note = () if after.configured else (Problem("posthog_key", NO_KEY, "Set POSTHOG_API_KEY to send them"),)
+    counts = (after.spooled, after.waiting, after.refused) if after.configured else (after.spooled,)
+    left = [each for each in counts if isinstance(each, Unknown) or each]
     if not left:
-        return ExitCode.DONE, ()
+        return ExitCode.DONE, note
     if isinstance(unclear := left[0], Unknown):
         return ExitCode.STOPPED, (Problem("events_unknown", unclear.reason, unclear.remedy),)
     if flushed.halted:
         return ExitCode.USAGE, (Problem("posthog_refuses", flushed.problem, "Check POSTHOG_API_KEY and POSTHOG_HOST"),)
-    why = f": {flushed.problem}" if flushed.problem else ""
-    return ExitCode.STOPPED, (Problem("events_remain", f"some events remain{why}", "Run it again later"),)
+    if flushed.problem and after.configured:
+        why = f"some events remain: {flushed.problem}"
+    elif after.spooled:
+        why = f"still on this machine's disk: {_count(after.spooled)}; the time was over, or a living process has them"
+    else:
+        why = "some events remain"
+    return ExitCode.STOPPED, (Problem("events_remain", why, "Run it again later"), *note)
 
 
 @door_command(group, "status")
 def _status(door: Door) -> Answer:
-    """How many events are on the disk, in the database and at PostHog, what was dropped, and what went wrong last."""
+    """How many events are on the disk, in the database and at PostHog, what was dropped, and what went wrong last.
+
+    Exit code 1 when something of it cannot be known, 3 when the database is away: what is on the disk is told anyway.
+    """
     settings = door.effective.settings
-    found = asyncio.run(delivery.read(settings, partial(Target(settings.postgres).visit, purpose="events")))
+    visit, away = partial(Target(settings.postgres).visit, purpose="events"), list[ConsoleError]()
+
+    async def lend(work: Any) -> Any:
+        try:
+            return await visit(work)
+        except ConsoleError as error:
+            away.append(error)
+            raise
+
+    found = asyncio.run(delivery.read(settings, lend))
     problems = tuple(
         dict.fromkeys(
             Problem("events_unknown", each.reason, each.remedy)
@@ -138,7 +154,8 @@ def _status(door: Door) -> Answer:
         )
     )
     keys = {"delivery": found, "key": settings.analytics.posthog_api_key is not None}
-    return Answer(keys, lambda out: _print(out, found), ExitCode.NEGATIVE if problems else ExitCode.DONE, problems)
+    code = away[0].exit_code if away else ExitCode.NEGATIVE if problems else ExitCode.DONE
+    return Answer(keys, lambda out: _print(out, found), code, problems)
 
 
 def _print(out: Console, found: DeliverySnapshot) -> None:

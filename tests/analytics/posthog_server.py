@@ -1,11 +1,17 @@
-"""A PostHog that keeps what it gets, and answers as a test wants it to: well, slowly, wrongly, or not at all."""
+"""A PostHog that keeps what it gets, and answers as a test wants it to: well, slowly, wrongly, or not at all.
+
+``python -m tests.analytics.posthog_server [PORT]`` is one by hand: it says its address, and does what it is told line
+by line on stdin: ``500`` (any status), ``hang``, ``slow SECONDS``, ``ok``, ``count``. It ends with its stdin.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
 import json
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -92,3 +98,27 @@ def serving(posthog: PostHog | None = None) -> Iterator[PostHog]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+def _told(posthog: PostHog, line: str) -> None:
+    word, _, rest = line.strip().partition(" ")
+    if word == "count":
+        _say(f"{len(posthog.ids)} events, {len(set(posthog.ids))} ids, {len(posthog.requests)} requests")
+    elif word == "slow":
+        seconds = float(rest)
+        posthog.before_answer = lambda: time.sleep(seconds)
+    else:
+        posthog.before_answer = lambda: None
+        posthog.hang, posthog.status = word == "hang", int(word) if word.isdigit() else 200
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    with serving(PostHog(port=int(sys.argv[1]) if sys.argv[1:] else 0)) as by_hand:
+        _say(by_hand.url)
+        for told in sys.stdin:
+            _told(by_hand, told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,21 @@ def test_without_the_database(place: Place, said: Any, monkeypatch: pytest.Monke
     monkeypatch.setenv("POSTGRES_DSN", "postgresql://u@127.0.0.1:1/d")
     assert said("analytics", "flush")[0] == 3
     code, document = said("analytics", "status")
-    assert (code, document["delivery"]["spooled"]) == (1, 1)
+    assert (code, document["delivery"]["spooled"]) == (3, 1)
     assert "cannot be reached" in document["delivery"]["stored"]["unknown"]
+
+
+def test_without_a_key_what_remains_on_the_disk_is_told(
+    place: Place, said: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTHOG_API_KEY")
+    living = spools.create(place.spool)
+    os.write(living.descriptor, b"{}\n")
+    code, document = said("analytics", "flush", "--seconds", "0")
+    living.remove()
+    assert (code, [each["code"] for each in document["problems"]]) == (5, ["events_remain", "posthog_key"])
+    assert document["problems"][0]["message"].startswith("still on this machine's disk: 1;")
+    assert said("analytics", "flush")[0] == 0
 
 
 def test_the_console_s_own_use_is_told_only_when_asked(

@@ -33,6 +33,19 @@ def _some(many: int) -> list[str]:
     return [str(track_event(EventType.PROJECT_CREATED, ANA, {"project_id": str(n)})) for n in range(many)]
 
 
+async def test_a_large_spool_is_moved_as_far_as_the_time_goes(place: Place) -> None:
+    place.track()
+    told = _some(450)
+    sizes = [size for _, size in spools.files(place.spool)]
+    flushed = await place.flush(0, posthog_api_key=None)
+    assert flushed.moved == 200
+    assert (await place.look()).spooled == 250
+    assert sum(size for _, size in spools.files(place.spool)) < sizes[0]
+    assert (await place.flush(60, posthog_api_key=None)).moved == 250
+    assert spools.files(place.spool) == []
+    assert {str(row["id"]) for row in await place.fetch("SELECT id FROM analytics_events")} == {*told}
+
+
 async def test_an_event_comes_to_the_table_and_to_posthog(place: Place) -> None:
     place.track()
     session, moment = uuid4(), datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
