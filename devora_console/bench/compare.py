@@ -42,14 +42,26 @@ def compare(first: Result, second: Result, settings: BenchSettings) -> Compariso
         words = f"{first.id} and {second.id} were not measured in the same way: {differs}"
         raise ConsoleError.of(ExitCode.NEGATIVE, "bench_manner", words, "Measure again as before")
     sides = [("postgres", "postgres"), ("mongo", "mongo"), ("mongo", "postgres")]
+    once = _measured_once(first, second)
+    if once:
+        sides.remove(("mongo", "mongo"))
     found = [Compared(pair, tuple(_lines(first, second, pair, settings))) for pair in sides]
     found = [each for each in found if each.lines]
     if len(found) > 1:  # one side over time is the plainer comparison
         found = [each for each in found if each.pair[0] == each.pair[1]] or found
+    if not found and once:
+        words = f"MongoDB's side of {first.id} and of {second.id} is the same measurement"
+        raise ConsoleError.of(ExitCode.NEGATIVE, "bench_nothing", words, f"See: devora-console bench show {first.id}")
     if not found:
         words = f"no question was measured in both {first.id} and {second.id}"
         raise ConsoleError.of(ExitCode.NEGATIVE, "bench_nothing", words, "See: devora-console bench show ID")
     return Comparison(first.id, second.id, tuple(found), tuple(_notes(first, second)))
+
+
+def _measured_once(first: Result, second: Result) -> bool:
+    """Whether one took MongoDB's side over from the other, or both from the same."""
+    one, other = first.mongo, second.mongo
+    return isinstance(one, Place) and isinstance(other, Place) and one.at == other.at and one.database == other.database
 
 
 def _lines(first: Result, second: Result, pair: tuple[str, str], settings: BenchSettings) -> Iterator[Line]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from devora_console.analytics.aftermath.keeping import Shelf, home
+from devora_console.analytics.aftermath.keeping import Shelf
 from devora_console.analytics.aftermath.model import FIGURES, WatchSnapshot
 from devora_console.analytics.aftermath.watching import Watch, given_values, record
 from devora_console.analytics.aftermath.words import before_words
@@ -43,8 +43,12 @@ def command(
 
     Exit code 1 when a line fails at the end, 5 when the watch was ended early.
     """
+    if once and (hours is not None or since or again):
+        raise usage_error(
+            "usage", "--once is one look: --hours, --since and --again are of a watch", "Leave --once out to begin one"
+        )
     settings = door.effective.settings
-    shelf = Shelf(home())
+    shelf = Shelf.of(settings)
     watch = Watch.open(
         settings, shelf, hours=hours, baseline=baseline, since=_moment(since), again=again, begin=not once
     )
@@ -69,7 +73,7 @@ def keep(door: Door, /, values: tuple[str, ...], note: str) -> Answer:
     """Keep the values before the switch. Run it before the switch, as late as possible."""
     given = given_values(values)
     settings = door.effective.settings
-    baseline, path = as_guest(door, "watch", lambda guest: record(guest, settings, Shelf(home()), given, note))
+    baseline, path = as_guest(door, "watch", lambda guest: record(guest, settings, Shelf.of(settings), given, note))
     unknown = [each.title for each in FIGURES.values() if isinstance(baseline.value(each.id), Unknown)]
     words = [f"{each.title}: {before_words(each.id, baseline, baseline.value(each.id))}" for each in FIGURES.values()]
     problems: tuple[Problem, ...] = ()
@@ -94,6 +98,7 @@ def _answer(seen: WatchSnapshot, code: ExitCode, problems: tuple[Problem, ...], 
         "lines": seen.lines,
         "looks": seen.looks,
         "gaps": seen.gaps,
+        "recovered": seen.recovered,
         "history": seen.history,
     }
     return Answer(keys, lambda out: print_watch(out, seen, why=why), code, problems)

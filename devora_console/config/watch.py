@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from devora_console.config.sections import Section
@@ -10,6 +12,14 @@ from devora_console.config.sections import Section
 class WatchSettings(Section):
     """The first day after the switch: from when on a value is worse than before."""
 
+    # Not strict: a path is written as text.
+    home: Path | None = Field(
+        default=None,
+        strict=False,
+        description="Where looks and values are kept. By default in the console's data folder (devora-console config "
+        "path).",
+        examples=["/var/lib/devora-console/watch"],
+    )
     hours: float = Field(default=24.0, gt=0, le=720, description="Hours that a watch lasts.")
     every_seconds: float = Field(default=60.0, ge=1, le=86_400, description="Seconds between two looks.")
     slower_percent: float = Field(

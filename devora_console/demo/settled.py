@@ -72,6 +72,8 @@ class Settled:
             "postgres": {"dsn": postgres.reveal(), "superuser_dsn": superuser.reveal()},
             "mongo": {"url": mongo.reveal(), "database": DATABASE},
             "analytics": {"spool": str(self.events)},
+            "bench": {"home": str(self.home / "bench")},
+            "watch": {"home": str(self.home / "watch")},
             "cutover": {"home": str(self.home / "cutover")},
             "cutover.vars": variables,
         }

@@ -165,10 +165,10 @@ class Analytics:
 
     def _current_watch(self) -> Watch:
         """The one that is going on now: somebody may have begun one elsewhere, or kept other values before."""
-        from devora_console.analytics.aftermath.keeping import Shelf, home  # noqa: PLC0415
+        from devora_console.analytics.aftermath.keeping import Shelf  # noqa: PLC0415
         from devora_console.analytics.aftermath.watching import Watch  # noqa: PLC0415
 
-        found = Watch.open(self._settings, Shelf(home()), begin=False)
+        found = Watch.open(self._settings, Shelf.of(self._settings), begin=False)
         kept = self._watch
         if kept is None or (kept.run, kept.baseline) != (found.run, found.baseline):
             self._watch = kept = found
@@ -176,17 +176,19 @@ class Analytics:
 
     async def keep_before(self) -> str:
         """Keep the values before the switch; where they are."""
-        from devora_console.analytics.aftermath.keeping import Shelf, home  # noqa: PLC0415
+        from devora_console.analytics.aftermath.keeping import Shelf  # noqa: PLC0415
         from devora_console.analytics.aftermath.watching import record  # noqa: PLC0415
 
-        _, path = await self._observing.ask(lambda guest: record(guest, self._settings, Shelf(home()), {}, ""))
+        _, path = await self._observing.ask(
+            lambda guest: record(guest, self._settings, Shelf.of(self._settings), {}, "")
+        )
         self._hasten("watch")
         return path
 
     async def begin_watch(self) -> None:
         """Begin a watch."""
-        from devora_console.analytics.aftermath.keeping import Shelf, home  # noqa: PLC0415
+        from devora_console.analytics.aftermath.keeping import Shelf  # noqa: PLC0415
         from devora_console.analytics.aftermath.watching import Watch  # noqa: PLC0415
 
-        self._watch = await asyncio.to_thread(Watch.open, self._settings, Shelf(home()))
+        self._watch = await asyncio.to_thread(Watch.open, self._settings, Shelf.of(self._settings))
         self._hasten("watch")

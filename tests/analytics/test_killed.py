@@ -41,7 +41,7 @@ def _backend(place: Place, how: str, many: int) -> Iterator[tuple[subprocess.Pop
 
 async def _due(place: Place) -> None:
     """As if the time were over for which taken events are nobody else's."""
-    await place.fetch("UPDATE devora_console.event_waiting SET due_at = now()")
+    await place.fetch("UPDATE devora_console.event_waiting SET taken_until = '-infinity'")
 
 
 @pytest.mark.slow

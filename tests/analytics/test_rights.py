@@ -33,7 +33,7 @@ async def test_a_backend_sends_its_own_and_nobody_else_s(place: Place, tmp_path:
             await place.fetch(closed)
     assert len(await place.fetch(TAKE, spool.token(place.spool))) == 1
     place.dsn = owner
-    await place.fetch("UPDATE devora_console.event_waiting SET due_at = now()")
+    await place.fetch("UPDATE devora_console.event_waiting SET taken_until = '-infinity'")
     assert len(await place.fetch(TAKE, None)) == 1
 
 

@@ -107,7 +107,7 @@ async def test_before_is_kept_for_when_mongo_is_gone(run: Run, both: dict[str, s
     other = run("bench", "latency", "--after", "--concurrency", "3", "--only", "user-projects", "--json", **gone).json()
     assert other["queries"][0]["mongo"]["unknown"] == "not measured in the same way: 2 at a time before, 3 now"
     compare = run("bench", "compare", before["id"], document["id"], "--json", **gone).json()
-    assert [each["pair"] for each in compare["pairs"]] == [["mongo", "mongo"]]
+    assert [each["pair"] for each in compare["pairs"]] == [["mongo", "postgres"]]
 
 
 async def test_a_failing_question_and_a_differing_answer_are_said(

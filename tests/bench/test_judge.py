@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -11,12 +12,12 @@ from devora_console.bench.compare import compare
 from devora_console.bench.earlier import places_in, series_of
 from devora_console.bench.judge import Agreement, Reached, Verdict, goal, lines
 from devora_console.bench.model import Question
-from devora_console.bench.result import Asked, Result, Subject
+from devora_console.bench.result import Asked, Place, Result, Subject
 from devora_console.bench.statistics import Change
 from devora_console.config.bench import BenchSettings
 from devora_console.core.problems import ConsoleError
 from devora_console.core.unknown import Unknown
-from tests.bench.fakes import MANNER, NOT_THERE, asked, result, series
+from tests.bench.fakes import AT, MANNER, NOT_THERE, asked, result, series
 
 SETTINGS = BenchSettings()
 SLOW, FAST = series(145.0, 150.0, 160.0), series(42.0, 40.0, 44.0)
@@ -117,6 +118,8 @@ def test_two_results_are_compared_side_by_side() -> None:
     calm: dict[str, Any] = {"load": 0.1}
     first = result(asked(SLOW, FAST), **calm)
     second = result(asked(SLOW, series(84.0, 80.0, 88.0)), **calm, client={"machine": "another"})
+    assert isinstance(second.mongo, Place)
+    second = replace(second, mongo=replace(second.mongo, at=AT + timedelta(days=1)))
     found = compare(first, second, SETTINGS)
     assert [each.pair for each in found.pairs] == [("postgres", "postgres"), ("mongo", "mongo")]
     change = found.pairs[0].lines[0].changes["average"]
@@ -129,10 +132,14 @@ def test_two_results_are_compared_side_by_side() -> None:
     crossed = compare(before, after, SETTINGS)
     assert [each.pair for each in crossed.pairs] == [("mongo", "postgres")]
     assert crossed.pairs[0].lines[0].verdict is Verdict.FASTER
+    taken = replace(after, mongo=before.mongo, questions=(asked(SLOW, FAST),))
+    assert [each.pair for each in compare(before, taken, SETTINGS).pairs] == [("mongo", "postgres")]
+    with pytest.raises(ConsoleError, match="is the same measurement"):
+        compare(taken, before, SETTINGS)
     with pytest.raises(ConsoleError, match="not measured in the same way"):
         compare(first, replace(second, manner=replace(MANNER, concurrency=1)), SETTINGS)
     with pytest.raises(ConsoleError, match="no question was measured in both"):
-        compare(first, result(asked(SLOW, FAST, digest="x"), **calm), SETTINGS)
+        compare(first, replace(second, questions=(asked(SLOW, FAST, digest="x"),)), SETTINGS)
 
 
 def test_a_comparison_says_that_a_stand_in_is_none_of_mongodb() -> None:

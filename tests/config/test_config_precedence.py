@@ -94,6 +94,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "bench.questions": ("/a", "/b", "/c", "/d", "/e"),
     "bench.home": ("/a", "/b", "/c", "/d", "/e"),
     "bench.subjects": ("11", "12", "13", "14", "15"),
+    "watch.home": ("/a", "/b", "/c", "/d", "/e"),
     "bench.rounds": ("11", "12", "13", "14", "15"),
     "bench.warm_up": ("1", "2", "3", "4", "5"),
     "bench.concurrency": ("1", "2", "3", "4", "5"),
@@ -121,7 +122,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 }
 # Thresholds are numbers with a point, all of them.
 _WATCHING = ("queries", "plans", "indexes", "health", "activity", "watch")
-_THRESHOLDS = [key for key in settable() if key.partition(".")[0] in _WATCHING]
+_THRESHOLDS = [key for key in settable() if key.partition(".")[0] in _WATCHING and key not in VALUES]
 VALUES |= dict.fromkeys(_THRESHOLDS, ("20.5", "21.5", "22.5", "23.5", "24.5"))
 _BARE = (
     *_THRESHOLDS,

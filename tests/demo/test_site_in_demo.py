@@ -55,7 +55,7 @@ def test_the_site_comes_up_beside_the_console_and_ends_with_it(how: signal.Signa
     home = open_folder / "demo"
     terminal = Terminal("-m", "devora_console", "demo", "--keep", str(home), environ={"HOME": str(open_folder)})
     try:
-        terminal.read_until(b"Overview", 60)
+        terminal.read_until(b"Over", 60)
         script = home / "site" / "site"
 
         def up() -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from devora_console.analytics.aftermath.model import WatchLine, WatchSnapshot
+from devora_console.analytics.aftermath.model import Recovered, WatchLine, WatchSnapshot
 from devora_console.analytics.aftermath.words import value_words
-from devora_console.core.clock import span
+from devora_console.core.clock import iso, span
 from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 
@@ -17,6 +17,8 @@ def headline(seen: WatchSnapshot) -> str:
         if found:
             parts.append(f"{words}: " + ", ".join(f"{line.title} ({_value(line)})" for line in found) + ".")
     well = sum(line.verdict is Verdict.OK for line in seen.lines)
+    if seen.recovered:
+        parts.append("Failed meanwhile: " + ", ".join(map(_then, seen.recovered)) + ".")
     unknown = [line.title for line in seen.lines if line.verdict is Verdict.UNKNOWN]
     parts.append(f"{well} of {len(seen.lines)} are well" + (f"; not known: {', '.join(unknown)}." if unknown else "."))
     if isinstance(seen.baseline, Unknown):
@@ -30,3 +32,8 @@ def headline(seen: WatchSnapshot) -> str:
 
 def _value(line: WatchLine) -> str:
     return line.now.reason if isinstance(line.now, Unknown) else value_words(line.unit, line.now)
+
+
+def _then(line: Recovered) -> str:
+    looks = "1 look" if line.looks == 1 else f"{line.looks} looks"
+    return f"{line.title} ({looks}, the last {iso(line.last.replace(microsecond=0))})"

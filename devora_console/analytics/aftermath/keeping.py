@@ -1,6 +1,6 @@
 """What a watch keeps on disk: the values before the switch, and every look since, so that a restart goes on.
 
-Below ``watch`` in the console's data folder: ``baselines/ID.json``, and for each watch a folder of ``runs`` with what
+Below ``watch.home``: ``baselines/ID.json``, and for each watch a folder of ``runs`` with what
 it is of (``run.json``), the counters it began with (``first.json``), the latest reading (``latest.json``) and a line
 for each look (``points.jsonl``). Files are replaced whole; a line is one write, and a torn last one is skipped.
 """
@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,7 +22,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from devora_console.analytics.aftermath.model import Baseline, Point, Reading
 from devora_console.analytics.aftermath.read import Counted
-from devora_console.config.paths import data_dir
+from devora_console.config.paths import data_dir, expanded
+from devora_console.config.settings import Settings
 from devora_console.core.problems import ConsoleError, ExitCode, usage_error
 from devora_console.core.safetext import one_line
 from devora_console.core.snapshot import to_json
@@ -46,16 +47,17 @@ class Run:
     baseline: str | None
 
 
-def home(environ: Mapping[str, str] | None = None) -> Path:
-    """Where everything lies. Not created here."""
-    return data_dir(environ) / "watch"
-
-
 class Shelf:
     """The baselines and watches below a folder. Raises ConsoleError where that cannot be read or written."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @classmethod
+    def of(cls, settings: Settings) -> Shelf:
+        """The one of the settings. Not created here."""
+        home = settings.watch.home
+        return cls(expanded(home).absolute() if home else data_dir() / "watch")
 
     def keep_baseline(self, baseline: Baseline) -> Path:
         """Put it beside the others; where it is now."""

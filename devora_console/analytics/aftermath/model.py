@@ -173,16 +173,16 @@ FIGURES: Mapping[str, Figure] = {
 class Baseline:
     """The values before the switch: what was read then, and what people gave because no server here has it.
 
-    ``given`` are numbers by the id of a figure; they count before what was read. ``target`` is where it was read (host,
-    port and database), '' where an earlier console did not keep that.
+    ``given`` are numbers by the id of a figure; they count before what was read. ``target`` is where it was read: host,
+    port and database.
     """
 
     id: str
     kept_at: datetime
     note: str
     reading: Reading
+    target: str
     given: Mapping[str, float] = field(default_factory=dict)
-    target: str = ""
 
     def value(self, id_: str) -> Number:
         """The value before."""
@@ -210,17 +210,30 @@ class WatchLine:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What is kept of a reading: the number of each figure, None where it was not known."""
+    """What is kept of a reading: the number of each figure, None where it was not known, and the ``failed`` lines."""
 
     at: datetime
     values: Mapping[str, float | None]
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A line that failed in so many looks, from the first to the last of those."""
+
+    id: str
+    title: str
+    looks: int
+    first: datetime
+    last: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class WatchSnapshot:
     """The watch as of its latest reading. ``looks`` readings were kept, the first at ``began``; it ends at ``until``.
 
-    ``gaps`` are stretches longer than three looks in which nobody looked, or the server did not answer.
+    ``gaps`` are stretches longer than three looks in which nobody looked, or the server did not answer. ``recovered``
+    are lines that failed in some look, and do not now.
     """
 
     as_of: datetime
@@ -232,6 +245,7 @@ class WatchSnapshot:
     looks: int
     gaps: tuple[tuple[datetime, datetime], ...]
     history: tuple[Point, ...]
+    recovered: tuple[Recovered, ...] = ()
 
     @property
     def ended(self) -> bool:

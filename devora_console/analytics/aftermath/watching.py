@@ -11,11 +11,21 @@ from itertools import pairwise
 
 from devora_console.analytics.aftermath.judge import NO_BASELINE, judge
 from devora_console.analytics.aftermath.keeping import Record, Run, Shelf, fresh_id
-from devora_console.analytics.aftermath.model import FIGURES, Baseline, Number, Point, Reading, WatchSnapshot
+from devora_console.analytics.aftermath.model import (
+    FIGURES,
+    Baseline,
+    Number,
+    Point,
+    Reading,
+    Recovered,
+    WatchLine,
+    WatchSnapshot,
+)
 from devora_console.analytics.aftermath.read import LONGEST, Looker
 from devora_console.config.libpq import target as libpq_target
 from devora_console.config.settings import Settings
 from devora_console.core.clock import utc_now
+from devora_console.core.console import Verdict
 from devora_console.core.problems import refused, usage_error
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.target import Target
@@ -55,7 +65,7 @@ async def record(
     """Read the values before the switch and keep them; with where they are. Raises ConsoleError."""
     reading = await Looker(settings.queries.slow_ms).look(guest)
     target = target_words(settings)
-    baseline = Baseline(fresh_id(utc_now(), reading.database), utc_now(), note, reading, given, target)
+    baseline = Baseline(fresh_id(utc_now(), reading.database), utc_now(), note, reading, target, given)
     return baseline, str(shelf.keep_baseline(baseline))
 
 
@@ -90,26 +100,25 @@ class Watch:
         again: bool = False,
         begin: bool = True,
     ) -> Watch:
-        """The watch of the target that is not over yet; else, with ``begin``, a new one since ``since`` (now).
+        """The watch of the target that is not over yet; else a new one since ``since`` (now).
 
-        ``again`` begins a new one in any case; ``hours`` and ``baseline`` change those of one that goes on. Raises
-        ConsoleError.
+        ``again`` begins a new one in any case; ``hours`` and ``baseline`` change those of one that goes on. Without
+        ``begin`` none is begun or changed. Raises ConsoleError.
         """
         now, target = utc_now(), target_words(settings)
         wanted = shelf.baseline(baseline) if baseline else None
-        if wanted is not None:
+        if wanted is not None and begin:
             shelf.keep_baseline(wanted)  # one that was given as a file is needed again after a restart
         going = next((each for each in shelf.runs(target) if each.until > now), None)
         if going is not None and not again and since is None:
             until = going.until if hours is None else going.began + timedelta(hours=hours)
             run = replace(going, until=until, baseline=wanted.id if wanted else going.baseline)
-            if run != going:
+            if run != going and begin:
                 shelf.begin(run)
             return cls(settings, shelf, run, wanted or _baseline(shelf, run.baseline))
         name = target.rpartition("/")[2]
         # One of a database of the same name on another server is another system's: it has to be named.
-        mine = (each for each in shelf.baselines() if each.target == target or not each.target)
-        newest = next((each for each in mine if each.reading.database == name), None)
+        newest = next((each for each in shelf.baselines() if each.target == target), None)
         chosen = wanted or newest
         if not begin:
             return cls(settings, shelf, None, chosen or NO_BASELINE)
@@ -138,7 +147,8 @@ class Watch:
         """Look, keep it unless another console does, judge it. Raises ConsoleError."""
         reading = await self._looker.look(guest, self.run.began if self.run is not None else None)
         lines = judge(reading, self.baseline, self._settings)
-        point = Point(reading.as_of, {line.id: plain(line.now) for line in lines})
+        failed = tuple(line.id for line in lines if line.verdict is Verdict.FAIL)
+        point = Point(reading.as_of, {line.id: plain(line.now) for line in lines}, failed)
         self._points = await asyncio.to_thread(self._keep, reading, point)
         self._latest = reading
         if self._looker.first is None and self.run is not None:
@@ -164,17 +174,26 @@ class Watch:
     def _judged(self, reading: Reading) -> WatchSnapshot:
         began = self.run.began if self.run is not None else reading.as_of - LONGEST
         step = max(1, -(-len(self._points) // _TOLD))
+        lines = judge(reading, self.baseline, self._settings)
         return WatchSnapshot(
             as_of=reading.as_of,
             database=reading.database,
             began=began,
             until=self.run.until if self.run is not None else reading.as_of,
             baseline=self.baseline,
-            lines=judge(reading, self.baseline, self._settings),
+            lines=lines,
             looks=len(self._points),
             gaps=_gaps(self._points, self._settings.watch.every_seconds),
             history=self._points[::-1][::step][::-1],
+            recovered=tuple(_recovered(self._points, lines)),
         )
+
+
+def _recovered(points: Sequence[Point], lines: Sequence[WatchLine]) -> Iterator[Recovered]:
+    for line in lines:
+        failed = [each.at for each in points if line.id in each.failed]
+        if failed and line.verdict is not Verdict.FAIL:
+            yield Recovered(line.id, line.title, len(failed), failed[0], failed[-1])
 
 
 def _gaps(points: Sequence[Point], every: float) -> tuple[tuple[datetime, datetime], ...]:

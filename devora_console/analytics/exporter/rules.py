@@ -12,6 +12,9 @@ from devora_console.config.settings import Settings
 JOB = "devora-console"
 _SAME = "on (job, instance)"
 _NOT_OVER = f'unless {_SAME} {P}cutover_state{{state="done"}} == 1'
+_NEVER_VERIFIED = (
+    f'{UNKNOWN}{{what="{P}verification_current"}} == 1 and {_SAME} {P}migration_state{{state="done"}} == 1'
+)
 _LAG_SECONDS = 86_400
 _SILENCE_SECONDS = 120
 _EVENTS_SECONDS = 3_600
@@ -185,10 +188,10 @@ def _migration() -> tuple[Alert, ...]:
         ),
         Alert(
             "DevoraVerificationStale",
-            f"{P}verification_current == 0 {_NOT_OVER}",
+            f"({P}verification_current == 0 or {_NEVER_VERIFIED}) {_NOT_OVER}",
             "10m",
             "warning",
-            "The newest verification does not count any more.",
+            "What was copied was never verified, or the newest verification does not count any more.",
             "devora-console verify",
         ),
         Alert(

@@ -12,13 +12,14 @@ CREATE TABLE devora_console.event_waiting (
     spool       bytea,
     recorded_at timestamptz NOT NULL DEFAULT now(),
     due_at      timestamptz NOT NULL DEFAULT now(),
+    taken_until timestamptz NOT NULL DEFAULT '-infinity',
     attempts    integer     NOT NULL DEFAULT 0,
     refused     boolean     NOT NULL DEFAULT false,
     problem     text,
     CONSTRAINT event_waiting_pkey PRIMARY KEY (event_id),
     CONSTRAINT event_waiting_event_id_fkey
         FOREIGN KEY (event_id) REFERENCES public.analytics_events (id) ON DELETE CASCADE
-);
+) WITH (fillfactor = 50);  -- each row is changed once, when it is taken: in no index, and with room on its own page
 COMMENT ON TABLE devora_console.event_waiting IS 'Events that PostHog does not have yet, or refused; spool is the SHA-256 of a token';
 CREATE INDEX idx_event_waiting_due ON devora_console.event_waiting (due_at) WHERE NOT refused;
 -- Rows come and go: dead ones must not pile up until a fifth of the table is dead.
@@ -138,12 +139,12 @@ BEGIN
     RETURN QUERY
     WITH due AS (
         SELECT w.event_id FROM devora_console.event_waiting w
-         WHERE NOT w.refused AND w.due_at <= now() AND (every OR w.spool = mine)
+         WHERE NOT w.refused AND w.due_at <= now() AND w.taken_until <= now() AND (every OR w.spool = mine)
          ORDER BY w.due_at, w.event_id LIMIT greatest(most, 0)
            FOR UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE devora_console.event_waiting w
-           SET due_at = now() + make_interval(secs => seconds), attempts = w.attempts + 1
+           SET taken_until = now() + make_interval(secs => seconds), attempts = w.attempts + 1
           FROM due WHERE w.event_id = due.event_id
         RETURNING w.event_id, w.attempts
     )
@@ -179,7 +180,8 @@ BEGIN
         RAISE EXCEPTION 'no such outcome: %', outcome USING ERRCODE = 'invalid_parameter_value';
     END IF;
     UPDATE devora_console.event_waiting w
-       SET due_at = now() + make_interval(secs => seconds), refused = (outcome = 'refused'), problem = left(why, 400)
+       SET due_at = now() + make_interval(secs => seconds), taken_until = '-infinity',
+           refused = (outcome = 'refused'), problem = left(why, 400)
      WHERE w.event_id = ANY (ids) AND (every OR w.spool = mine);
     GET DIAGNOSTICS settled = ROW_COUNT;
     UPDATE devora_console.event_delivery SET problem = left(why, 400), problem_at = now() WHERE settled > 0;
@@ -218,7 +220,7 @@ AS $body$
            w.waiting, w.refused, w.oldest, w.next, d.delivered_at, d.problem, d.problem_at
       FROM devora_console.event_delivery d,
            (SELECT count(*) FILTER (WHERE NOT w.refused) AS waiting, count(*) FILTER (WHERE w.refused) AS refused,
-                   min(e.timestamp) FILTER (WHERE NOT w.refused) AS oldest, min(w.due_at) FILTER (WHERE NOT w.refused) AS next
+                   min(e.timestamp) FILTER (WHERE NOT w.refused) AS oldest, min(greatest(w.due_at, w.taken_until)) FILTER (WHERE NOT w.refused) AS next
               FROM devora_console.event_waiting w JOIN public.analytics_events e ON e.id = w.event_id) w
 $body$;
 

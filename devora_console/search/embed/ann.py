@@ -148,4 +148,3 @@ async def _build(connection: Connection, name: str, model: str, dims: int, narra
         await connection.execute(f'CREATE INDEX CONCURRENTLY IF NOT EXISTS "{own}" ON {part["place"]} {on}')
         await connection.execute(f'ALTER INDEX public."{name}" ATTACH PARTITION {folder}."{own}"')
     await connection.execute("RESET maintenance_work_mem")
-    await connection.execute("ANALYZE public.embeddings")

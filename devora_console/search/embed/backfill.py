@@ -275,6 +275,8 @@ class Backfill:
         index = None
         if self._ending is Ending.DONE:
             index = await ann.ensure(guide, model, dims, least=self._wanted.index_from, narrate=self._narrate)
+            if self._progress.vectors or removed or index.outcome == "built":
+                await guide.execute("ANALYZE public.embeddings")  # autovacuum leaves small partitions alone
         left = await work.remaining(guide, model)
         result = Result(self._progress, self._ending, left, self._problem, index, removed)
         await self._end(guide, self._ending, f"{result.words}" + (f". {self._problem}" if self._problem else ""))

@@ -36,4 +36,4 @@ def reading(**changed: Any) -> Reading:
 
 def before(*, given: dict[str, float] | None = None, **changed: Any) -> Baseline:
     """What was kept a day earlier."""
-    return Baseline("20261127T120000Z-devora-0000", AT - _DAY, "", reading(**changed), given or {})
+    return Baseline("20261127T120000Z-devora-0000", AT - _DAY, "", reading(**changed), "db1:5432/devora", given or {})

@@ -22,6 +22,8 @@ from devora_console.cli.watch_going import go_on
 from devora_console.config.secret import Dsn
 from devora_console.config.settings import PostgresSettings, Settings
 from devora_console.config.watch import WatchSettings
+from devora_console.core.clock import utc_now
+from devora_console.core.console import Verdict
 from devora_console.core.problems import ExitCode
 from devora_console.core.unknown import Unknown
 from devora_console.postgres.watch.guest import Guest
@@ -130,6 +132,24 @@ async def test_a_restart_goes_on_with_the_same_counters(target: Dsn, tmp_path: P
         await guest.leave()
 
 
+async def test_a_line_that_failed_and_is_well_again_is_told(target: Dsn, tmp_path: Path) -> None:  # noqa: F811
+    await _plant(target)
+    settings, shelf = _settings(target), Shelf(tmp_path)
+    settings = settings.model_copy(update={"watch": WatchSettings(least_searches=1)})
+    guest = await Guest.enter(target, purpose="test")
+    try:
+        await record(guest, settings, shelf, {"search": 1}, "")
+        seen = await Watch.open(settings, shelf, since=utc_now() - timedelta(hours=23)).look(guest)
+        assert ({line.id: line.verdict for line in seen.lines}["search"], seen.recovered) == (Verdict.FAIL, ())
+        better, _ = await record(guest, settings, shelf, {"search": 40}, "")
+        assert Watch.open(settings, shelf, baseline=better.id, begin=False).run is not None
+        (told,) = (await Watch.open(settings, shelf, baseline=better.id).look(guest)).recovered
+        assert (told.id, told.looks, told.first) == ("search", 1, seen.as_of)
+        assert Watch.open(settings, shelf).baseline == better
+    finally:
+        await guest.leave()
+
+
 async def test_a_signal_ends_it_early_and_what_was_kept_stays(
     target: Dsn,  # noqa: F811
     tmp_path: Path,
@@ -167,3 +187,4 @@ async def test_as_a_command(run: Run, target: Dsn) -> None:  # noqa: F811
     assert once.code == 0
     assert "search, P95: 40 ms of 4 in 1d00h · before 20 ms (given)" in once.out
     assert run("watch", "--since", "noon", **env).code == 2
+    assert run("watch", "--once", "--hours", "2", **env).code == 2

@@ -203,6 +203,24 @@ _SCENES: list[tuple[str, dict[str, str], str, list[dict[str, str]]]] = [
     ),
     ("DevoraQuarantine", {"devora_console_quarantine_open_documents": "3x9"}, "9m", [{}]),
     ("DevoraVerificationStale", {"devora_console_verification_current": "0x20"}, "15m", [{}]),
+    (
+        "DevoraVerificationStale",  # copied, and never verified
+        {
+            'devora_console_unknown{what="devora_console_verification_current"}': "1x20",
+            'devora_console_migration_state{state="done"}': "1x20",
+        },
+        "15m",
+        [{"what": "devora_console_verification_current"}],
+    ),
+    (
+        "DevoraVerificationStale",  # nothing is copied yet
+        {
+            'devora_console_unknown{what="devora_console_verification_current"}': "1x20",
+            'devora_console_migration_state{state="done"}': "0x20",
+        },
+        "15m",
+        [],
+    ),
     ("DevoraVerificationFailed", {"devora_console_verification_ok": "0x3"}, "2m", [{}]),
     (
         "DevoraGateRed",
