@@ -19,6 +19,7 @@ from devora_console.core.problems import Problem
 from devora_console.services import build_services
 from devora_console.tui.app import DevoraApp
 from devora_console.tui.ports import TuiOptions
+from devora_console.tui.widgets.headline import Headline
 from tests.analytics.aftermath.readings import before
 from tests.cli.conftest import target  # noqa: F401 - a fixture
 from tests.tui.fake import FakeServices
@@ -122,3 +123,16 @@ async def test_over_a_real_server(target: Dsn, tmp_path: Path, monkeypatch: pyte
 def _going(services: object) -> bool:
     seen = services.analytics.watch  # type: ignore[attr-defined]
     return isinstance(seen, WatchSnapshot) and not seen.ended
+
+
+async def test_a_headline_that_has_no_room_ends_with_an_ellipsis(services: FakeServices, tmp_path: Path) -> None:
+    app = make(services, export_dir=tmp_path)
+    async with app.run_test(size=SMALL) as pilot:
+        line = app.screen.query_one(Headline)
+        line.show("word " * 200)
+        await until(pilot, lambda: line.words.endswith("…"))
+        assert line.words.count("\n") == 2
+        await pilot.resize_terminal(400, 24)
+        await until(pilot, lambda: not line.words.endswith("…"))
+        line.show("short")
+        assert line.words == "short"

@@ -17,6 +17,7 @@ from devora_console.tui.keys import key_of, screen_bindings
 from devora_console.tui.ports_analytics import VIEWS, AnalyticsPort, View
 from devora_console.tui.render.analytics import COLUMNS, COMMANDS, NAMES, Shown
 from devora_console.tui.screens.base import ConsoleScreen
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
 
@@ -39,7 +40,7 @@ class AnalyticsScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """Headline, the list of the view with what is drawn below it, a pane."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         with Horizontal(id="columns"):
             with Vertical(id="left"):
                 for view in VIEWS:

@@ -22,6 +22,7 @@ from devora_console.tui.render.cutover_lists import EVENT_COLUMNS, GATE_COLUMNS,
 from devora_console.tui.screens.cutover_acting import CutoverActing
 from devora_console.tui.screens.cutover_depth import CutoverDepthScreen, depth_of
 from devora_console.tui.widgets.follow_table import FollowTable
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 
 VIEWS = ("steps", "checklist", "timeline")
@@ -50,7 +51,7 @@ class CutoverScreen(CutoverActing):
 
     def body(self) -> ComposeResult:
         """Headline, where it stands, one of three lists with a pane, the lines that are always there."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         yield Line(id="now")
         with Horizontal(id="columns"):
             with Vertical(id="left"):

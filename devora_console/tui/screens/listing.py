@@ -20,6 +20,7 @@ from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import Look
 from devora_console.tui.screens.sorting import SortedScreen
 from devora_console.tui.widgets.filter import FilterLine
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
 
@@ -67,7 +68,7 @@ class ListScreen(SortedScreen):
 
     def body(self) -> ComposeResult:
         """Headline, list, detail pane, filter."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         yield Line(id="acting", fixed=False)
         with Horizontal(id="columns"):
             yield from self.listed()

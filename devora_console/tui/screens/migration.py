@@ -31,6 +31,7 @@ from devora_console.tui.screens.quarantine import QuarantineScreen
 from devora_console.tui.screens.running import RunScreen
 from devora_console.tui.screens.sorting import SortedScreen
 from devora_console.tui.widgets.filter import FilterLine
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
 
@@ -68,7 +69,7 @@ class MigrationScreen(SortedScreen, RunScreen):
 
     def body(self) -> ComposeResult:
         """Headline, collections and verification with a detail pane, lines of figures, filter."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         with Horizontal(id="columns"):
             with Vertical(id="left"):
                 yield PatchTable(COLLECTION_COLUMNS, self.look, id="collections")

@@ -16,6 +16,7 @@ from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.detail import overview_detail
 from devora_console.tui.render.look import Look
 from devora_console.tui.screens.base import ConsoleScreen
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
 
@@ -47,7 +48,7 @@ class OverviewScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """Headline, list, detail pane."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         with Horizontal(id="columns"):
             yield PatchTable(_COLUMNS, self.look, id="lines", titles=False)
             with VerticalScroll(id="pane", can_focus=False):

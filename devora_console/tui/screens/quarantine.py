@@ -28,6 +28,7 @@ from devora_console.tui.render.quarantine import (
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.sorting import SortedScreen
 from devora_console.tui.widgets.filter import FilterLine
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.patch_table import PatchTable
 
@@ -55,7 +56,7 @@ class QuarantineScreen(SortedScreen):
 
     def body(self) -> ComposeResult:
         """Headline, list, detail pane, filter."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         with Horizontal(id="columns"):
             yield PatchTable(COLUMNS, self.look, id="items")
             with VerticalScroll(id="pane", can_focus=False):
@@ -157,7 +158,7 @@ class DocumentScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """The reason, then the document."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         with VerticalScroll(id="document"):
             yield Line(id="document-text", fixed=False)
 

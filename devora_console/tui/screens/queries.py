@@ -22,6 +22,7 @@ from devora_console.tui.render.plan import plan_lines
 from devora_console.tui.render.queries_detail import notes
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.listing import ListScreen
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 
 
@@ -91,7 +92,7 @@ class StatementScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """A headline, then everything below each other."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         with VerticalScroll(id="document"):
             yield Line(id="document-text", fixed=False)
 

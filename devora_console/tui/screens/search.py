@@ -30,6 +30,7 @@ from devora_console.tui.render.search_lines import (
 )
 from devora_console.tui.render.search_words import BEFORE, View, headline
 from devora_console.tui.screens.search_moving import Moving
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 from devora_console.tui.widgets.page import Page
 from devora_console.tui.widgets.search import Hits, KnobBar
@@ -60,7 +61,7 @@ class SearchScreen(Moving):
 
     def body(self) -> ComposeResult:
         """Headline, query, who asks, knobs, hits with what is looked at closer, notes, embeddings."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         with Horizontal(id="query-line"):
             yield Line(id="query-sign")
             yield Input(id="query", select_on_focus=False, compact=True, max_length=_LONGEST)

@@ -18,6 +18,7 @@ from devora_console.tui.render.search_prompt import prompt_headline, prompt_text
 from devora_console.tui.screens.base import ConsoleScreen
 from devora_console.tui.screens.confirm import ConfirmScreen
 from devora_console.tui.screens.search_talks import NO_TALK, TalkScreen
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 
 _PATIENCE = 30.0
@@ -41,7 +42,7 @@ class PromptScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """A headline, then everything below each other."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         with VerticalScroll(id="document"):
             yield Line(id="document-text", fixed=False)
 

@@ -21,6 +21,7 @@ from devora_console.tui.ports_search import SearchPort
 from devora_console.tui.render.search_closer import pasted, statement_text, tried_text
 from devora_console.tui.render.search_words import NAMES
 from devora_console.tui.screens.base import ConsoleScreen
+from devora_console.tui.widgets.headline import Headline
 from devora_console.tui.widgets.line import Line
 
 _PATIENCE = 40.0
@@ -52,7 +53,7 @@ class SqlScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """A headline; the statement; the same to edit; what it gave."""
-        yield Line(id="headline", fixed=False)
+        yield Headline(self.look)
         with VerticalScroll(id="document"):
             yield Line(id="document-text", fixed=False)
         yield Editor(id="editor", show_line_numbers=False, compact=True)
