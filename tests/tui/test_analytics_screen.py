@@ -61,7 +61,7 @@ async def test_views_are_turned_and_only_the_shown_one_is_asked(
         assert "Worse than before: error rate (9.00 %)" in said(app)
         assert "✗ fail" in said(app)
         assert ("before 0.20 %" in said(app)) == (size == LARGE) or size == SMALL
-        await press(pilot, "down", "enter")  # in depth, also where there is no pane
+        await press(pilot, "up", "up", "up", "enter")  # in depth, also where there is no pane
         assert "fails for the whole database" in said(app)
         await press(pilot, "escape", "w", "b")
         await until(pilot, lambda: "keep" in port.asked)

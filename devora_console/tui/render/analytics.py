@@ -86,6 +86,12 @@ class Shown:
             analytics_bench.rows(self.found, look) if self.view == "bench" else analytics_watch.rows(self.found, look)
         )
 
+    def first(self, look: Look) -> str | None:
+        """The line to begin with: the worst of the first day, else the first that there is more to say of."""
+        if self.known and self.view == "watch":
+            return analytics_watch.worst(self.found)
+        return next((row.key for row in self.rows(look) if self.detail(row.key, look) is not None), None)
+
     def headline(self, look: Look) -> str:
         """The worst first; why there is nothing, where there is nothing."""
         if self.found is None:

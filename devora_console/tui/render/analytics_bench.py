@@ -50,7 +50,7 @@ def detail(seen: Benched, key: str, look: Look) -> Text | None:
     first, *rest = question_lines(line, look)
     out = Text(end="")
     out.append(first, style="bold")
-    out.append("".join(f"\n{each}" for each in rest))
+    out.append("".join(f"\n{_narrow(each)}" for each in rest))
     history = history_line(seen.results, key, 60, look)
     if history:
         out.append("\n\nPostgreSQL over time\n", style=look.muted)
@@ -59,5 +59,10 @@ def detail(seen: Benched, key: str, look: Look) -> Text | None:
     for title, lines in (("warnings", warnings), ("measured on", condition_lines(seen.shown, look))):
         if lines:
             out.append(f"\n\n{title}\n", style=look.muted)
-            out.append("\n".join(lines))
+            out.append("\n".join(map(_narrow, lines)))
     return out
+
+
+def _narrow(line: str) -> str:
+    """A line without a name stands below the one before it; here lines are broken, and a deep margin is not kept."""
+    return f"  {line.strip()}" if line.startswith(" ") else line

@@ -8,6 +8,7 @@ from devora_console.analytics.aftermath.headline import headline as watch_headli
 from devora_console.analytics.aftermath.model import WatchLine, WatchSnapshot
 from devora_console.analytics.aftermath.words import value_words
 from devora_console.core.clock import iso, span
+from devora_console.core.console import Verdict
 from devora_console.core.unknown import Unknown
 from devora_console.tui.render.columns import Column, Row
 from devora_console.tui.render.look import Look
@@ -24,6 +25,13 @@ COLUMNS = (
 def rows(seen: WatchSnapshot, look: Look) -> list[Row]:
     """A row for each line of the guide's list."""
     return [Row(line.id, _cells(line, look)) for line in seen.lines]
+
+
+def worst(seen: WatchSnapshot) -> str | None:
+    """The key of the line to look at first."""
+    order = (Verdict.FAIL, Verdict.WARN)
+    ranked = sorted(seen.lines, key=lambda line: order.index(line.verdict) if line.verdict in order else len(order))
+    return ranked[0].id if ranked else None
 
 
 def _cells(line: WatchLine, look: Look) -> dict[str, tuple[str, str]]:

@@ -20,16 +20,16 @@ from devora_console.tui.render.look import NIL, Look
 from devora_console.tui.render.trend import spark
 
 COLUMNS = (
-    Column("title", "question", 24, rank=0),
+    Column("title", "question", 22, rank=0),
     Column("mongo", "MongoDB ms", 10, right=True, rank=1),
     Column("mongo95", "P95", 6, right=True, rank=4),
     Column("mongo99", "P99", 6, right=True, rank=6),
     Column("postgres", "PostgreSQL", 10, right=True, rank=1),
     Column("postgres95", "P95", 6, right=True, rank=4),
     Column("postgres99", "P99", 6, right=True, rank=6),
-    Column("change", "change", 9, right=True, rank=0),
+    Column("change", "change", 8, right=True, rank=0),
     Column("interval", "95 % interval", 18, right=True, rank=3),
-    Column("verdict", "verdict", 14, grows=True, rank=2),
+    Column("verdict", "verdict", 12, grows=True, rank=2),
 )
 RESULT_COLUMNS = (
     Column("id", "id", 27, rank=0),

@@ -37,6 +37,7 @@ class AnalyticsScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self.view: View = VIEWS[0]
+        self._begun: set[View] = set()
 
     def body(self) -> ComposeResult:
         """Headline, the list of the view with what is drawn below it, a pane."""
@@ -87,6 +88,9 @@ class AnalyticsScreen(ConsoleScreen):
         for view in VIEWS:
             self.query_one(f"#{view}", PatchTable).display = view == self.view
         self.table.show(shown.rows(look))
+        if self.view not in self._begun and (key := shown.first(look)) is not None:
+            self._begun.add(self.view)
+            self.table.go_to(key)
         if had and not self.table.has_focus:
             self.table.focus()
         self._draw_rest()

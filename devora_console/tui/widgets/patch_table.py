@@ -35,6 +35,7 @@ class PatchTable(DataTable[Text]):
         self._declared, self._look, self._titles = tuple(columns), look, titles
         self._fitted: tuple[Column, ...] = ()
         self._latest: tuple[Row, ...] = ()
+        self._wished: str | None = None
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show ``rows``: patch the cells that differ, or build anew when rows came, went or moved."""
@@ -66,7 +67,8 @@ class PatchTable(DataTable[Text]):
         return True
 
     def go_to(self, key: str) -> None:
-        """Put the cursor on a row, if it is there."""
+        """Put the cursor on a row, if it is there; in a table that has no room yet, once it has."""
+        self._wished = None if self.row_count else key
         at = next((index for index, row in enumerate(self._latest) if row.key == key), None)
         if at is not None and at != self.cursor_row and at < self.row_count:
             self.move_cursor(row=at, animate=False)
@@ -98,7 +100,8 @@ class PatchTable(DataTable[Text]):
             return
         room = self.size.height - self.header_height
         scrolls = 0 < room < len(self._latest)
-        before = self._key_at_cursor()
+        before = self._key_at_cursor() or self._wished
+        self._wished = None
         self.clear(columns=True)
         self._fitted = fit_columns(self._declared, width - scrolls)
         for index, column in enumerate(self._fitted):
