@@ -24,6 +24,7 @@ Row = Mapping[str, Any]
 T = TypeVar("T")
 SPANS = ("day", "week", "month")
 _CENT = Decimal("0.01")
+_SUMS = ("arr", "arr_past_due", "total_revenue", "revenue_day", "revenue_week", "revenue_month")
 NO_EVENT = Unknown(
     "no event was recorded yet", "Have the application call track_event; searches and sign-ins are counted apart"
 )
@@ -92,12 +93,11 @@ def revenue(currency: str, rows: Sequence[Row], subscriptions: Row) -> RevenueMe
     unbilled = subscriptions["active"] > 0 and subscriptions["active"] == subscriptions["without_invoice"]
     found = {row["currency"]: _currency(row, unbilled=unbilled) for row in rows}
     others = ", ".join(found)
-    missing = (
-        Unknown(f"nothing was ever paid in {currency}, but in {others}", "Set metrics.currency")
-        if found
-        else Unknown("no invoice was ever paid")
-    )
-    main = found.get(currency) or whole(CurrencyMetrics, missing)
+    if found:
+        missing = Unknown(f"nothing was ever paid in {currency}, but in {others}", "Set metrics.currency")
+        main = found.get(currency) or whole(CurrencyMetrics, missing)
+    else:
+        main = _currency(dict.fromkeys(_SUMS, Decimal(0)) | {"paying_users": 0}, unbilled=unbilled)
     return RevenueMetrics(
         currency=currency,
         **{field.name: getattr(main, field.name) for field in fields(CurrencyMetrics)},
