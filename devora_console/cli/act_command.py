@@ -190,7 +190,7 @@ async def _go(
     dsn = Target(settings.postgres).dsn()
     guest = await Guest.enter(dsn, purpose="act", timeout_seconds=settings.postgres.connect_timeout_seconds)
     try:
-        plan = await prepare(guest, request, settings.activity, lock_timeout, _console(door))
+        plan = await prepare(guest, request, settings.activity, lock_timeout, own_words(door.effective))
         if only_preview:
             return plan, None, None
         try:
@@ -201,12 +201,6 @@ async def _go(
         return plan, await perform(guest, plan, dsn, ActLog(), door.narrate), None
     finally:
         await guest.leave()
-
-
-def _console(door: Door) -> tuple[str, ...]:
-    """What a command that acts on the same server begins with."""
-    words = own_words(door.effective.profile, arming=door.effective.settings.production)
-    return words if door.config_file is None else (*words, "--config", str(door.config_file.expanduser().absolute()))
 
 
 def _verb(title: str) -> str:

@@ -67,12 +67,7 @@ def surroundings_of(door: Door) -> Surroundings:
 
 def own_command(door: Door) -> tuple[str, ...]:
     """The console's own command line, as a runbook's commands have to start it."""
-    words = [sys.executable, "-m", "devora_console"]
-    if door.effective.profile:
-        words += ["--profile", door.effective.profile]
-    if door.config_file is not None:
-        words += ["--config", str(door.config_file.expanduser().absolute())]
-    return tuple(words)
+    return (sys.executable, "-m", "devora_console", *door.effective.as_asked())
 
 
 def window_end(

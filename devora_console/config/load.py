@@ -25,11 +25,11 @@ from devora_console.config.keys import (
 )
 from devora_console.config.layers import command_line, dotenv, environment, is_ours
 from devora_console.config.libpq import MEANS_A_SERVER
-from devora_console.config.paths import CONFIG_NAME, config_path, expanded
+from devora_console.config.paths import CONFIG_NAME, config_path, current_directory, expanded
 from devora_console.config.settings import Settings
 from devora_console.config.tomlfile import TomlFile, read_toml
 from devora_console.config.variables import SiteVariables
-from devora_console.core.problems import ConsoleError, ExitCode, Problem, usage_error
+from devora_console.core.problems import ConsoleError, ExitCode, Problem
 
 __all__ = ["ENV_NAME", "Effective", "Examined", "Origin", "examine", "load"]
 
@@ -44,7 +44,8 @@ class Effective:
     """The settings in effect. ``origins`` has every dotted key; ``files`` those that were read, the weightier
     first.
 
-    ``problems`` are warnings: what is odd, but does not stand in the way.
+    ``problems`` are warnings: what is odd, but does not stand in the way. ``named_file``: the configuration file that
+    was asked for, None for one that was found where it usually is.
     """
 
     settings: Settings
@@ -52,6 +53,13 @@ class Effective:
     profile: str | None
     files: tuple[Path, ...]
     problems: tuple[Problem, ...]
+    named_file: Path | None = None
+
+    def as_asked(self) -> tuple[str, ...]:
+        """The options that choose the same profile and file from any directory."""
+        words = ["--profile", self.profile] if self.profile else []
+        words += ["--config", str(self.named_file)] if self.named_file else []
+        return tuple(words)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class _Sources:
     env_file: DotEnv | None
     toml: TomlFile | None
     profile: Given | None
+    named_file: Path | None
 
 
 def load(
@@ -127,20 +136,15 @@ def first_of(errors: tuple[Problem, ...]) -> ConsoleError:
 
 def find_config(config_file: Path | None, environ: Variables, env_file: DotEnv | None, cwd: Path) -> Path | None:
     """The configuration file to read: named ones must exist, the usual places need not."""
+    named = _named(config_file, environ, env_file, cwd)
+    return named or next((path for path in (cwd / CONFIG_NAME, config_path(environ)) if os.path.isfile(path)), None)
+
+
+def _named(config_file: Path | None, environ: Variables, env_file: DotEnv | None, cwd: Path) -> Path | None:
     if config_file is not None:
         return cwd / expanded(config_file)
     named = _variable(CONFIG_VARIABLE, environ, env_file)
-    if named is not None:
-        return cwd / expanded(Path(str(named.value.reveal())))
-    return next((path for path in (cwd / CONFIG_NAME, config_path(environ)) if os.path.isfile(path)), None)
-
-
-def current_directory(cwd: Path | None) -> Path:
-    """``cwd``, or the process's own; raises ConsoleError (exit 2) when that has been removed."""
-    try:
-        return (cwd or Path.cwd()).absolute()
-    except FileNotFoundError:
-        raise usage_error("cwd", "the current directory no longer exists", "Change to another directory") from None
+    return None if named is None else cwd / expanded(Path(str(named.value.reveal())))
 
 
 def _examine(
@@ -155,7 +159,8 @@ def _examine(
         if profile
         else _variable(PROFILE_VARIABLE, environ, env_file) or (toml.default_profile if toml else None)
     )
-    return _resolved(_Sources(environ, here, overrides, env_file, toml, chosen))
+    named = _named(config_file, environ, env_file, here)
+    return _resolved(_Sources(environ, here, overrides, env_file, toml, chosen, named))
 
 
 def _variable(name: str, environ: Variables, env_file: DotEnv | None) -> Given | None:
@@ -185,7 +190,7 @@ def _resolved(sources: _Sources) -> Examined:
     effective = None
     if not errors:
         settings, origins = _settings(sources, merged, production)
-        effective = Effective(settings, origins, name, files, tuple(warnings))
+        effective = Effective(settings, origins, name, files, tuple(warnings), sources.named_file)
     return Examined(effective, tuple(errors), tuple(warnings), toml.profiles if toml else (), files)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from platformdirs import PlatformDirs
 
+from devora_console.core.problems import usage_error
+
 APP = "devora-console"
 HOME_VARIABLE = "DEVORA_CONSOLE_HOME"
 CONFIG_NAME = "config.toml"
@@ -53,3 +55,11 @@ def state_dir(environ: Mapping[str, str] | None = None) -> Path:
 def log_dir(environ: Mapping[str, str] | None = None) -> Path:
     """For log files. Not created here."""
     return _place("log", environ)
+
+
+def current_directory(cwd: Path | None) -> Path:
+    """``cwd``, or the process's own; raises ConsoleError (exit 2) when that has been removed."""
+    try:
+        return (cwd or Path.cwd()).absolute()
+    except FileNotFoundError:
+        raise usage_error("cwd", "the current directory no longer exists", "Change to another directory") from None

@@ -15,11 +15,10 @@ from devora_console.config.load import (
     ENV_NAME,
     Effective,
     Examined,
-    current_directory,
     examine,
     find_config,
 )
-from devora_console.config.paths import CONFIG_NAME, config_path, data_dir, log_dir, state_dir
+from devora_console.config.paths import CONFIG_NAME, config_path, current_directory, data_dir, log_dir, state_dir
 from devora_console.config.redact import redact_message
 from devora_console.config.variables import SiteVariables
 from devora_console.core.problems import ConsoleError, ExitCode, Problem

@@ -44,7 +44,7 @@ class ConsoleServices:
 
     def __init__(self, effective: Effective, guard: Guard, aim: Aim | None = None) -> None:
         self._settings = effective.settings
-        self._profile = effective.profile
+        self._effective = effective
         self._guard = guard
         self._loop = ServiceLoop()
         self._listeners: list[Callable[[str], None]] = []
@@ -54,7 +54,7 @@ class ConsoleServices:
             self._target,
             guard,
             lambda: self._wake("acts"),
-            own_words(effective.profile, arming=self._settings.production),
+            own_words(effective),
         )
         self._observing = Observing(self._settings, self._target, self._wake)
         self._watching = Watching(self._settings, self._observing.lend, self._refresh)
@@ -91,7 +91,7 @@ class ConsoleServices:
     @property
     def profile(self) -> str | None:
         """The profile in use."""
-        return self._profile
+        return self._effective.profile
 
     def header(self) -> HeaderSnapshot:
         """The latest header."""
@@ -162,7 +162,7 @@ class ConsoleServices:
             environment=self._settings.environment,
             read_only=self.read_only,
             armed=self.armed and self._settings.production,
-            profile=self._profile,
+            profile=self.profile,
             postgres=postgres,
             mongo=mongo,
             as_of=utc_now(),
@@ -291,7 +291,7 @@ class ConsoleServices:
         """The same thing as a command line."""
         armed = action == "execute" and self._settings.production
         typed = f" --allow-writes --yes-i-typed {self._target.database()}" if armed else ""
-        return command_of(action, self._profile) + typed
+        return command_of(action, self._effective) + typed
 
 
 def build_services(effective: Effective, guard: Guard, aim: Aim | None = None) -> ConsoleServices:

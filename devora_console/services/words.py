@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
+from devora_console.config.load import Effective
+
 _COMMANDS = {
     "dry_run": "migrate --dry-run",
     "execute": "migrate --execute",
@@ -15,14 +19,12 @@ _COMMANDS = {
 }
 
 
-def own_words(profile: str | None, *, arming: bool) -> tuple[str, ...]:
-    """What a command that acts on the same server begins with; ``arming`` it where the profile is production."""
-    words = ["devora-console"]
-    words += ["--profile", profile] if profile else []
-    words += ["--allow-writes"] if arming else []
-    return tuple(words)
+def own_words(effective: Effective) -> tuple[str, ...]:
+    """What a command that acts on the same server begins with; it arms a production profile."""
+    arming = ["--allow-writes"] if effective.settings.production else []
+    return ("devora-console", *effective.as_asked(), *arming)
 
 
-def command_of(action: str, profile: str | None) -> str:
-    """The command line of an action, or of a subcommand written out."""
-    return f"devora-console{f' --profile {profile}' if profile else ''} {_COMMANDS.get(action, action)}"
+def command_of(action: str, effective: Effective) -> str:
+    """The command line of an action, or of a subcommand written out, about the same server."""
+    return f"{shlex.join(['devora-console', *effective.as_asked()])} {_COMMANDS.get(action, action)}"
