@@ -28,6 +28,7 @@ from devora_console.cli.migration_view import (
 from devora_console.cli.running import run_job
 from devora_console.config.load import load
 from devora_console.config.secret import Dsn
+from devora_console.core.clock import utc_now
 from devora_console.core.problems import ConsoleError, ExitCode
 from devora_console.demo import workload
 from devora_console.demo.data import Scale, SourceTruth, fill, truth
@@ -108,10 +109,11 @@ def set_up(door: Door, servers: DemoServers, scale: Scale, seed: int) -> _Demo:
     with _timed(seconds, "source"):
         if not settled.filled:
             door.narrate(f"filling MongoDB with the {scale} source, seed {seed} ...")
-            planted = fill(endpoints.mongo.reveal(), DATABASE, scale, seed, narrate=door.narrate)
-            settled.mark_filled(scale, seed)
+            until = utc_now().date()  # figures of the last days and months are to have something to tell
+            planted = fill(endpoints.mongo.reveal(), DATABASE, scale, seed, narrate=door.narrate, until=until)
+            settled.mark_filled(scale, seed, until)
         else:
-            planted = truth(scale, seed)
+            planted = truth(scale, seed, settled.until)
     with _timed(seconds, "schema"):
         owner = asyncio.run(_target(door, endpoints, settled))
     settled.write_env(owner, endpoints.postgres, endpoints.mongo)

@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from devora_console.config.conninfo import parse, to_address
@@ -25,14 +26,15 @@ _APP_PASSWORD, _CONFIG = "app-password", "console.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A home and whether its source has been filled."""
+    """A home, whether its source has been filled, and the last day of that."""
 
     home: Path
     filled: bool
+    until: date | None = None
 
-    def mark_filled(self, scale: Scale, seed: int) -> None:
+    def mark_filled(self, scale: Scale, seed: int, until: date) -> None:
         """Remember the source, once it is complete."""
-        _write(self.home / _STATE, json.dumps({"scale": scale, "seed": seed}))
+        _write(self.home / _STATE, json.dumps({"scale": scale, "seed": seed, "until": until.isoformat()}))
 
     def password(self) -> Secret:
         """The owner's password: made once, kept readable for this user alone."""
@@ -93,7 +95,7 @@ def settle(home: Path, scale: Scale, seed: int) -> Settled:
         return Settled(home, filled=False)
     try:
         state = json.loads(path.read_text("utf-8"))
-        kept = (Scale(state["scale"]), int(state["seed"]))
+        kept, until = (Scale(state["scale"]), int(state["seed"])), date.fromisoformat(state["until"])
     except (ValueError, KeyError, TypeError):
         raise usage_error(
             "demo_state", f"{one_line(str(path), 160)}: not what the demo wrote", "Choose another folder for --keep"
@@ -104,7 +106,7 @@ def settle(home: Path, scale: Scale, seed: int) -> Settled:
             f"{one_line(str(home), 160)} holds the {kept[0]} source of seed {kept[1]}",
             f"Give --scale {kept[0]} --seed {kept[1]}, or another folder",
         )
-    return Settled(home, filled=True)
+    return Settled(home, filled=True, until=until)
 
 
 def application_variables(postgres: Dsn, mongo: Dsn) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import string
 import unicodedata
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson.int64 import Int64
@@ -98,12 +98,12 @@ def _spoil_user(plan: Plan, index: int, document: Document) -> None:
         case "created_at_offset":
             document["created_at"] = ids.offset_text(at)
         case "extra_fields":
-            document |= _extra(rank, document)
+            document |= _extra(rank, document, plan.later + ids.FIRST_DAY)
         case "hostile_name":
             document["full_name"] = hostile.NAMES[rank % len(hostile.NAMES)]
 
 
-def _extra(rank: int, document: Document) -> Document:
+def _extra(rank: int, document: Document, begun: datetime) -> Document:
     """Fields that only some releases wrote and no table has a column for."""
     kinds: tuple[Document, ...] = (
         {"utm_source": "infolettre", "utm_campaign": "rentrée 2024"},
@@ -114,7 +114,12 @@ def _extra(rank: int, document: Document) -> Document:
                 "notifications": {"courriel": True, "push": None},
             }
         },
-        {"onboarding": {"etapes": ["profil", "premier projet"], "termine_le": ids.bson_date(ids.FIRST_DAY)}},
+        {
+            "onboarding": {
+                "etapes": ["profil", "premier projet"],
+                "termine_le": ids.bson_date(begun),
+            }
+        },
         {"dernier.ecran": "/tarifs", "compteur": Int64(2**53 + 1)},
         {"parrain": document["_id"], "score": 12.5, "avatar": b"\x89PNG\r\n\x1a\n\x00"},
     )

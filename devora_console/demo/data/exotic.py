@@ -126,7 +126,7 @@ def _spare(plan: Plan, collection: str, nth: int, make: Any) -> dict[str, Any]:
     index = count + nth
     document: dict[str, Any] = make(plan, index)
     # Later than everything else in the collection, and still inside the period.
-    at = ids.LAST_DAY.replace(hour=1, minute=nth)
+    at = plan.later + ids.LAST_DAY.replace(hour=1, minute=nth)
     document["_id"] = ids.object_id(plan.seed, collection, index, at)
     document["created_at"] = ids.iso_text(at)
     if "updated_at" in document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import date
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -29,12 +30,13 @@ def fill(
     scale: Scale,
     seed: int,
     narrate: Callable[[str], None] = lambda line: None,
+    until: date | None = None,
 ) -> SourceTruth:
     """Insert the source of (scale, seed) into ``database`` at ``url`` and return its truth.
 
-    ``narrate`` gets one line per collection. Raises ConsoleError: exit 2 when the address or the name is
-    unusable, exit 3 when the server cannot be reached or refuses a write, exit 4 when a collection that would
-    be filled is not empty. Nothing is ever dropped.
+    ``narrate`` gets one line per collection. ``until``: the last day of it, as of :class:`.plan.Plan`. Raises
+    ConsoleError: exit 2 when the address or the name is unusable, exit 3 when the server cannot be reached or refuses
+    a write, exit 4 when a collection that would be filled is not empty. Nothing is ever dropped.
     """
     dsn = url if isinstance(url, Dsn) else Dsn(url)
     # The driver's own default is half a minute; an address may still say otherwise.
@@ -45,7 +47,7 @@ def fill(
         raise usage_error("demo.fill_address", _words(error, dsn, database), "Check the address") from None
     try:
         with client:
-            return _fill(client, database, Plan(scale, seed), narrate)
+            return _fill(client, database, Plan(scale, seed, until), narrate)
     except InvalidName as error:
         raise usage_error("demo.fill_name", _words(error, dsn, database), "Choose another name") from None
     except PyMongoError as error:

@@ -7,8 +7,7 @@ arithmetic on (seed, index). The generator writes documents from a plan and ``tr
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain
 
 from bson.objectid import ObjectId
@@ -16,6 +15,7 @@ from bson.objectid import ObjectId
 from devora_console.demo.data import ids
 from devora_console.demo.data.anomalies import FATES, MIGRATED, QUARANTINED, Fate, planted_in
 from devora_console.demo.data.scales import ARCHIVED, SIZES, Scale
+from devora_console.demo.data.seats import free
 
 # An ordinary document that something else relies on: no anomaly may land on it.
 RESERVED = "reserved"
@@ -32,11 +32,15 @@ POWER_USER = 1
 
 
 class Plan:
-    """The plan of one (scale, seed). Building it costs memory for the exceptions only."""
+    """The plan of one (scale, seed). Building it costs memory for the exceptions only.
 
-    def __init__(self, scale: Scale, seed: int) -> None:
+    ``until``: the last day of the source, by default the same for ever; another one moves every moment by whole days.
+    """
+
+    def __init__(self, scale: Scale, seed: int, until: date | None = None) -> None:
         self.scale = scale
         self.seed = seed
+        self.later = (until or ids.LAST_DAY.date()) - ids.LAST_DAY.date()
         self.sizes = SIZES[scale]
         self.users: dict[int, str] = {ADMIN: RESERVED, POWER_USER: RESERVED}
         self.projects: dict[int, str] = {}
@@ -64,13 +68,13 @@ class Plan:
             wanted = anomaly.count(self.scale)
             if anomaly.name != "email_case_variant":
                 for nth in range(wanted):
-                    self._mark("users", _free(rng, 2, count, self.users), anomaly.name, nth)
+                    self._mark("users", free(rng, 2, count, self.users), anomaly.name, nth)
                 continue
             for nth in range(wanted):
                 # Early enough to own projects and conversations of the second half.
-                variant = _free(rng, count // 10, count * 45 // 100, self.users)
+                variant = free(rng, count // 10, count * 45 // 100, self.users)
                 self._mark("users", variant, anomaly.name, nth)
-                older = _free(rng, 2, variant, self.users)
+                older = free(rng, 2, variant, self.users)
                 self.users[older] = RESERVED
                 self.twins[variant] = older
                 if nth % 2 == 0:
@@ -81,13 +85,13 @@ class Plan:
         count = self.sizes.conversations
         whole = count - count % _BLOCK  # the last block may be short: it stays ordinary
         for _ in heirs:
-            self.conversations[_free(rng, count // 2, whole, self.conversations)] = PROJECT_QUARANTINED
+            self.conversations[free(rng, count // 2, whole, self.conversations)] = PROJECT_QUARANTINED
         for anomaly in planted_in("conversations"):
             seat = _EMPTY_SEAT if anomaly.name == "messages_empty" else None
             for nth in range(anomaly.count(self.scale)):
-                chosen = _free(rng, 0, whole, self.conversations)
+                chosen = free(rng, 0, whole, self.conversations)
                 while seat is not None and chosen % _BLOCK != seat:
-                    chosen = _free(rng, 0, whole, self.conversations)
+                    chosen = free(rng, 0, whole, self.conversations)
                 self._mark("conversations", chosen, anomaly.name, nth)
 
     def _place_projects(self, rng: random.Random, heirs: list[int]) -> None:
@@ -95,7 +99,7 @@ class Plan:
         hanging = [c for c, name in self.conversations.items() if name == PROJECT_QUARANTINED]
         for heir, conversation in zip(heirs, hanging, strict=True):
             first = self._seat(conversation)
-            second = _free(rng, count // 2, count, self.projects, self._is_unlinked)
+            second = free(rng, count // 2, count, self.projects, self._is_unlinked)
             for project in (first, second):
                 self.projects[project] = OWNER_QUARANTINED
                 self.owners[project] = heir
@@ -104,10 +108,10 @@ class Plan:
                 self._link_again(conversation, same_owner=name == "same_owner_twice")
         for anomaly in planted_in("projects"):
             for nth in range(anomaly.count(self.scale)):
-                chosen = _free(rng, count // 10, count, self.projects, self._is_unlinked)
+                chosen = free(rng, count // 10, count, self.projects, self._is_unlinked)
                 self._mark("projects", chosen, anomaly.name, nth)
                 if anomaly.name == "id_duplicate":
-                    older = _free(rng, 0, chosen, self.projects, self._is_unlinked)
+                    older = free(rng, 0, chosen, self.projects, self._is_unlinked)
                     self.projects[older] = RESERVED
                     self.duplicates[chosen] = older
 
@@ -129,9 +133,9 @@ class Plan:
         for anomaly in planted_in("invoices"):
             for nth in range(anomaly.count(self.scale)):
                 if anomaly.name != "redelivered":
-                    self._mark("invoices", _free(rng, 0, count, self.invoices), anomaly.name, nth)
+                    self._mark("invoices", free(rng, 0, count, self.invoices), anomaly.name, nth)
                     continue
-                chosen = _free(rng, 1, count, self.invoices, lambda i: i - 1 not in self.invoices)
+                chosen = free(rng, 1, count, self.invoices, lambda i: i - 1 not in self.invoices)
                 self.invoices[chosen - 1] = RESERVED
                 self._mark("invoices", chosen, anomaly.name, nth)
 
@@ -280,7 +284,7 @@ class Plan:
     def at(self, collection: str, index: int) -> datetime:
         """When document ``index`` of ``collection`` was created."""
         lead = 0.0 if collection == "users" else _LEAD
-        return ids.created(self.seed, collection, index, self.sizes.of(collection), lead)
+        return self.later + ids.created(self.seed, collection, index, self.sizes.of(collection), lead)
 
     def object_id(self, collection: str, index: int) -> ObjectId:
         """The ``_id`` of document ``index`` of ``collection``."""
@@ -289,19 +293,3 @@ class Plan:
     def entity_id(self, collection: str, index: int) -> str:
         """The application's id of document ``index`` of ``collection``."""
         return ids.entity_id(self.seed, collection, index)
-
-
-def _free(
-    rng: random.Random,
-    low: int,
-    high: int,
-    taken: dict[int, str],
-    fits: Callable[[int], bool] = lambda _: True,
-) -> int:
-    """A random index in [low, high) that is not taken and fits."""
-    for _ in range(400):
-        chosen = rng.randrange(low, high)
-        if chosen not in taken and fits(chosen):
-            return chosen
-    # Crowded: take the first that is left rather than draw for ever.
-    return next(i for i in range(low, high) if i not in taken and fits(i))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from devora_console.demo.data.anomalies import DERIVED, MIGRATED, PLANTED, Declared, Fate
 from devora_console.demo.data.plan import Plan
@@ -52,9 +53,9 @@ class SourceTruth:
     anomalies: tuple[Anomaly, ...]
 
 
-def truth(scale: Scale, seed: int) -> SourceTruth:
-    """What :func:`~devora_console.demo.data.generate` plants for (scale, seed)."""
-    return truth_of(Plan(scale, seed))
+def truth(scale: Scale, seed: int, until: date | None = None) -> SourceTruth:
+    """What :func:`~devora_console.demo.data.generate` plants for (scale, seed); ``until``: see :class:`.plan.Plan`."""
+    return truth_of(Plan(scale, seed, until))
 
 
 def truth_of(plan: Plan) -> SourceTruth:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,9 @@ from uuid import UUID
 import bson
 import pytest
 
-from devora_console.demo.data import Scale, generate, truth
+from devora_console.demo.data import Scale, generate, ids, truth
+from devora_console.demo.data.generator import documents_of
+from devora_console.demo.data.plan import Plan
 
 Source = dict[str, list[dict[str, Any]]]
 
@@ -64,6 +67,33 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process() -> None:
         )
         assert other.stdout.strip() == here
     assert _digest(12) != here
+
+
+def test_another_last_day_moves_every_moment_by_whole_days() -> None:
+    """Whatever is a moment, BSON or text, or holds one."""
+    until = ids.LAST_DAY.date() + timedelta(days=363)
+    moved = [*documents_of(Plan(Scale.SMALL, 1, until))]
+    moments = 0
+    for (collection, before), (_, after) in zip(generate(Scale.SMALL, 1), moved, strict=True):
+        for one, other in zip(before, after, strict=True):
+            pairs = [(key, value, other[key]) for key, value in one.items() if value != other[key]]
+            moments += len(pairs)
+            for key, old, new in pairs:
+                assert type(old) is type(new)
+                if isinstance(old, datetime):
+                    assert new - old == timedelta(days=363), (collection, key)
+                elif isinstance(old, str) and key != "_id":
+                    assert datetime.fromisoformat(new) - datetime.fromisoformat(old) == timedelta(days=363)
+            assert max(_moments(other), default=ids.FIRST_DAY) < datetime(2026, 11, 29, tzinfo=UTC)
+    assert moments > 2_000
+
+
+def _moments(document: dict[str, Any]) -> Iterator[datetime]:
+    for name in ("created_at", "updated_at", "paid_at", "timestamp"):
+        value = document.get(name)
+        with suppress(ValueError, TypeError):
+            found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            yield found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def test_the_small_source_has_exactly_the_promised_size(small: Source) -> None:
