@@ -125,7 +125,8 @@ async def test_a_failing_question_and_a_differing_answer_are_said(
     found = by_id(document)
     assert "public.nowhere" in found["broken"]["postgres"]["unknown"]
     assert found["broken"]["verdict"] == "no verdict"
-    assert "there are no vectors" in found["semantic"]["postgres"]["unknown"]
+    unknown = found["semantic"]["postgres"]["unknown"]
+    assert "there are no vectors" in unknown or "pgvector is not here" in unknown  # not every server has it
     # Row-level security shows a user nobody else: that the answers differ is the truth.
     assert found["everybody"]["answers"]["differing"] == 20
     assert found["user-projects"]["answers"]["differing"] >= 8
@@ -166,7 +167,10 @@ def test_what_cannot_be_asked_is_refused_in_one_line(run: Run, both: dict[str, s
 @pytest.mark.slow
 def test_semantic_search_is_told_with_and_without_its_vector(run: Run, both: dict[str, str]) -> None:
     env = {**both, "DEVORA_CONSOLE__EMBED__PROVIDER": "hash"}  # loads fast
-    assert run("embed", "run", **env).code == 0
+    embedded = run("embed", "run", **env)
+    if "does not offer it" in embedded.err:
+        pytest.skip("this server has no pgvector")
+    assert embedded.code == 0
     ended = run("bench", "latency", *SMALL, "--only", "semantic", "--json", **env)
     found = ended.json()["queries"][0]
     assert found["postgres"]["n"] == found["postgres_without_embedding"]["n"] == 20
