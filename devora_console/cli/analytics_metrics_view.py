@@ -56,14 +56,14 @@ def _section(out: Console, section: str, metrics: Any) -> None:
     of_three = {f"{stem}_{span}" for stem in threes for span in _SPANS}
     singles = [(name, value) for name, value in values.items() if name not in (*of_three, "currency", "by_currency")]
     reasons: dict[str, list[str]] = {}
-    rows = [(_words(name), _shown(section, name, value, reasons)) for name, value in singles]
-    out.print(plain_table(("", ""), rows, right=(1,)))
-    if threes:
-        spans = [
-            (_words(stem), *(_shown(section, f"{stem}_{span}", values[f"{stem}_{span}"], reasons) for span in _SPANS))
-            for stem in threes
-        ]
-        out.print(plain_table(("", "today", "7 days", "30 days"), spans, right=(1, 2, 3)))
+    rows: list[tuple[str, ...]] = [
+        (_words(name), _shown(section, name, value, reasons), "", "") for name, value in singles
+    ]
+    rows += [
+        (_words(stem), *(_shown(section, f"{stem}_{span}", values[f"{stem}_{span}"], reasons) for span in _SPANS))
+        for stem in threes
+    ]
+    out.print(plain_table(("", "now, today", "7 days", "30 days"), rows, right=(1, 2, 3)))
     for reason, names in reasons.items():
         line = f"? {reason}: {', '.join(dict.fromkeys(names))}"
         out.print(Text(safe(textwrap.fill(line, _WIDEST, subsequent_indent="  ")), style="dim"))

@@ -92,7 +92,7 @@ def _moments(document: dict[str, Any]) -> Iterator[datetime]:
     for name in ("created_at", "updated_at", "paid_at", "timestamp"):
         value = document.get(name)
         with suppress(ValueError, TypeError):
-            found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
             yield found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
