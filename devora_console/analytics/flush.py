@@ -62,7 +62,7 @@ async def _all(setup: Setup, mover: Mover, sender: Sender | None, store: Store, 
     while True:
         pause = _LOOK_SECONDS
         if sender is not None:
-            if await sender.step(now=True) and time.monotonic() < end:
+            if await sender.step(now=True, until=end) and time.monotonic() < end:
                 failures = 0
                 continue
             if sender.halted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -37,15 +38,18 @@ class Sender:
         self._postroom: Sends | None = None
         self._failures = 0
         self._not_before = float("-inf")
+        self._until = math.inf
         self.problem = ""
         self.halted = False
         self.delivered = 0
 
-    async def step(self, *, now: bool = False) -> int:
+    async def step(self, *, now: bool = False, until: float = math.inf) -> int:
         """Send one batch; how many events were settled. 0 when none is due, or it is not the time (unless ``now``).
 
-        Raises ConsoleError when the database is away.
+        After ``until`` (monotonic) no more of it is told apart than the event at hand. Raises ConsoleError when the
+        database is away.
         """
+        self._until = until
         if not now and time.monotonic() < self._not_before:
             return 0
         taken = await self._store.take(BATCH, LEASE_SECONDS)
@@ -66,7 +70,7 @@ class Sender:
         if outcome.fate is Fate.SPLIT:
             half = len(events) // 2
             done = await self._deliver(events[:half])
-            if time.monotonic() < self._not_before:  # it went away meanwhile
+            if time.monotonic() < self._not_before or time.monotonic() >= self._until:  # it went away, or the time did
                 await self._store.settle(ids[half:], "later", outcome.why)
                 return done
             return done + await self._deliver(events[half:])

@@ -73,7 +73,8 @@ class Sealed:
     def rest(self, offset: int) -> Sealed | None:
         """What comes after ``offset``, as a file of its own; None when there is nothing, or no room for it.
 
-        Until this one is removed it is there twice, which the database can tell by the ids.
+        Until this one is removed it is there twice, which the database can tell by the ids. The disk has it by then:
+        what is copied may have been there for long, and a loss of power must not take it.
         """
         size = self.size()
         if offset >= size:
@@ -83,6 +84,7 @@ class Sealed:
             following = create(self.path.parent)
             while offset < size:
                 offset += os.write(following.descriptor, os.pread(self.descriptor, 1 << 20, offset))
+            os.fsync(following.descriptor)
         except OSError:
             if following is not None:
                 following.remove()

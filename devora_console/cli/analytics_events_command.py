@@ -120,12 +120,15 @@ def _judged(flushed: Flushed, after: DeliverySnapshot) -> tuple[ExitCode, tuple[
         return ExitCode.STOPPED, (Problem("events_unknown", unclear.reason, unclear.remedy),)
     if flushed.halted:
         return ExitCode.USAGE, (Problem("posthog_refuses", flushed.problem, "Check POSTHOG_API_KEY and POSTHOG_HOST"),)
+    if not after.spooled and not after.waiting:
+        remedy = "See: devora-console analytics events --undelivered; --retry-refused tries again"
+        return ExitCode.STOPPED, (Problem("events_refused", f"refused by PostHog: {_count(after.refused)}", remedy),)
     if flushed.problem and after.configured:
         why = f"some events remain: {flushed.problem}"
-    elif after.spooled:
-        why = f"still on this machine's disk: {_count(after.spooled)}; the time was over, or a living process has them"
     else:
-        why = "some events remain"
+        why = f"still on this machine's disk: {_count(after.spooled)}; " if after.spooled else ""
+        why += f"still to be sent: {_count(after.waiting)}; " if after.configured and after.waiting else ""
+        why += "the time was over, or a living process has them"
     return ExitCode.STOPPED, (Problem("events_remain", why, "Run it again later"), *note)
 
 

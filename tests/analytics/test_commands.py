@@ -83,6 +83,23 @@ def test_without_a_key_what_remains_on_the_disk_is_told(
     assert said("analytics", "flush")[0] == 0
 
 
+def test_what_remains_is_told_with_what_helps(place: Place, said: Any) -> None:
+    place.track()
+    for _ in range(150):
+        track_event(EventType.PAGE_VIEWED, ANA)
+    code, document = said("analytics", "flush", "--seconds", "0")
+    assert (code, document["sent"], document["delivery"]["waiting"]) == (5, 100, 50)
+    assert document["problems"][0]["message"].startswith("still to be sent: 50; the time was over")
+    place.posthog.poison = lambda _: True
+    code, document = said("analytics", "flush")
+    assert (code, document["delivery"]["refused"]) == (5, 50)
+    (problem,) = document["problems"]
+    assert (problem["code"], problem["message"]) == ("events_refused", "refused by PostHog: 50")
+    place.posthog.poison = None
+    assert said("analytics", "flush")[0] == 5  # once more changes nothing for these
+    assert said("analytics", "flush", "--retry-refused")[0] == 0
+
+
 def test_the_console_s_own_use_is_told_only_when_asked(
     place: Place, said: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

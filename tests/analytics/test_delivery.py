@@ -166,6 +166,23 @@ async def test_one_that_is_refused_holds_up_no_other(place: Place) -> None:
     assert sorted(place.posthog.ids) == sorted({*told} - {told[17]})
 
 
+async def test_telling_events_apart_ends_with_the_time(place: Place) -> None:
+    place.track()
+    _some(64)
+    place.posthog.poison = lambda _: True
+    place.posthog.before_answer = lambda: time.sleep(0.1)
+    flushed = await place.flush(0.3)
+    assert len(place.posthog.requests) < 20  # 127 tell them all apart
+    seen = await place.look()
+    assert flushed.problem
+    assert isinstance(seen.refused, int)
+    assert 0 < seen.refused < 10
+    assert seen.waiting == 64 - seen.refused
+    place.posthog.before_answer = lambda: None
+    await place.flush(30)
+    assert (await place.look()).refused == 64
+
+
 async def test_two_who_send_at_once_send_nothing_twice(place: Place) -> None:
     place.track()
     told = _some(600)

@@ -47,6 +47,33 @@ def test_a_living_process_keeps_its_file_and_a_dead_one_s_is_taken_up(tmp_path: 
     assert {stat.S_IMODE(path.stat().st_mode) for path, _ in spools.files(spool.folder)} == {0o600}
 
 
+def test_a_rest_is_on_the_disk_before_the_whole_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    told = os.fstat
+    monkeypatch.setattr(os, "fsync", lambda each: asked.append((told(each).st_ino, told(each).st_size)))
+    spool = Spool(tmp_path, 10_000)
+    spool.append(b"one\n")
+    spool.append(b"two\n")
+    sealed = spool.seal()
+    assert sealed is not None
+    rest = sealed.rest(4)
+    assert rest is not None
+    assert asked == [(rest.path.stat().st_ino, 4)]
+    assert [*rest.lines()] == [b"two\n"]
+    assert sealed.rest(8) is None
+
+    def broken(_: int) -> None:
+        raise OSError
+
+    monkeypatch.setattr(os, "fsync", broken)
+    kept = {path for path, _ in spools.files(tmp_path)}
+    assert sealed.rest(4) is None
+    assert {path for path, _ in spools.files(tmp_path)} == kept
+    for each in (sealed, rest):
+        each.remove()
+    spool.close()
+
+
 def test_nothing_empty_stays_behind(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 10_000)
     spool.append(b"one\n")

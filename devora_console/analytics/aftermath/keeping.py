@@ -192,7 +192,7 @@ def _write(path: Path, content: object) -> None:
 def _unwritable(folder: Path, error: OSError) -> ConsoleError:
     reason = one_line(error.strerror or "unknown reason")
     message = f"the watch cannot be kept in {one_line(str(folder), 300)}: {reason}"
-    return ConsoleError.of(ExitCode.USAGE, "watch_unwritable", message, "Make room, or set DEVORA_CONSOLE_HOME")
+    return ConsoleError.of(ExitCode.USAGE, "watch_unwritable", message, "Make room, or set watch.home")
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

@@ -78,7 +78,7 @@ class Watch:
     """One watch of one target. ``run`` is None where looks are judged but none is kept."""
 
     def __init__(self, settings: Settings, shelf: Shelf, run: Run | None, baseline: Baseline | Unknown) -> None:
-        self._settings = settings
+        self._settings, self._shelf = settings, shelf
         self._record: Record | None = shelf.record(run) if run is not None else None
         self._holds = False
         self.run = run
@@ -112,8 +112,8 @@ class Watch:
         going = next((each for each in shelf.runs(target) if each.until > now), None)
         if going is not None and not again and since is None:
             until = going.until if hours is None else going.began + timedelta(hours=hours)
-            run = replace(going, until=until, baseline=wanted.id if wanted else going.baseline)
-            if run != going and begin:
+            run = replace(going, until=until, baseline=wanted.id if wanted else going.baseline) if begin else going
+            if run != going:
                 shelf.begin(run)
             return cls(settings, shelf, run, wanted or _baseline(shelf, run.baseline))
         name = target.rpartition("/")[2]
@@ -146,7 +146,7 @@ class Watch:
     async def look(self, guest: Guest) -> WatchSnapshot:
         """Look, keep it unless another console does, judge it. Raises ConsoleError."""
         reading = await self._looker.look(guest, self.run.began if self.run is not None else None)
-        lines = judge(reading, self.baseline, self._settings)
+        lines = judge(reading, self._own(), self._settings)
         failed = tuple(line.id for line in lines if line.verdict is Verdict.FAIL)
         point = Point(reading.as_of, {line.id: plain(line.now) for line in lines}, failed)
         self._points = await asyncio.to_thread(self._keep, reading, point)
@@ -154,6 +154,12 @@ class Watch:
         if self._looker.first is None and self.run is not None:
             self._looker.first = self._looker.newest
         return self._judged(reading)
+
+    def _own(self) -> Baseline | Unknown:
+        """What the watch itself compares with: one look may be judged against other values, and is kept for all."""
+        if self.run is None or (isinstance(self.baseline, Baseline) and self.baseline.id == self.run.baseline):
+            return self.baseline
+        return _baseline(self._shelf, self.run.baseline)
 
     def _keep(self, reading: Reading, point: Point) -> tuple[Point, ...]:
         """Every look there is now, this one among them."""

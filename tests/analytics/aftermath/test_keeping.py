@@ -98,8 +98,9 @@ def test_values_are_numbers_of_lines() -> None:
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
-    with pytest.raises(ConsoleError, match="cannot be kept"), Shelf(tmp_path).record(RUN).writing():
+    with pytest.raises(ConsoleError, match="cannot be kept") as told, Shelf(tmp_path).record(RUN).writing():
         pass
+    assert told.value.problem.remedy == "Make room, or set watch.home"
 
 
 def test_values_of_another_server_are_not_taken_by_themselves(tmp_path: Path) -> None:

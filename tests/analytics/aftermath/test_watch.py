@@ -132,6 +132,24 @@ async def test_a_restart_goes_on_with_the_same_counters(target: Dsn, tmp_path: P
         await guest.leave()
 
 
+async def test_a_look_against_other_values_fails_no_line_of_the_watch(target: Dsn, tmp_path: Path) -> None:  # noqa: F811
+    await _plant(target)
+    settings, shelf = _settings(target, least_searches=1), Shelf(tmp_path)
+    guest = await Guest.enter(target, purpose="test")
+    try:
+        strict, _ = await record(guest, settings, shelf, {"search": 1}, "")
+        own, _ = await record(guest, settings, shelf, {"search": 40}, "")
+        begun = Watch.open(settings, shelf, since=utc_now() - timedelta(hours=23))
+        assert begun.baseline == own
+        once = await Watch.open(settings, shelf, baseline=strict.id, begin=False).look(guest)
+        assert {line.id: line.verdict for line in once.lines}["search"] is Verdict.FAIL
+        assert once.baseline == strict
+        seen = await Watch.open(settings, shelf, begin=False).look(guest)
+        assert (seen.looks, seen.recovered) == (2, ())
+    finally:
+        await guest.leave()
+
+
 async def test_a_line_that_failed_and_is_well_again_is_told(target: Dsn, tmp_path: Path) -> None:  # noqa: F811
     await _plant(target)
     settings, shelf = _settings(target), Shelf(tmp_path)
