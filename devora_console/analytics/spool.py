@@ -12,7 +12,8 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from devora_console.analytics.privacy import Dropped
 
 _SUFFIX, _NEW = ".events", ".new"
 _LOST = "(lost)"
+_EARLY_SECONDS = 3600.0  # no file takes so long to get its name
 FULL, UNWRITABLE, TORN = "the spool is full", "the spool cannot be written", "a line was torn"
 """Why events are gone."""
 
@@ -79,17 +81,17 @@ class Sealed:
         size = self.size()
         if offset >= size:
             return None
-        following = None
+
+        def copy(descriptor: int) -> None:
+            at = offset
+            while at < size:
+                at += os.write(descriptor, os.pread(self.descriptor, 1 << 20, at))
+            os.fsync(descriptor)
+
         try:
-            following = create(self.path.parent)
-            while offset < size:
-                offset += os.write(following.descriptor, os.pread(self.descriptor, 1 << 20, offset))
-            os.fsync(following.descriptor)
+            return create(self.path.parent, copy)
         except OSError:
-            if following is not None:
-                following.remove()
             return None
-        return following
 
     def remove(self) -> None:
         """Every event of it is in the database."""
@@ -181,24 +183,32 @@ class Spool:
             self._own, self._size = None, 0
 
 
-def create(folder: Path) -> Sealed:
-    """A file of one's own. It gets its name once it is locked: nobody may take it for one that was left behind."""
+def create(folder: Path, fill: Callable[[int], None] = lambda _: None) -> Sealed:
+    """A file of one's own; ``fill`` writes to its descriptor what it begins with. It gets its name once it is locked
+    and filled: nobody may take it for one that was left behind.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     name = uuid4().hex
     early = folder / f"{name}{_NEW}"
     descriptor = os.open(early, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fill(descriptor)
         path = folder / f"{name}{_SUFFIX}"
         early.rename(path)
     except OSError:
         os.close(descriptor)
+        early.unlink(missing_ok=True)
         raise
     return Sealed(path, descriptor)
 
 
 def left_behind(folder: Path) -> Iterator[Sealed]:
-    """Files of processes that are gone, each locked for us."""
+    """Files of processes that are gone, each locked for us. What one ended before it had a name is removed."""
+    for early in folder.glob(f"*{_NEW}"):
+        with suppress(OSError):
+            if time.time() - early.stat().st_mtime > _EARLY_SECONDS:
+                early.unlink()
     for path, _ in files(folder):
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)

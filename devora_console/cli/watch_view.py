@@ -44,7 +44,10 @@ def _line(out: Console, line: WatchLine, width: int, why: bool) -> None:
 
 
 def _about(seen: WatchSnapshot) -> str:
-    words = f"Watched since {iso(seen.began.replace(microsecond=0))}, as of {iso(seen.as_of.replace(microsecond=0))}"
+    words = f"Watched since {iso(seen.began.replace(microsecond=0))}"
+    if seen.until == seen.as_of and seen.looks <= 1:
+        words = f"No watch is going on: events and searches since {iso(seen.began.replace(microsecond=0))}"
+    words += f", as of {iso(seen.as_of.replace(microsecond=0))}"
     words += f", {seen.looks} looks kept." if seen.looks > 1 else "."
     if isinstance(seen.baseline, Unknown):
         words += f" Before: {seen.baseline.reason}."

@@ -95,7 +95,8 @@ def settle(home: Path, scale: Scale, seed: int) -> Settled:
         return Settled(home, filled=False)
     try:
         state = json.loads(path.read_text("utf-8"))
-        kept, until = (Scale(state["scale"]), int(state["seed"])), date.fromisoformat(state["until"])
+        kept = (Scale(state["scale"]), int(state["seed"]))
+        until = date.fromisoformat(state["until"]) if "until" in state else None
     except (ValueError, KeyError, TypeError):
         raise usage_error(
             "demo_state", f"{one_line(str(path), 160)}: not what the demo wrote", "Choose another folder for --keep"

@@ -61,6 +61,7 @@ def test_a_rest_is_on_the_disk_before_the_whole_is_removed(tmp_path: Path, monke
     assert asked == [(rest.path.stat().st_ino, 4)]
     assert [*rest.lines()] == [b"two\n"]
     assert sealed.rest(8) is None
+    assert [*tmp_path.glob("*.new")] == []
 
     def broken(_: int) -> None:
         raise OSError
