@@ -18,6 +18,7 @@ BATCH = 100
 LEASE_SECONDS = 45.0
 """How long taken events are nobody else's; after a kill they are due again when it is over."""
 _ANSWER_SECONDS = 25.0  # one that drips is no answer
+_LEAST_SECONDS = 3.0  # a request has a fair chance also when the time is over
 _LONGEST_SECONDS = 3600.0  # no answer puts deliveries off for longer
 HALTED_SECONDS = 300.0
 """How long nothing is sent after an answer that only a change of the settings can better."""
@@ -46,7 +47,8 @@ class Sender:
     async def step(self, *, now: bool = False, until: float = math.inf) -> int:
         """Send one batch; how many events were settled. 0 when none is due, or it is not the time (unless ``now``).
 
-        After ``until`` (monotonic) no more of it is told apart than the event at hand. Raises ConsoleError when the
+        After ``until`` (monotonic) an answer is waited for a little, and no more of the batch is told apart than the
+        event at hand. Raises ConsoleError when the
         database is away.
         """
         self._until = until
@@ -94,8 +96,9 @@ class Sender:
         if self._postroom is None:
             self._postroom = await asyncio.to_thread(self._make)
         postroom = self._postroom
+        seconds = min(_ANSWER_SECONDS, max(_LEAST_SECONDS, self._until - time.monotonic()))
         try:
-            return await asyncio.wait_for(asyncio.to_thread(postroom.send, events), _ANSWER_SECONDS)
+            return await asyncio.wait_for(asyncio.to_thread(postroom.send, events), seconds)
         except TimeoutError:
             return Outcome(Fate.LATER, "PostHog does not come to the end of its answer")
         except Exception as error:  # noqa: BLE001 - the SDK's own mistakes must not end deliveries

@@ -6,7 +6,8 @@ The login may be the application's: everything goes through functions that run a
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,12 +67,7 @@ class Store:
             "SELECT array_agg(to_jsonb(t) ORDER BY t.at, t.id) FROM public.devora_take_events($1, $2, $3) t",
             *(most, seconds, self._token),
         )
-        taken, odd = [], []
-        for row in map(json.loads, rows or ()):
-            try:
-                taken.append(_taken(row))
-            except ValueError:  # a moment that no calendar here has; the others are not to wait for it
-                odd.append(UUID(str(row["id"])))
+        taken, odd = _readable(rows or ())
         if odd:
             await self.settle(odd, "refused", "its time or properties cannot be told to PostHog")
         return taken
@@ -137,6 +133,18 @@ class Store:
 def away(error: ConsoleError) -> bool:
     """Whether the server is away, as opposed to: it refuses us, or the settings are wrong."""
     return error.problem.code not in {"events_schema", "postgres_missing", "postgres_auth", "postgres_database"}
+
+
+def _readable(rows: Iterable[str]) -> tuple[list[Taken], list[UUID]]:
+    """The events, and the ids of those with a moment that no calendar here has: the others are not to wait for them."""
+    taken, odd = [], []
+    for row in map(json.loads, rows):
+        try:
+            taken.append(_taken(row))
+        except ValueError:
+            odd.append(UUID(str(row["id"])))
+        time.sleep(1e-5)  # a true pause: whoever calls track_event meanwhile gets the interpreter
+    return taken, odd
 
 
 def _taken(row: dict[str, object]) -> Taken:

@@ -33,6 +33,19 @@ def _some(many: int) -> list[str]:
     return [str(track_event(EventType.PROJECT_CREATED, ANA, {"project_id": str(n)})) for n in range(many)]
 
 
+@pytest.mark.slow
+async def test_one_that_does_not_answer_is_waited_for_a_little_when_the_time_is_over(place: Place) -> None:
+    place.track()
+    _some(3)
+    place.posthog.hang = True
+    begun = time.monotonic()
+    flushed = await place.flush(0)
+    assert time.monotonic() - begun < 8
+    assert (flushed.delivered, flushed.problem) == (0, "PostHog does not come to the end of its answer")
+    place.posthog.hang = False
+    assert (await place.flush(20)).delivered == 3
+
+
 async def test_a_large_spool_is_moved_as_far_as_the_time_goes(place: Place) -> None:
     place.track()
     told = _some(450)
