@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -60,7 +61,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Every server version is asked with ``--all``."""
+    """Every server version is asked with ``--all``. What a shell has children in the background ignore is heard again:
+    the consoles that tests start inherit it, and rightly leave ignored what they find ignored.
+    """
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, default)
     if config.getoption("--all"):
         os.environ["DEVORA_TEST_MATRIX"] = "all"
 
