@@ -114,7 +114,7 @@ async def test_a_server_that_never_answers() -> None:
     async with observing(Dsn(f"mongodb://127.0.0.1:{port}"), seconds=0.5) as observer:
         began = time.monotonic()
         work = asyncio.ensure_future(observer.poll())
-        assert await longest_gap(work) < 0.2
+        assert await longest_gap(work) < 0.4
         assert time.monotonic() - began < 3
         problem = work.result()
         assert isinstance(problem, Problem)
@@ -122,7 +122,7 @@ async def test_a_server_that_never_answers() -> None:
         assert observer.state().next_try is not None
         began = time.monotonic()
         assert await observer.poll() == problem
-        assert time.monotonic() - began < 0.05
+        assert time.monotonic() - began < 0.3
     listener.close()
 
 

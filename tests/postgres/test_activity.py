@@ -99,10 +99,10 @@ async def test_four_kinds_of_idleness_and_their_look_alikes(watched: Dsn, enter:
 async def test_idleness_is_counted_from_its_beginning_not_from_that_of_the_query(watched: Dsn, enter: Enter) -> None:
     guest = await enter(watched)
     async with sessions(watched) as made:
-        await made.open("slow", "BEGIN", "SELECT pg_sleep(0.5)")
-        each = of(await look(guest, ActivitySettings(idle_in_transaction_seconds=0.4)), "slow")
-        assert (each.statement_seconds or 0) >= 0.5
-        assert (each.state_seconds or 9) < 0.4
+        await made.open("slow", "BEGIN", "SELECT pg_sleep(1)")
+        each = of(await look(guest, ActivitySettings(idle_in_transaction_seconds=0.9)), "slow")
+        assert (each.statement_seconds or 0) >= 1
+        assert (each.state_seconds or 9) < 0.9
         assert each.seconds == each.state_seconds
         assert each.finding.verdict is Verdict.OK
 

@@ -217,7 +217,7 @@ async def test_a_wrong_password_is_refused_and_rarely_tried(servers: object, pos
         assert state.next_try - utc_now() > timedelta(seconds=10)
         began = time.monotonic()
         assert await observer.poll() == problem
-        assert time.monotonic() - began < 0.05
+        assert time.monotonic() - began < 0.3
         assert observer.state() == state
         assert "falsches-Geheimnis" not in repr((problem, state, observer, observer.__dict__))
 
@@ -245,7 +245,7 @@ async def test_a_server_that_never_answers() -> None:
         assert problem.code == "postgres_timeout"
         assert observer.state().link is Link.LOST
         assert observer.state().label == f"d@127.0.0.1:{port}"
-        assert gaps[0] < 0.2
+        assert gaps[0] < 0.4
     listener.close()
 
 
@@ -274,7 +274,7 @@ async def test_a_restart_is_survived(own: DemoServers) -> None:
         after = await until_ok(observer, 15)
         assert after.started_at > before.started_at
         assert observer.state().since > since
-        assert gaps[0] < 0.25
+        assert gaps[0] < 0.5
 
 
 @pytest.mark.slow
@@ -290,7 +290,7 @@ async def test_a_session_that_hangs_is_given_up(own: DemoServers) -> None:
             assert time.monotonic() - began < 6
             assert isinstance(problem, Problem)
             assert problem.code == "postgres_timeout"
-            assert gaps[0] < 0.2
+            assert gaps[0] < 1.0
             await until_ok(observer, 5)
         finally:
             os.kill(pid, signal.SIGCONT)

@@ -110,7 +110,7 @@ def test_an_unread_terminal_does_not_slow_the_services(
     found = json.loads(report.read_text(encoding="utf-8"))
     assert terminal.status == 0
     assert found["beats"] > 18 * seconds
-    assert found["worst_gap"] < 0.2
+    assert found["worst_gap"] < 1.0  # with a loop of their own they never stand still for as long as the terminal
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ async def test_a_blocked_screen_does_not_slow_the_services(services: FakeService
         services.gaps.clear()
         time.sleep(3.0)  # noqa: ASYNC251  (blocking the screens' loop is what is tested)
         assert len(services.gaps) > 50
-        assert max(services.gaps) < 0.2
+        assert max(services.gaps) < 1.0
 
 
 async def test_five_thousand_wakes_are_few_draws_and_the_last_wins(services: FakeServices) -> None:
