@@ -48,8 +48,7 @@ class Sender:
         """Send one batch; how many events were settled. 0 when none is due, or it is not the time (unless ``now``).
 
         After ``until`` (monotonic) an answer is waited for a little, and no more of the batch is told apart than the
-        event at hand. Raises ConsoleError when the
-        database is away.
+        event at hand. Raises ConsoleError when the database is away.
         """
         self._until = until
         if not now and time.monotonic() < self._not_before:

@@ -231,6 +231,17 @@ async def test_what_nothing_measures_is_not_nothing(target: Dsn, pool: Pool) -> 
     assert told.engagement_metrics.total_projects == 0
     known = ("total_users", "new_users_day", "new_users_week", "new_users_month")
     assert {name for name, value in _values(told.user_metrics).items() if not isinstance(value, Unknown)} == set(known)
+    assert all(isinstance(getattr(told.revenue_metrics, each.name), Unknown) for each in fields(CurrencyMetrics))
+
+    # Invoices that nobody paid are known to have brought nothing.
+    await execute(
+        target,
+        "INSERT INTO invoices (user_id, stripe_invoice_id, amount, currency, status)"
+        " SELECT id, 'in_0', 9.90, 'eur', 'open' FROM users",
+    )
+    await service.refresh()
+    report = await service.get_report()
+    told = report.dashboard
     money = {each.name: getattr(told.revenue_metrics, each.name) for each in fields(CurrencyMetrics)}
     unbilled = {"mrr", "arr", "average_revenue_per_user", "paying_users"}  # an active subscription without an invoice
     assert {name for name, value in money.items() if isinstance(value, Unknown)} == unbilled

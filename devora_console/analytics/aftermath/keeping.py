@@ -1,8 +1,8 @@
 """What a watch keeps on disk: the values before the switch, and every look since, so that a restart goes on.
 
-Below ``watch.home``: ``baselines/ID.json``, and for each watch a folder of ``runs`` with what
-it is of (``run.json``), the counters it began with (``first.json``), the latest reading (``latest.json``) and a line
-for each look (``points.jsonl``). Files are replaced whole; a line is one write, and a torn last one is skipped.
+Below ``watch.home``: ``baselines/ID.json``, and for each watch a folder of ``runs`` with what it is of (``run.json``),
+the counters it began with (``first.json``), the latest reading (``latest.json``) and a line for each look
+(``points.jsonl``). Files are replaced whole; a line is one write, and a torn last one is skipped.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ Section = Literal["users", "revenue", "engagement", "performance"]
 _DAY, _WEEK, _MONTH = "today (UTC), so far", "the last 7 days of UTC, today with them", "the last 30 days of UTC"
 _NOW = "as of the refresh"
 _NO_EVENT = "no event of a user was recorded"
-_NOTHING_PAID = "something was paid, but nothing in that currency"
+_NOTHING_PAID = "no invoice is kept, or something was paid, but nothing in that currency"
 
 
 @dataclass(frozen=True, slots=True)

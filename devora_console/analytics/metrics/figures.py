@@ -31,6 +31,7 @@ NO_EVENT = Unknown(
 NO_SEARCH = Unknown("no search was recorded yet", "The search service records each search")
 NO_TIMES = Unknown("no search was recorded with its time in that time", "The search service records it")
 NO_RAG = Unknown("no event told retrieval_time_ms in that time", "Tell it with the events of RAG")
+_NO_INVOICE = Unknown("no invoice is kept here, paid or not", "Were the invoices migrated? verify")
 _NO_SIGN_IN = Unknown("no sign-in is recorded", "Have the application keep users.last_login_at")
 
 
@@ -96,6 +97,8 @@ def revenue(currency: str, rows: Sequence[Row], subscriptions: Row) -> RevenueMe
     if found:
         missing = Unknown(f"nothing was ever paid in {currency}, but in {others}", "Set metrics.currency")
         main = found.get(currency) or whole(CurrencyMetrics, missing)
+    elif not subscriptions["invoices"]:
+        main = whole(CurrencyMetrics, _NO_INVOICE)
     else:
         main = _currency(dict.fromkeys(_SUMS, Decimal(0)) | {"paying_users": 0}, unbilled=unbilled)
     return RevenueMetrics(

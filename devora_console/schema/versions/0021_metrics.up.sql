@@ -32,24 +32,28 @@ SELECT day,
        sum(projects)::bigint AS projects, sum(projects_kept)::bigint AS projects_kept,
        sum(conversations)::bigint AS conversations, sum(conversations_kept)::bigint AS conversations_kept,
        sum(messages)::bigint AS messages, sum(messages_kept)::bigint AS messages_kept,
-       sum(searches)::bigint AS searches
+       sum(searches)::bigint AS searches, sum(invoices)::bigint AS invoices
   FROM (SELECT (p.created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS projects,
                count(*) FILTER (WHERE p.deleted_at IS NULL AND u.deleted_at IS NULL) AS projects_kept,
-               0 AS conversations, 0 AS conversations_kept, 0 AS messages, 0 AS messages_kept, 0 AS searches
+               0 AS conversations, 0 AS conversations_kept, 0 AS messages, 0 AS messages_kept, 0 AS searches,
+               0 AS invoices
           FROM public.projects p JOIN public.users u ON u.id = p.user_id GROUP BY 1
         UNION ALL
         SELECT (c.created_at AT TIME ZONE 'UTC')::date, 0, 0, count(*),
-               count(*) FILTER (WHERE c.deleted_at IS NULL AND u.deleted_at IS NULL), 0, 0, 0
+               count(*) FILTER (WHERE c.deleted_at IS NULL AND u.deleted_at IS NULL), 0, 0, 0, 0
           FROM public.conversations c JOIN public.users u ON u.id = c.user_id GROUP BY 1
         UNION ALL
         SELECT (m.timestamp AT TIME ZONE 'UTC')::date, 0, 0, 0, 0, count(*),
-               count(*) FILTER (WHERE c.deleted_at IS NULL AND u.deleted_at IS NULL), 0
+               count(*) FILTER (WHERE c.deleted_at IS NULL AND u.deleted_at IS NULL), 0, 0
           FROM public.messages m
           JOIN public.conversations c ON c.id = m.conversation_id
           JOIN public.users u ON u.id = c.user_id GROUP BY 1
         UNION ALL
-        SELECT (s.timestamp AT TIME ZONE 'UTC')::date, 0, 0, 0, 0, 0, 0, count(*)
-          FROM public.search_queries s WHERE s.search_type <> 'rag' GROUP BY 1) made
+        SELECT (s.timestamp AT TIME ZONE 'UTC')::date, 0, 0, 0, 0, 0, 0, count(*), 0
+          FROM public.search_queries s WHERE s.search_type <> 'rag' GROUP BY 1
+        UNION ALL  -- paid or not: without any, that nothing was paid says nothing
+        SELECT (i.created_at AT TIME ZONE 'UTC')::date, 0, 0, 0, 0, 0, 0, 0, count(*)
+          FROM public.invoices i GROUP BY 1) made
  GROUP BY day;
 CREATE UNIQUE INDEX idx_metrics_growth ON devora_console.metrics_growth (day);
 
